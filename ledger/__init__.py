@@ -1,0 +1,1 @@
+"""Quipu: the robot memory ledger."""
