@@ -96,7 +96,7 @@ class Recording:
             check_text(text, self.name)
         if not 0 <= self.start_ns <= self.end_ns <= UINT64_MAX:
             raise RecordingError(
-                f"{self.name!r} has an impossible time range: {self.start_ns} ns to {self.end_ns} ns",
+                f"{self.name!r} has an impossible time range, {self.start_ns} to {self.end_ns} ns",
                 hint="times are ns since 1970; ingest with --opaque to keep the bytes as they are",
             )
         counts = [topic.count for topic in self.topics]
