@@ -1,0 +1,153 @@
+"""Entry point of ``quipu``: finds the verb, runs it, turns errors into exit codes.
+
+Verbs are loaded when they are called, so that ``quipu --help`` and shell
+completion stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ledger.cli.exit_code import ExitCode, exit_code_of
+from ledger.cli.ui import Output
+from ledger.errors import LedgerError, StorageError
+
+# Verb -> (module, what it is for). The order is the one of a robot's life with its log.
+VERBS = {
+    "init": "make a home for a robot's memory",
+    "ingest": "commit recordings to the log",
+    "log": "list what the log holds",
+    "show": "show one entry",
+    "get": "get a recording back, as it was recorded",
+    "checkpoint": "sign the log as it is now",
+    "prove": "write a proof that an entry is in the log",
+    "verify": "check a proof, a recording or a chunk against a public key",
+    "audit": "check that nothing was altered",
+    "export-tiles": "write the log as tlog-tiles for any transparency tool",
+    "erase": "destroy a recording and its keys, keeping the log whole",
+    "offload": "copy recordings elsewhere, verified",
+    "prune": "remove old or large recordings, keeping hashes and proofs",
+    "key": "show, back up, restore or rotate the robot's key",
+    "doctor": "look for what is wrong with a home, and mend it",
+    "completion": "print the script that completes quipu in your shell",
+}
+
+DEFAULT_HOME = Path("~/.quipu")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What every verb is told: where the home is and how to print."""
+
+    home: Path
+    output: Output
+
+
+class VerbGroup(click.Group):
+    """A group that imports a verb's module when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order of `VERBS`."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load ``ledger.cli.<verb>`` and take its command."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"ledger.cli.{cmd_name.replace('-', '_')}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"ledger.cli.{cmd_name} has no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without loading their modules."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def home_option(function: Function) -> Function:
+    """Add ``--home`` and ``--json``, which every verb takes."""
+    function = click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
+    )(function)
+    return click.option(
+        "--home",
+        "home",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The robot's home [QUIPU_HOME, else ~/.quipu].",
+    )(function)
+
+
+def verb(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a function ``(invocation, **parameters)`` the command ``name``."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        def run(home: Path | None, as_json: bool, **parameters: Any) -> None:
+            context = click.get_current_context()
+            outer: dict[str, Any] = context.find_root().obj or {}
+            chosen = home or outer.get("home") or _default_home()
+            output = Output(as_json=as_json or bool(outer.get("as_json")))
+            try:
+                function(Invocation(chosen.expanduser(), output), **parameters)
+            except LedgerError as error:
+                output.error(error)
+                context.exit(exit_code_of(error))
+            except OSError as error:
+                # What a file system may do at any moment, said in one line.
+                output.error(StorageError(_describe(error)))
+                context.exit(ExitCode.HOME_UNUSABLE)
+
+        run.__doc__ = function.__doc__
+        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        return click.command(name)(home_option(run))
+
+    return decorate
+
+
+def _default_home() -> Path:
+    return Path(os.environ.get("QUIPU_HOME") or DEFAULT_HOME)
+
+
+def _describe(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+@click.command(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="quipu-ledger", prog_name="quipu")
+@home_option
+@click.pass_context
+def quipu(context: click.Context, home: Path | None, as_json: bool) -> None:
+    """Tie a robot's experiences into a ledger that anyone can check.
+
+    \b
+    quipu init && quipu ingest BAG && quipu checkpoint
+    quipu prove 0 -o claim.tlog-proof
+    quipu verify claim.tlog-proof --key VKEY
+    """
+    context.obj = {"home": home, "as_json": as_json}
+
+
+def main() -> None:
+    """Run ``quipu``; the exit status is one of `ExitCode`."""
+    try:
+        quipu(prog_name="quipu")
+    except BrokenPipeError:
+        # The reader of our output went away (``quipu log | head``): not an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+
+
+if __name__ == "__main__":
+    main()

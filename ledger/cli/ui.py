@@ -1,0 +1,153 @@
+"""All that ``quipu`` prints, and the rules it prints by.
+
+1. Results go to standard output; progress, notes and errors to standard error.
+2. With ``--json`` standard output is exactly one JSON object, also after an error:
+   ``{"ok": false, "error": {"kind": ..., "message": ..., "hint": ...}}``.
+3. An error is one line: ``quipu: what is wrong (what to do)``. Never a traceback.
+4. Colour and progress bars only on a terminal; ``NO_COLOR`` is respected.
+5. Hashes, keys and paths are never cut in ``--json``; for people, ids are shortened.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from ledger.errors import LedgerError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Advance = Callable[[int], None]
+"""Called with the work done since the last call, in the unit of the bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results go: text for people, or one JSON object."""
+
+    as_json: bool
+
+    def result(self, data: Mapping[str, Any], show: Callable[[Console], None]) -> None:
+        """Print ``data`` as JSON, or let ``show`` write it for a person."""
+        if self.as_json:
+            sys.stdout.write(json.dumps({"ok": True, **data}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        else:
+            show(stdout())
+
+    def text(self, data: Mapping[str, Any], *lines: str) -> None:
+        """Print ``data`` as JSON, or ``lines`` of rich markup."""
+        self.result(data, lambda console: console.print("\n".join(lines), soft_wrap=True))
+
+    def note(self, line: str) -> None:
+        """Tell a person something that is no part of the result, on standard error."""
+        stderr().print(f"[dim]{line}[/]", soft_wrap=True)
+
+    def error(self, error: LedgerError) -> None:
+        """Print ``error`` on standard error and, with ``--json``, on standard output."""
+        if self.as_json:
+            fault = {
+                "kind": type(error).__name__,
+                "message": error.message,
+                "hint": error.hint,
+            }
+            sys.stdout.write(json.dumps({"ok": False, "error": fault}, ensure_ascii=False) + "\n")
+        hint = f" [dim]({escape(error.hint)})[/]" if error.hint else ""
+        stderr().print(f"[bold red]quipu:[/] {escape(error.message)}{hint}", soft_wrap=True)
+
+    @contextmanager
+    def progress(self, label: str, total: int, *, in_bytes: bool = True) -> Iterator[Advance]:
+        """A progress bar on standard error, if that is a terminal and the work is not tiny."""
+        console = stderr()
+        if self.as_json or not console.is_terminal:
+            yield _ignore
+            return
+        from rich import progress as bars
+
+        amount: tuple[bars.ProgressColumn, ...] = (
+            (bars.DownloadColumn(), bars.TransferSpeedColumn())
+            if in_bytes
+            else (bars.MofNCompleteColumn(),)
+        )
+        with bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            *amount,
+            bars.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        ) as shown:
+            task = shown.add_task(label, total=total or None)
+            yield lambda done: shown.advance(task, done)
+
+
+def _ignore(_done: int) -> None:
+    return None
+
+
+def stdout() -> Console:
+    """The console of standard output, looked up anew so that tests may redirect it."""
+    return Console(file=sys.stdout, highlight=False)
+
+
+def stderr() -> Console:
+    """The console of standard error."""
+    return Console(file=sys.stderr, highlight=False)
+
+
+def table(*columns: str) -> Table:
+    """A plain table: a header, no frame."""
+    from rich.table import Table
+
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        right = column in {"index", "size", "messages", "chunks", "count"}
+        shown.add_column(column, justify="right" if right else "left", overflow="fold")
+    return shown
+
+
+def short(value: bytes) -> str:
+    """The first eight hex digits of an id or hash, for people."""
+    return value.hex()[:8]
+
+
+def human_bytes(size: int) -> str:
+    """``1536`` as ``1.5 KiB``."""
+    if size < 1024:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        amount /= 1024
+        if amount < 1024:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1024:.1f} PiB"
+
+
+def human_time(time_ns: int) -> str:
+    """Nanoseconds since 1970 as UTC to the second; ``-`` for 0, which means unknown."""
+    if time_ns == 0:
+        return "-"
+    from datetime import UTC, datetime
+
+    try:
+        return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return f"{time_ns} ns"
+
+
+def human_duration(duration_ns: int) -> str:
+    """Nanoseconds as ``395.3 s`` or ``6 min 35 s``."""
+    seconds = duration_ns / 10**9
+    if seconds < 600:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
