@@ -37,7 +37,8 @@ def verify_inclusion(
     """Check that ``leaf_hash`` is leaf ``index`` of the tree of ``size`` leaves with ``root``.
 
     Hash the entry itself with `hashing.leaf_hash`; a leaf hash taken from elsewhere
-    proves nothing about an entry.
+    proves nothing about an entry. Size and root belong together and come from one
+    verified checkpoint: a path alone fits several sizes.
 
     Raises:
         MalformedError: a hash is not 32 bytes, or a number not in 0 .. 2**63 - 1.
