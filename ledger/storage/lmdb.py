@@ -30,6 +30,7 @@ from typing import Final, TypeVar
 
 import lmdb
 
+from ledger.durable_file import sync_folder
 from ledger.errors import (
     CorruptStoreError,
     FormatVersionError,
@@ -39,7 +40,7 @@ from ledger.errors import (
     StorageError,
 )
 from ledger.storage import Table, WriteTransaction
-from ledger.storage.os_errors import can_grow, fsync_directory, storage_error, storage_errors
+from ledger.storage.os_errors import can_grow, storage_error, storage_errors
 from ledger.storage.turnstile import Turnstile
 from ledger.storage.writer_lock import WriterLock
 
@@ -173,9 +174,9 @@ class LmdbStorage:
         finally:
             store.close()
         with storage_errors(path):
-            fsync_directory(new)
+            sync_folder(new)
             new.replace(path)
-            fsync_directory(path.parent)
+            sync_folder(path.parent)
         return cls.open_writer(path)
 
     @classmethod

@@ -40,15 +40,6 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise storage_error(error.errno or errno.EIO, path) from error
 
 
-def fsync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def can_grow(path: Path, extra: int) -> bool:
     """Whether a file of this size plus ``extra`` bytes fits its file system and limits.
 
