@@ -1,0 +1,1 @@
+"""A simulated robot whose recordings look like a real one's."""
