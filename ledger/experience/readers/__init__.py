@@ -1,5 +1,6 @@
 """Readers: look at an input path and say which recordings it holds."""
 
+from ledger.experience.readers.reading import read_recording
 from ledger.experience.readers.recording import (
     RangeRef,
     Recording,
@@ -14,4 +15,5 @@ __all__ = [
     "RecordingFile",
     "RecordingTag",
     "RecordingTopic",
+    "read_recording",
 ]

@@ -56,10 +56,11 @@ def recording_file(root: Path, name: str) -> RecordingFile:
     return RecordingFile(name=name, path=path, size=status.st_size)
 
 
-def list_files(root: Path) -> list[RecordingFile]:
+def list_files(root: Path, *, hidden_folders: bool = True) -> list[RecordingFile]:
     """Every regular file under ``root``, sorted by the bytes of its relative path.
 
-    Empty folders are not listed. Raises `RecordingError` for a link, a device, a
+    Empty folders are not listed, and folders directly under ``root`` whose name
+    starts with a dot only with ``hidden_folders``. Raises `RecordingError` for a link, a device, a
     pipe, a socket, or a folder that cannot be read.
     """
     found: list[RecordingFile] = []
@@ -75,7 +76,8 @@ def list_files(root: Path) -> list[RecordingFile]:
             raise unreadable(folder, error) from error
         for path, status in children:
             if stat.S_ISDIR(status.st_mode):
-                folders.append(path)
+                if hidden_folders or folder != root or not path.name.startswith("."):
+                    folders.append(path)
                 continue
             _check_regular(path, status.st_mode)
             name = path.relative_to(root).as_posix()

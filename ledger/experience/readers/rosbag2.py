@@ -134,7 +134,7 @@ def _check_supported(bag: Path, metadata: BagMetadata) -> None:
     mode = metadata.compression_mode
     if mode and (mode not in ("file", "message") or metadata.compression_format != "zstd"):
         raise RecordingError(
-            f"{bag} is compressed as {mode}/{metadata.compression_format}, which cannot be read here",
+            f"{bag} is compressed as {mode}/{metadata.compression_format}, which has no reader",
             hint="convert it with `ros2 bag convert`, or keep the bytes with --opaque",
         )
 
