@@ -92,6 +92,15 @@ def test_a_longer_or_shorter_or_reordered_proof_is_refused(tree: NaiveTree) -> N
                     verify_consistency(old_size, size, *roots, claim)
 
 
+def test_proof_length_is_named(tree: NaiveTree) -> None:
+    for old_size in (3, 4):
+        roots, proof = (tree.mth(0, old_size), tree.mth(0, 7)), tree.proof(old_size, 7)
+        with pytest.raises(VerificationError, match="empty" if old_size == 4 else "too short"):
+            verify_consistency(old_size, 7, *roots, proof[:-1])
+        with pytest.raises(VerificationError, match="too long"):
+            verify_consistency(old_size, 7, *roots, [*proof, roots[1]])
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_proofs_from_blocks_are_the_recursive_ones(
