@@ -251,12 +251,7 @@ class SignedNote:
         text, blank, lines = whole.rpartition("\n\n")
         if not blank:
             raise MalformedError("note has no empty line before its signatures")
-        if not lines.endswith("\n"):
-            raise MalformedError("note does not end in a signature line and a newline")
-        if lines.count("\n") > MAX_SIGNATURES:
-            raise MalformedError(f"note has more than {MAX_SIGNATURES} signature lines")
-        parsed = tuple(SignatureLine.parse(line) for line in lines[:-1].split("\n"))
-        return cls(text + "\n", parsed)
+        return cls(text + "\n", parse_signature_lines(lines))
 
     def encode(self) -> bytes:
         """Write the note. Raises `MalformedError` if it is too long to be read again."""
@@ -314,6 +309,26 @@ def open_note(note: bytes, keys: Iterable[VerifierKey]) -> OpenedNote:
     return OpenedNote(parsed.text, tuple(verified.values()))
 
 
+def parse_signature_lines(lines: str) -> tuple[SignatureLine, ...]:
+    """Read lines as they stand under a note, each ending in a newline, 1 to 64 of them.
+
+    Raises `MalformedError`.
+    """
+    if not lines.endswith("\n"):
+        raise MalformedError("signature lines do not end in a newline")
+    if lines.count("\n") > MAX_SIGNATURES:
+        raise MalformedError(f"more than {MAX_SIGNATURES} signature lines")
+    return tuple(SignatureLine.parse(line) for line in lines[:-1].split("\n"))
+
+
+def add_signatures(
+    existing: Sequence[SignatureLine], new: Sequence[SignatureLine]
+) -> tuple[SignatureLine, ...]:
+    """The lines of both; of a key's lines in both, only the new one."""
+    renewed = {(line.name, line.key_id) for line in new}
+    return (*(line for line in existing if (line.name, line.key_id) not in renewed), *new)
+
+
 def sign_note(
     text: str, signers: Sequence[NoteSigner], existing: Sequence[SignatureLine] = ()
 ) -> bytes:
@@ -323,6 +338,4 @@ def sign_note(
     one. Raises `MalformedError` for a text that cannot be a note's.
     """
     new = [signer.sign(text) for signer in signers]
-    renewed = {(line.name, line.key_id) for line in new}
-    kept = [line for line in existing if (line.name, line.key_id) not in renewed]
-    return SignedNote(text, (*kept, *new)).encode()
+    return SignedNote(text, add_signatures(existing, new)).encode()

@@ -102,10 +102,10 @@ def test_every_truncation_and_extension_of_a_note_is_refused() -> None:
     ("note", "problem"),
     [
         (b"", "empty line"),
-        (b"\n\n", "does not end"),
-        (b"text\n\n", "does not end"),
+        (b"\n\n", "do not end"),
+        (b"text\n\n", "do not end"),
         (b"text\n" + LINE.encode(), "empty line"),
-        (b"text\n\n" + LINE.encode()[:-1], "does not end"),
+        (b"text\n\n" + LINE.encode()[:-1], "do not end"),
         (b"text\n\n\n" + LINE.encode(), "wrong signature"),
         (b"te\xffxt\n\n" + LINE.encode(), "UTF-8"),
         (b"te\xed\xa0\x80xt\n\n" + LINE.encode(), "UTF-8"),
