@@ -1,0 +1,36 @@
+"""``quipu checkpoint``: sign the log as it is now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from ledger.checkpoint import Checkpoint
+from ledger.cli.files import write_result
+from ledger.cli.main import Invocation, verb
+from ledger.home import open_home_to_write
+from ledger.note import SignedNote
+
+
+@verb("checkpoint")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False))
+def command(invocation: Invocation, output: Path | None) -> None:
+    """Sign size and root of the log. The checkpoint is durable before it is shown.
+
+    Hand it to others: whoever has it can prove that you changed anything before it.
+    """
+    with open_home_to_write(invocation.home) as home:
+        note = home.log.checkpoint(home.signers())
+    checkpoint = Checkpoint.parse(SignedNote.parse(note).text)
+    if output:
+        write_result(output, note)
+    data = {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "checkpoint": note.decode(),
+    }
+    shown = f"[green]wrote[/] {escape(str(output))}" if output else escape(note.decode().rstrip())
+    invocation.output.text(data, shown)

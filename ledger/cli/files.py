@@ -1,0 +1,27 @@
+"""Files that the command reads and writes for its user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.durable_file import write_durably
+from ledger.errors import MalformedError, NotFoundError
+from ledger.storage.os_errors import storage_errors
+
+MAX_INPUT_BYTES = 1 << 29
+
+
+def read_input(path: Path, what: str) -> bytes:
+    """The bytes of a file named on the command line. Raises `NotFoundError` and its kin."""
+    if not path.is_file():
+        raise NotFoundError(f"{path} is not a file", hint=f"name the file with {what}")
+    with storage_errors(path):
+        if path.stat().st_size > MAX_INPUT_BYTES:
+            raise MalformedError(f"{path} is too large to be {what}")
+        return path.read_bytes()
+
+
+def write_result(path: Path, data: bytes) -> None:
+    """Write a result where the user wants it, whole or not at all."""
+    with storage_errors(path):
+        write_durably(path, data)

@@ -1,0 +1,195 @@
+"""A robot's home: where its log, its recordings and its keys are.
+
+::
+
+    HOME/log/               LMDB (ledger.storage.lmdb)
+    HOME/content/           recordings (ledger.experience.content_store)
+    HOME/incoming/          recordings on their way in
+    HOME/keys/signing/      the robot's private keys
+    HOME/keys/records/      salt and content keys, until they are erased
+
+A home is opened to read, by any number of processes, or to write, by one. What was
+published is remembered outside it (`ledger.published`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ledger.checkpoint import log_id
+from ledger.ed25519 import PrivateKey
+from ledger.errors import RefusedError, StorageError
+from ledger.log import Log
+from ledger.log_reader import LogReader
+from ledger.note import NoteSigner, VerifierKey, check_name
+from ledger.published import PublishedCheckpoint, published_directory
+from ledger.signing_keys import SigningKeys
+from ledger.storage.lmdb import LmdbStorage
+from ledger.storage.os_errors import storage_errors
+
+_PRIVATE_FOLDER: Final = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class HomePaths:
+    """The folders of a home."""
+
+    root: Path
+
+    @property
+    def log(self) -> Path:
+        """The LMDB environment."""
+        return self.root / "log"
+
+    @property
+    def content(self) -> Path:
+        """Recordings, by content root."""
+        return self.root / "content"
+
+    @property
+    def incoming(self) -> Path:
+        """Recordings that are not in the log yet."""
+        return self.root / "incoming"
+
+    @property
+    def signing_keys(self) -> Path:
+        """The robot's private keys."""
+        return self.root / "keys" / "signing"
+
+    @property
+    def record_keys(self) -> Path:
+        """Salt and content keys of the records."""
+        return self.root / "keys" / "records"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a home was made here."""
+        return (self.log / "data.mdb").is_file()
+
+
+class HomeReader:
+    """A home opened to read."""
+
+    def __init__(self, paths: HomePaths, log: LogReader) -> None:
+        self.paths = paths
+        self.log = log
+
+    @property
+    def vkeys(self) -> tuple[VerifierKey, ...]:
+        """The keys that sign for the robot now, the newest last."""
+        return tuple(VerifierKey.parse(vkey) for vkey in self.log.active_vkeys)
+
+    @property
+    def published(self) -> PublishedCheckpoint:
+        """What this machine remembers of the log's newest checkpoint."""
+        return PublishedCheckpoint(published_directory(), self.log.log_id)
+
+
+class HomeWriter(HomeReader):
+    """A home opened to write: the log's only writer, and the robot's keys."""
+
+    log: Log
+
+    def __init__(self, paths: HomePaths, log: Log) -> None:
+        super().__init__(paths, log)
+        self.signing_keys = SigningKeys(paths.signing_keys)
+
+    def signers(self) -> tuple[NoteSigner, ...]:
+        """Every active key: during a rotation a checkpoint carries both signatures."""
+        return self.signing_keys.signers(self.vkeys)
+
+    def entry_key(self) -> PrivateKey:
+        """The newest active key, which signs entries."""
+        return self.signing_keys.signer(self.vkeys[-1]).private_key
+
+
+def create_home(root: Path, origin: str | None = None) -> VerifierKey:
+    """Make a home with a new key and an empty log; the robot's verifier key.
+
+    Without ``origin`` the log is named after its key. Raises `RefusedError` where a
+    home is already, `MalformedError` for a name no key can have, and `StorageError`.
+    """
+    paths = HomePaths(root)
+    if paths.exists:
+        raise RefusedError(f"{root} is already a home", hint="choose another --home")
+    if root.exists() and any(root.iterdir()) and not _is_unfinished(paths):
+        raise RefusedError(f"{root} is not empty", hint="choose another --home")
+    key = PrivateKey.generate()
+    name = origin or f"quipu/{bytes(key.public_key).hex()[:16]}"
+    check_name(name)
+    signer = NoteSigner(name, key)
+    with storage_errors(root):
+        for folder in (paths.content, paths.incoming, paths.signing_keys, paths.record_keys):
+            _make_private(root, folder)
+    # The key first: a log whose key is lost would be of no use.
+    SigningKeys(paths.signing_keys).add(signer)
+    storage = LmdbStorage.create(paths.log)
+    try:
+        published = PublishedCheckpoint(published_directory(), log_id(name))
+        Log.create(storage, name, signer.verifier_key, published)
+    finally:
+        storage.close()
+    return signer.verifier_key
+
+
+@contextmanager
+def open_home(root: Path) -> Iterator[HomeReader]:
+    """Open a home to read. Raises `StorageError` where there is none."""
+    paths = _existing(root)
+    storage = LmdbStorage.open_reader(paths.log)
+    try:
+        yield HomeReader(paths, LogReader(storage))
+    finally:
+        storage.close()
+
+
+@contextmanager
+def open_home_to_write(root: Path, keys: Sequence[VerifierKey] = ()) -> Iterator[HomeWriter]:
+    """Open a home as its writer, by the restart rule of `ledger.log`.
+
+    ``keys`` are further keys of the log, which a home restored from a backup may
+    lack. Raises `LockedError` while another process writes, `CorruptStoreError` or
+    `ForkError` if the log is not what was signed.
+    """
+    paths = _existing(root)
+    storage = LmdbStorage.open_writer(paths.log)
+    try:
+        with storage.read():
+            origin = LogReader(storage).origin
+        published = PublishedCheckpoint(published_directory(), log_id(origin))
+        yield HomeWriter(paths, Log.open(storage, published, keys))
+    finally:
+        storage.close()
+
+
+def _existing(root: Path) -> HomePaths:
+    paths = HomePaths(root)
+    if not paths.exists:
+        raise StorageError(
+            f"{root} is not a home", hint="make one with `quipu init`, or name one with --home"
+        )
+    return paths
+
+
+def _is_unfinished(paths: HomePaths) -> bool:
+    """Whether an earlier `create_home` died here before its log existed."""
+    names = {child.name for child in paths.root.iterdir()}
+    return names <= {"content", "incoming", "keys", "log"}
+
+
+def _make_private(root: Path, folder: Path) -> None:
+    """Make ``folder`` and what is above it up to ``root``, readable by the owner only."""
+    missing = [f for f in (folder, *folder.parents) if f == root or root in f.parents]
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        try:
+            each.mkdir(mode=_PRIVATE_FOLDER)
+        except FileExistsError:
+            continue
+        each.chmod(_PRIVATE_FOLDER)  # whatever the umask
+
+
