@@ -24,6 +24,7 @@ from ledger.errors import CorruptStoreError, NotFoundError
 from ledger.merkle.compact_range import CompactRange
 from ledger.merkle.consistency import prove_consistency
 from ledger.merkle.inclusion import prove_inclusion
+from ledger.merkle.tile_export import export_tiles
 from ledger.merkle.tiles import TileReader
 from ledger.note import VerifierKey
 from ledger.storage import ReadTransaction, Storage, Table
@@ -166,6 +167,33 @@ class LogReader:
         if value is None:
             raise NotFoundError(f"no record {record_id.hex()} in this log")
         return _index(value)
+
+    def find_records(self, prefix: str) -> list[int]:
+        """The leaf indices of the records whose id starts with these hex digits."""
+        try:
+            start = bytes.fromhex(prefix[: len(prefix) // 2 * 2])
+        except ValueError:
+            return []
+        with self._storage.read() as transaction:
+            found = []
+            for record_id, index in transaction.scan(Table.RECORDS, start):
+                if not record_id.startswith(start):
+                    break
+                if record_id.hex().startswith(prefix):
+                    found.append(_index(index))
+        return found
+
+    def export_tiles(self, size: int, previous_size: int = 0) -> Iterator[tuple[str, bytes]]:
+        """The tlog-tiles resources of the first ``size`` leaves: relative path and bytes.
+
+        Those that an export at ``previous_size`` held already are left out.
+        """
+
+        def get_block(level: int, index: int) -> bytes | None:
+            with self._storage.read() as transaction:
+                return tile_source(transaction)(level, index)
+
+        return export_tiles(size, get_block, self.entries, previous_size)
 
 
 def _index(value: bytes) -> int:
