@@ -129,7 +129,8 @@ def _add_experience(add_row: Any, experience: Experience) -> None:
     add_row("record", experience.record_id.hex())
     add_row("type", escape(experience.media_type))
     start, end = experience.start_ns, experience.end_ns
-    add_row("time (UTC)", f"{human_time(start)} to {human_time(end)}, {human_duration(end - start)}")
+    span = f"{human_time(start)} to {human_time(end)}, {human_duration(end - start)}"
+    add_row("time (UTC)", span)
     add_row("messages", str(experience.message_count))
     if experience.content_root:
         add_row("content", f"{human_bytes(experience.content_size)}")

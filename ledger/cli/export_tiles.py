@@ -43,9 +43,10 @@ def command(invocation: Invocation, folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         # Last, so that a reader never sees a checkpoint whose tiles are missing.
         write_result(folder / "checkpoint", note)
+    size = checkpoint.size
     invocation.output.text(
-        {"folder": str(folder), "size": checkpoint.size, "previous_size": before, "files": written},
-        f"[green]exported[/] {checkpoint.size} entries to {escape(str(folder))}, {written} new files",
+        {"folder": str(folder), "size": size, "previous_size": before, "files": written},
+        f"[green]exported[/] {size} entries to {escape(str(folder))}, {written} new files",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.durable_file import write_durably
+from ledger.durable_file import PRIVATE, write_durably
 from ledger.errors import MalformedError, NotFoundError
 from ledger.storage.os_errors import storage_errors
 
@@ -21,7 +21,7 @@ def read_input(path: Path, what: str) -> bytes:
         return path.read_bytes()
 
 
-def write_result(path: Path, data: bytes) -> None:
+def write_result(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a result where the user wants it, whole or not at all."""
     with storage_errors(path):
-        write_durably(path, data)
+        write_durably(path, data, mode=PRIVATE if private else 0o644)

@@ -1,0 +1,122 @@
+"""``quipu key``: show, back up, restore, rotate and retire the robot's key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from ledger.cli.files import read_input, write_result
+from ledger.cli.main import Function, Invocation, verb
+from ledger.errors import KeyStoreError, RefusedError
+from ledger.home import open_home, open_home_to_write
+from ledger.key_change import retire_key, rotate_key
+from ledger.signing_keys import SigningKeys, open_backup
+
+
+@click.group("key")
+def command() -> None:
+    """Show, back up, restore, rotate and retire the robot's key."""
+
+
+_passphrase: Callable[[Function], Function] = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Read the passphrase from the first line of this file instead of asking.",
+)
+
+
+def _ask(file: Path | None, *, confirm: bool) -> bytes:
+    if file is None:
+        if not click.get_text_stream("stdin").isatty():
+            raise KeyStoreError("no terminal to ask for a passphrase", hint="--passphrase-file")
+        asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm)
+        return asked.encode()
+    return read_input(file, "a passphrase").split(b"\n", 1)[0]
+
+
+@verb("show")
+def show(invocation: Invocation) -> None:
+    """Show the verifier keys that others check this robot with."""
+    with open_home(invocation.home) as home:
+        active = [key.encode() for key in home.vkeys]
+        known = [key.encode() for key in home.log.known_keys()]
+
+    def write(console: Console) -> None:
+        for vkey in known:
+            state = "signs" if vkey in active else "retired"
+            console.print(f"{escape(vkey)}  [dim]{state}[/]", soft_wrap=True)
+
+    invocation.output.result({"active": active, "known": known}, write)
+
+
+@verb("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_passphrase
+def backup(invocation: Invocation, file: Path, passphrase_file: Path | None) -> None:
+    """Write the private keys to FILE, sealed under a passphrase.
+
+    Salt and content keys of recordings are not in it: a backup of those would survive
+    an erasure.
+    """
+    if file.exists():
+        raise RefusedError(f"{file} exists", hint="choose another file")
+    with open_home(invocation.home) as home:
+        vkeys = home.vkeys
+        keys = SigningKeys(home.paths.signing_keys)
+    keys.signers(vkeys)  # refuse before asking
+    write_result(file, keys.back_up(vkeys, _ask(passphrase_file, confirm=True)), private=True)
+    invocation.output.text(
+        {"file": str(file), "keys": [key.encode() for key in vkeys]},
+        f"[green]backed up[/] {len(vkeys)} key(s) to {escape(str(file))}; keep it off this robot",
+    )
+
+
+@verb("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_passphrase
+@click.option("--force", is_flag=True, help="Replace key files that are there.")
+def restore(invocation: Invocation, file: Path, passphrase_file: Path | None, force: bool) -> None:
+    """Bring private keys back from a backup FILE."""
+    sealed = read_input(file, "a key backup")
+    with open_home(invocation.home) as home:
+        known = home.log.known_keys()
+        keys = SigningKeys(home.paths.signing_keys)
+    restored = []
+    for signer in open_backup(sealed, _ask(passphrase_file, confirm=False)):
+        if signer.verifier_key not in known:
+            raise RefusedError(f"{signer.verifier_key} is no key of this log")
+        if force:
+            keys.remove(signer.verifier_key)
+        keys.add(signer)
+        restored.append(signer.verifier_key.encode())
+    invocation.output.text({"keys": restored}, f"[green]restored[/] {len(restored)} key(s)")
+
+
+@verb("rotate")
+def rotate(invocation: Invocation) -> None:
+    """Bring in a new key. Old and new sign checkpoints until `quipu key retire`."""
+    with open_home_to_write(invocation.home) as home:
+        new = rotate_key(home)
+        home.log.checkpoint(home.signers())
+    invocation.output.text(
+        {"vkey": new.encode()},
+        f"[green]new verifier key[/], to publish: [bold]{escape(new.encode())}[/]",
+        "[dim]once everybody has it: quipu key retire; and make a new backup[/]",
+    )
+
+
+@verb("retire")
+def retire(invocation: Invocation) -> None:
+    """End a rotation: retire the older key and destroy its private half."""
+    with open_home_to_write(invocation.home) as home:
+        old = retire_key(home)
+        home.log.checkpoint(home.signers())
+    invocation.output.text({"retired": old.encode()}, f"[green]retired[/] {escape(old.encode())}")
+
+
+for _each in (show, backup, restore, rotate, retire):
+    command.add_command(_each)
