@@ -1,0 +1,110 @@
+"""The files of record keys, read as they lie on disk and checked once each.
+
+``<first byte of the record id, hex>.keys`` = RecordKeyFile || SHA-256 of it
+(``docs/format.md`` section 9), mode 0600. What is in them is never shown.
+"""
+
+from __future__ import annotations
+
+import hmac
+import stat
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from ledger.errors import MalformedError
+from ledger.experience.canonical import parse_message
+from ledger.experience.fields import (
+    HASH_SIZE,
+    KEY_SIZE,
+    RECORD_ID_SIZE,
+    require_ascending,
+    require_bytes,
+)
+from ledger.fsck.findings import AuditTrail, FindingKind
+from ledger.schema import store_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What opens one record's content."""
+
+    salt_key: bytes = field(repr=False)
+    content_key: bytes | None = field(repr=False)
+
+
+class KeyFiles:
+    """Reads one file at a time: ask for records in the order of their ids."""
+
+    def __init__(self, folder: Path, trail: AuditTrail) -> None:
+        self._folder = folder
+        self._trail = trail
+        self._path: Path | None = None
+        self._secrets: dict[bytes, Secrets] | None = {}
+
+    def path_of(self, record_id: bytes) -> Path:
+        """The file that a record's keys are in."""
+        return self._folder / f"{record_id[:1].hex()}.keys"
+
+    def of_file(self, record_id: bytes) -> dict[bytes, Secrets] | None:
+        """Every record's secrets in the file that holds this one's; None if it is damaged."""
+        path = self.path_of(record_id)
+        if path != self._path:
+            self._path = path
+            self._secrets = self._read(path)
+        return self._secrets
+
+    def check_folder(self) -> None:
+        """Read every file, also those that no record needs, and note what does not belong."""
+        try:
+            paths = sorted(self._folder.iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._find(self._folder, f"it cannot be read: {error.strerror}")
+            return
+        names = {f"{byte:02x}.keys" for byte in range(256)}
+        for path in paths:
+            if path.name not in names:
+                self._trail.note(f"{path} is no key file")
+
+    def _read(self, path: Path) -> dict[bytes, Secrets] | None:
+        try:
+            data = path.read_bytes()
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            self._find(path, f"it cannot be read: {error.strerror}")
+            return None
+        if stat.S_IMODE(mode) & 0o077:
+            self._find(path, "others than its owner can read it")
+        message, checksum = data[:-HASH_SIZE], data[-HASH_SIZE:]
+        if not hmac.compare_digest(sha256(message).digest(), checksum):
+            self._find(path, "its checksum does not fit", (0, len(data)))
+            return None
+        try:
+            return _decode(message, path)
+        except MalformedError as error:
+            self._find(path, error.message, (0, len(data)))
+            return None
+
+    def _find(self, path: Path, message: str, span: tuple[int, int] | None = None) -> None:
+        self._trail.find(
+            FindingKind.KEY_FILE, f"key file {path.name}", message, file=str(path), span=span
+        )
+
+
+def _decode(encoded: bytes, path: Path) -> dict[bytes, Secrets]:
+    message = parse_message(store_pb2.RecordKeyFile, encoded, "key file")
+    require_ascending([record.record_id for record in message.records], "records")
+    secrets = {}
+    for record in message.records:
+        require_bytes(record.record_id, RECORD_ID_SIZE, "record id")
+        require_bytes(record.salt_key, KEY_SIZE, "salt key")
+        if record.content_key:
+            require_bytes(record.content_key, KEY_SIZE, "content key")
+        if record.record_id[:1].hex() != path.stem:
+            raise MalformedError("it holds keys of a record that belongs in another file")
+        secrets[record.record_id] = Secrets(record.salt_key, record.content_key or None)
+    return secrets

@@ -1,0 +1,187 @@
+"""RECORDS, CONTENT, CHUNKS and COPIES held against the entries, in both directions.
+
+Every entry looks up the rows it must have. Rows that no entry asked for are found
+by counting, and only then by looking for them; so nothing is kept in memory.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ledger.errors import CorruptStoreError, LedgerError, MalformedError, NotFoundError
+from ledger.experience.content_root import content_root_of_leaves, split_leaves
+from ledger.experience.entry import Entry, Erasure, Experience, Pruning, parse_entry
+from ledger.experience.fields import RECORD_ID_SIZE
+from ledger.experience.records import ContentState, Presence, RecordTables
+from ledger.fsck.findings import AuditTrail, FindingKind
+from ledger.fsck.snapshot import Snapshot
+from ledger.log_reader import U64
+from ledger.storage import ReadTransaction, Table
+
+_REMOVED = (Presence.PRUNED, Presence.ERASED)
+
+
+class RecordRows:
+    """Follows the entries: give each to `follow`, then call `finish`."""
+
+    def __init__(self, txn: ReadTransaction, trail: AuditTrail) -> None:
+        self._txn = txn
+        self._trail = trail
+        self._tables = RecordTables(Snapshot(txn))
+        self._rows = dict.fromkeys((Table.RECORDS, Table.CONTENT, Table.CHUNKS), 0)
+        self._removal = lru_cache(maxsize=64)(self._read_removal)
+
+    def follow(self, index: int, entry: Entry) -> None:
+        """Check the rows of one entry."""
+        match entry.kind:
+            case Experience() as experience:
+                self._check_experience(index, experience)
+            case Erasure(record_ids=ids):
+                for record_id in ids:
+                    self._check_removed(index, record_id, (Presence.ERASED,))
+            case Pruning(record_ids=ids):
+                for record_id in ids:
+                    self._check_removed(index, record_id, _REMOVED)
+
+    def finish(self, *, whole: bool) -> None:
+        """Name rows without an entry; ``whole`` if every entry was followed."""
+        if whole:
+            for table, kind in (
+                (Table.RECORDS, FindingKind.RECORD_ROW),
+                (Table.CONTENT, FindingKind.CONTENT_ROW),
+                (Table.CHUNKS, FindingKind.CHUNKS_ROW),
+            ):
+                if self._txn.count(table) != self._rows[table]:
+                    self._name_extra(table, kind)
+        self._name_extra(Table.COPIES, FindingKind.COPY_ROW)
+
+    def _check_experience(self, index: int, experience: Experience) -> None:
+        record_id = experience.record_id
+        row = self._txn.get(Table.RECORDS, record_id)
+        if row is None or len(row) != U64.size:
+            self._find(FindingKind.RECORD_ROW, record_id, f"no row leads to entry {index}", index)
+            self._rows[Table.RECORDS] += row is not None
+        elif U64.unpack(row)[0] != index:
+            other = U64.unpack(row)[0]
+            if self._is_record(other, record_id):
+                message = f"entries {index} and {other} both claim it"
+                self._find(FindingKind.RECORD_REPEATED, record_id, message, index)
+                return
+            self._rows[Table.RECORDS] += 1
+            message = f"its row leads to entry {other}, it is entry {index}"
+            self._find(FindingKind.RECORD_ROW, record_id, message, index)
+        else:
+            self._rows[Table.RECORDS] += 1
+        self._trail.counters.records += 1
+        self._check_state(index, experience)
+        self._check_chunks(index, experience)
+
+    def _check_state(self, index: int, experience: Experience) -> None:
+        record_id = experience.record_id
+        try:
+            state = self._tables.state(record_id)
+        except NotFoundError:
+            self._find(FindingKind.CONTENT_ROW, record_id, "it has no row", index)
+            return
+        except CorruptStoreError as error:
+            self._rows[Table.CONTENT] += 1
+            self._find(FindingKind.CONTENT_ROW, record_id, error.message, index)
+            return
+        self._rows[Table.CONTENT] += 1
+        if state.presence in _REMOVED:
+            self._count_removed(state)
+            ids = self._removal(state.removed_by, state.presence)
+            if record_id not in ids:
+                word = state.presence.name.lower()
+                message = f"it is {word} by entry {state.removed_by}, which does not say so"
+                self._find(FindingKind.CONTENT_ROW, record_id, message, index)
+        elif (state.presence is Presence.EMPTY) != (experience.content_size == 0):
+            message = (
+                f"it is kept as {state.presence.name.lower()}, "
+                f"the entry has {experience.content_size} bytes"
+            )
+            self._find(FindingKind.CONTENT_ROW, record_id, message, index)
+
+    def _count_removed(self, state: ContentState) -> None:
+        if state.presence is Presence.ERASED:
+            self._trail.counters.records_erased += 1
+        else:
+            self._trail.counters.records_pruned += 1
+
+    def _check_chunks(self, index: int, experience: Experience) -> None:
+        record_id = experience.record_id
+        joined = self._txn.get(Table.CHUNKS, record_id)
+        self._rows[Table.CHUNKS] += joined is not None
+        if joined is None:
+            if experience.content_size:
+                message = "its chunk hashes are missing"
+                self._find(FindingKind.CHUNKS_ROW, record_id, message, index)
+            return
+        try:
+            root = content_root_of_leaves(split_leaves(joined))
+        except MalformedError as error:
+            self._find(FindingKind.CHUNKS_ROW, record_id, error.message, index)
+            return
+        if root != experience.content_root and (joined or experience.content_root):
+            message = "its chunk hashes do not lead to the content root of the entry"
+            self._find(FindingKind.CHUNKS_ROW, record_id, message, index)
+
+    def _check_removed(self, index: int, record_id: bytes, allowed: tuple[Presence, ...]) -> None:
+        try:
+            state = self._tables.state(record_id)
+        except NotFoundError:
+            message = f"entry {index} removes it and there is no such record"
+            self._find(FindingKind.CONTENT_ROW, record_id, message, index)
+            return
+        except CorruptStoreError:
+            return  # named with its own entry
+        if state.presence not in allowed:
+            word = state.presence.name.lower()
+            message = f"entry {index} removes it, and it is kept as {word}"
+            self._find(FindingKind.CONTENT_ROW, record_id, message, index)
+
+    def _read_removal(self, index: int, presence: Presence) -> frozenset[bytes]:
+        """The records that entry ``index`` says were removed in this way."""
+        entry = self._entry(index)
+        wanted = Erasure if presence is Presence.ERASED else Pruning
+        if entry is None or not isinstance(entry.kind, wanted):
+            return frozenset()
+        return frozenset(entry.kind.record_ids)
+
+    def _is_record(self, index: int, record_id: bytes) -> bool:
+        entry = self._entry(index)
+        return (
+            entry is not None
+            and isinstance(entry.kind, Experience)
+            and entry.kind.record_id == record_id
+        )
+
+    def _entry(self, index: int) -> Entry | None:
+        encoded = self._txn.get(Table.ENTRIES, U64.pack(index))
+        try:
+            return None if encoded is None else parse_entry(encoded)
+        except LedgerError:
+            return None
+
+    def _name_extra(self, table: Table, kind: FindingKind) -> None:
+        for key, value in self._txn.scan(table):
+            record_id = key[:RECORD_ID_SIZE]
+            row = value if table is Table.RECORDS else self._txn.get(Table.RECORDS, record_id)
+            index = U64.unpack(row)[0] if row is not None and len(row) == U64.size else None
+            length = RECORD_ID_SIZE + (4 if table is Table.COPIES else 0)
+            if index is not None and len(key) == length and self._may_be(index, record_id):
+                continue
+            self._trail.find(
+                kind, f"row {key.hex()} of {table.name}", "no entry is about this record"
+            )
+
+    def _may_be(self, index: int, record_id: bytes) -> bool:
+        """Whether the entry is that record's, or is itself damaged and named already."""
+        encoded = self._txn.get(Table.ENTRIES, U64.pack(index))
+        if encoded is None:
+            return False
+        entry = self._entry(index)
+        return entry is None or self._is_record(index, record_id)
+
+    def _find(self, kind: FindingKind, record_id: bytes, message: str, index: int) -> None:
+        self._trail.find(kind, f"record {record_id.hex()}", message, entry=index)
