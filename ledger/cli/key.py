@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -22,11 +21,12 @@ def command() -> None:
     """Show, back up, restore, rotate and retire the robot's key."""
 
 
-_passphrase: Callable[[Function], Function] = click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Read the passphrase from the first line of this file instead of asking.",
-)
+def _passphrase(function: Function) -> Function:
+    return click.option(
+        "--passphrase-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Read the passphrase from the first line of this file instead of asking.",
+    )(function)
 
 
 def _ask(file: Path | None, *, confirm: bool) -> bytes:
@@ -83,12 +83,15 @@ def restore(invocation: Invocation, file: Path, passphrase_file: Path | None, fo
     """Bring private keys back from a backup FILE."""
     sealed = read_input(file, "a key backup")
     with open_home(invocation.home) as home:
-        known = home.log.known_keys()
+        active = home.vkeys
         keys = SigningKeys(home.paths.signing_keys)
     restored = []
     for signer in open_backup(sealed, _ask(passphrase_file, confirm=False)):
-        if signer.verifier_key not in known:
-            raise RefusedError(f"{signer.verifier_key} is no key of this log")
+        if signer.verifier_key not in active:
+            raise RefusedError(
+                f"{signer.verifier_key} does not sign for this log (now)",
+                hint="it is another robot's key, or was retired since the backup",
+            )
         if force:
             keys.remove(signer.verifier_key)
         keys.add(signer)
