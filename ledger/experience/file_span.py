@@ -29,6 +29,8 @@ from ledger.storage.os_errors import storage_error
 MAX_OPEN_FILES: Final = 64
 """Above this many files, each is opened again for every piece."""
 
+RECORDING_HINT: Final = "check that the file is there, and that nothing writes to it any more"
+
 _READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WRITE_FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -55,12 +57,13 @@ class _Identity:
 
 
 class _Span:
-    """Files end to end. ``fault`` is the error for files that are not what they were."""
+    """Files end to end. ``fault`` and ``hint`` make the error for files that are not right."""
 
     _flags: int
 
-    def __init__(self, files: Sequence[SpanFile], fault: type[LedgerError]) -> None:
+    def __init__(self, files: Sequence[SpanFile], fault: type[LedgerError], hint: str) -> None:
         self._files = tuple(files)
+        self._hint = hint
         self._ends = list(accumulate(file.size for file in self._files))
         self._fault = fault
         self._descriptors: list[int] = []
@@ -106,7 +109,7 @@ class _Span:
 
     def _cannot(self, verb: str, path: Path, error: OSError) -> LedgerError:
         reason = os.strerror(error.errno or 0).lower()
-        return self._fault(f"cannot {verb} {path}: {reason}", hint="check that the file is there")
+        return self._fault(f"cannot {verb} {path}: {reason}", hint=self._hint)
 
     def _pieces(self, offset: int, length: int) -> Iterator[tuple[int, int, int]]:
         """(file, offset in it, bytes of it) for each file that a stretch touches."""
@@ -131,9 +134,12 @@ class ReadSpan(_Span):
     _flags = _READ_FLAGS
 
     def __init__(
-        self, files: Sequence[SpanFile], fault: type[LedgerError] = RecordingError
+        self,
+        files: Sequence[SpanFile],
+        fault: type[LedgerError] = RecordingError,
+        hint: str = RECORDING_HINT,
     ) -> None:
-        super().__init__(files, fault)
+        super().__init__(files, fault, hint)
         self._identities: list[_Identity] = []
 
     def __enter__(self) -> ReadSpan:
@@ -186,7 +192,7 @@ class ReadSpan(_Span):
     def _identify(self, position: int, descriptor: int) -> _Identity:
         file = self._files[position]
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise self._fault(f"{file.path} is not a regular file")
+            raise self._fault(f"{file.path} is not a regular file", hint=self._hint)
         identity = _Identity.of(descriptor)
         if identity.size != file.size:
             raise self._changed(position)
@@ -209,13 +215,8 @@ class ReadSpan(_Span):
             now = path.stat().st_size
             if now != size:
                 verb = "grew" if now > size else "shrank"
-                return self._fault(
-                    f"{path} {verb} from {size} to {now} bytes",
-                    hint="wait until nothing writes to it any more",
-                )
-        return self._fault(
-            f"{path} changed while it was read", hint="wait until nothing writes to it any more"
-        )
+                return self._fault(f"{path} {verb} from {size} to {now} bytes", hint=self._hint)
+        return self._fault(f"{path} changed while it was read", hint=self._hint)
 
 
 class WriteSpan(_Span):
@@ -230,7 +231,7 @@ class WriteSpan(_Span):
         self, files: Sequence[SpanFile], fault: type[LedgerError], *, mode: int | None = None
     ) -> None:
         """``mode`` is set whatever the umask; without it the umask decides."""
-        super().__init__(files, fault)
+        super().__init__(files, fault, "nothing is overwritten; choose another place")
         self._mode = mode
 
     def __enter__(self) -> WriteSpan:
@@ -279,9 +280,7 @@ class WriteSpan(_Span):
                 0o666 if self._mode is None else self._mode,
             )
         except FileExistsError as error:
-            raise self._fault(
-                f"{file.path} is there already", hint="nothing is overwritten; choose another place"
-            ) from error
+            raise self._fault(f"{file.path} is there already", hint=self._hint) from error
         except OSError as error:
             raise storage_error(error.errno or 0, file.path) from error
         try:
