@@ -50,8 +50,9 @@ def decode_entry_bundle(bundle: bytes, width: int) -> list[bytes]:
     entries = []
     start = 0
     for position in range(width):
+        # A prefix cut short puts the stop beyond the end, too.
         stop = start + 2 + int.from_bytes(bundle[start : start + 2], "big")
-        if start + 2 > len(bundle) or stop > len(bundle):
+        if stop > len(bundle):
             raise MalformedError(f"entry bundle ends within entry {position} of {width}")
         entries.append(bundle[start + 2 : stop])
         start = stop

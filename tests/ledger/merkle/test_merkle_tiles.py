@@ -151,16 +151,17 @@ def test_every_address_reads_back(tree: NaiveTree) -> None:
 
 
 def test_a_proof_fetches_a_block_once(tree: NaiveTree) -> None:
-    size = EDGE + 513
     stored = StoredTree()
-    stored.append(tree.leaves[:size])
+    stored.append(tree.leaves)
     asked: list[tuple[int, int]] = []
 
     def get_block(level: int, index: int) -> bytes | None:
         asked.append((level, index))
         return stored.get_block(level, index)
 
-    for index in (0, 700, EDGE - 1, EDGE, size - 1):
+    # The last one goes up to tile level 1, down along the ragged edge, and up again.
+    wide = EDGE + 513
+    for index, size in ((0, wide), (700, wide), (EDGE, wide), (wide - 1, wide), (1024, 1795)):
         asked.clear()
         prove_inclusion(index, size, TileReader(get_block, size))
         assert len(asked) == len(set(asked)) <= 5
@@ -190,7 +191,11 @@ def test_a_damaged_block_is_reported(tree: NaiveTree, place: tuple[int, int]) ->
     address = (8 * place[0], 256 * place[1])
     assert reader.read_hashes([address]) == tree.read_hashes([address])
     whole = stored.blocks[place]
-    for damaged in (b"", whole[:-1], whole[:-32], whole[32:], whole + b"\0", bytes(16_352)):
+    narrower = block_width(whole) - 1
+    for damaged in (
+        *(b"", whole[:-1], whole[:-32], whole[32:], whole + b"\0", bytes(16_352)),
+        encode_block(tree.leaves[:narrower]),
+    ):
         stored.blocks[place] = damaged
         with pytest.raises(CorruptStoreError, match=f"block {place[1]} of level {place[0]}"):
             reader.read_hashes([address])
