@@ -28,6 +28,7 @@ from ledger.log_reader import LogReader
 from ledger.note import NoteSigner, VerifierKey, check_name
 from ledger.published import PublishedCheckpoint, published_directory
 from ledger.signing_keys import SigningKeys
+from ledger.storage import Storage
 from ledger.storage.lmdb import LmdbStorage
 from ledger.storage.os_errors import storage_errors
 
@@ -74,8 +75,9 @@ class HomePaths:
 class HomeReader:
     """A home opened to read."""
 
-    def __init__(self, paths: HomePaths, log: LogReader) -> None:
+    def __init__(self, paths: HomePaths, storage: Storage, log: LogReader) -> None:
         self.paths = paths
+        self.storage = storage
         self.log = log
 
     @property
@@ -94,8 +96,8 @@ class HomeWriter(HomeReader):
 
     log: Log
 
-    def __init__(self, paths: HomePaths, log: Log) -> None:
-        super().__init__(paths, log)
+    def __init__(self, paths: HomePaths, storage: Storage, log: Log) -> None:
+        super().__init__(paths, storage, log)
         self.signing_keys = SigningKeys(paths.signing_keys)
 
     def signers(self) -> tuple[NoteSigner, ...]:
@@ -142,7 +144,7 @@ def open_home(root: Path) -> Iterator[HomeReader]:
     paths = _existing(root)
     storage = LmdbStorage.open_reader(paths.log)
     try:
-        yield HomeReader(paths, LogReader(storage))
+        yield HomeReader(paths, storage, LogReader(storage))
     finally:
         storage.close()
 
@@ -161,7 +163,7 @@ def open_home_to_write(root: Path, keys: Sequence[VerifierKey] = ()) -> Iterator
         with storage.read():
             origin = LogReader(storage).origin
         published = PublishedCheckpoint(published_directory(), log_id(origin))
-        yield HomeWriter(paths, Log.open(storage, published, keys))
+        yield HomeWriter(paths, storage, Log.open(storage, published, keys))
     finally:
         storage.close()
 
@@ -191,5 +193,3 @@ def _make_private(root: Path, folder: Path) -> None:
         except FileExistsError:
             continue
         each.chmod(_PRIVATE_FOLDER)  # whatever the umask
-
-

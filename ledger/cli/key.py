@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ def _passphrase(function: Function) -> Function:
 
 def _ask(file: Path | None, *, confirm: bool) -> bytes:
     if file is None:
-        if not click.get_text_stream("stdin").isatty():
+        if not sys.stdin.isatty():
             raise KeyStoreError("no terminal to ask for a passphrase", hint="--passphrase-file")
         asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm)
         return asked.encode()
