@@ -7,6 +7,7 @@
     HOME/incoming/          recordings on their way in
     HOME/keys/signing/      the robot's private keys
     HOME/keys/records/      salt and content keys, until they are erased
+    HOME/copies/            where else recordings were written to
 
 A home is opened to read, by any number of processes, or to write, by one. What was
 published is remembered outside it (`ledger.published`).
@@ -23,6 +24,8 @@ from typing import Final
 from ledger.checkpoint import log_id
 from ledger.ed25519 import PrivateKey
 from ledger.errors import RefusedError, StorageError
+from ledger.experience.access import ExperienceReader, ExperienceWriter
+from ledger.experience.recovery import recover
 from ledger.log import Log
 from ledger.log_reader import LogReader
 from ledger.note import NoteSigner, VerifierKey, check_name
@@ -76,9 +79,10 @@ class HomeReader:
     """A home opened to read."""
 
     def __init__(self, paths: HomePaths, storage: Storage, log: LogReader) -> None:
-        self.paths = paths
-        self.storage = storage
+        self.paths: Final = paths
+        self.storage: Final = storage
         self.log = log
+        self.experiences = ExperienceReader(paths.root, storage, log)
 
     @property
     def vkeys(self) -> tuple[VerifierKey, ...]:
@@ -95,10 +99,12 @@ class HomeWriter(HomeReader):
     """A home opened to write: the log's only writer, and the robot's keys."""
 
     log: Log
+    experiences: ExperienceWriter
 
     def __init__(self, paths: HomePaths, storage: Storage, log: Log) -> None:
         super().__init__(paths, storage, log)
-        self.signing_keys = SigningKeys(paths.signing_keys)
+        self.signing_keys: Final = SigningKeys(paths.signing_keys)
+        self.experiences = ExperienceWriter(paths.root, storage, log, self.entry_key())
 
     def signers(self) -> tuple[NoteSigner, ...]:
         """Every active key: during a rotation a checkpoint carries both signatures."""
@@ -153,17 +159,19 @@ def open_home(root: Path) -> Iterator[HomeReader]:
 def open_home_to_write(root: Path, keys: Sequence[VerifierKey] = ()) -> Iterator[HomeWriter]:
     """Open a home as its writer, by the restart rule of `ledger.log`.
 
-    ``keys`` are further keys of the log, which a home restored from a backup may
-    lack. Raises `LockedError` while another process writes, `CorruptStoreError` or
+    What a crash left half done is settled first. ``keys`` are further keys of the log,
+    which a home restored from a backup may lack. Raises `LockedError` while another process writes, `CorruptStoreError` or
     `ForkError` if the log is not what was signed.
     """
     paths = _existing(root)
     storage = LmdbStorage.open_writer(paths.log)
     try:
-        with storage.read():
-            origin = LogReader(storage).origin
+        origin = LogReader(storage).origin
         published = PublishedCheckpoint(published_directory(), log_id(origin))
-        yield HomeWriter(paths, storage, Log.open(storage, published, keys))
+        home = HomeWriter(paths, storage, Log.open(storage, published, keys))
+        if home.log.behind is None:
+            recover(home.experiences)
+        yield home
     finally:
         storage.close()
 

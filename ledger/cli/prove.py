@@ -15,8 +15,6 @@ from ledger.errors import RefusedError
 from ledger.experience.content_root import disclose_chunk
 from ledger.experience.disclosure import Disclosure, encode_disclosure
 from ledger.experience.entry import Experience, parse_entry
-from ledger.experience.record_keys import RecordKeyStore
-from ledger.experience.records import RecordTables
 from ledger.home import HomeReader, open_home
 from ledger.note import SignedNote
 from ledger.tlog_proof import TlogProof
@@ -82,8 +80,8 @@ def _prove(home: HomeReader, index: int, whole: bool, chunks: list[int]) -> Tlog
         kind = parse_entry(encoded).kind
         if not isinstance(kind, Experience) or not kind.content_root:
             raise RefusedError(f"entry {index} has no content of its own to disclose")
-        keys = RecordKeyStore(home.paths.record_keys).get(kind.record_id)
-        leaves = RecordTables(home.storage).leaves(kind.record_id)
+        keys = home.experiences.keys.get(kind.record_id)
+        leaves = home.experiences.tables.leaves(kind.record_id)
         disclosure = Disclosure(
             encoded,
             salt_key=keys.salt_key if whole else None,
