@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
@@ -148,8 +148,9 @@ class PrivateKey:
         """
         try:
             key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            # Not chained: the cause could quote the file.
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
+            # InternalError: a key of a length that is not its algorithm's. Not chained: the
+            # cause could quote the file.
             raise KeyStoreError("not a PKCS #8 PEM private key without password") from None
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyStoreError("PEM file holds a private key that is not Ed25519")

@@ -200,8 +200,18 @@ def test_pem_files_that_hold_no_ed25519_key_are_refused() -> None:
     other_curve = X25519PrivateKey.generate().private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    pem = PrivateKey.generate().to_pem()
-    for bad in (b"", b"nonsense", other_curve, pem[: len(pem) // 2], pem.replace(b"M", b"N", 1)):
+    pem = PrivateKey.from_seed(b"r" * 32).to_pem()
+    # 32 bytes that say they are an X448 key (56 bytes): OpenSSL fails late on these.
+    misnamed = pem.replace(b"K2VwBC", b"K2VvBC")
+    assert misnamed != pem
+    for bad in (
+        b"",
+        b"nonsense",
+        other_curve,
+        misnamed,
+        pem[: len(pem) // 2],
+        pem.replace(b"M", b"N", 1),
+    ):
         with pytest.raises(KeyStoreError):
             PrivateKey.from_pem(bad)
 
