@@ -125,7 +125,7 @@ def open_checkpoint(
     )
     if not by_log:
         raise VerificationError(
-            f"checkpoint is not signed by a known key of its origin {checkpoint.origin}"
+            f"checkpoint is not signed by a known key of its origin {checkpoint.origin!r}"
         )
     cosignatures = tuple(
         signature for signature in opened.signatures if signature.key.kind is KeyKind.COSIGNATURE_V1
