@@ -160,8 +160,8 @@ def open_home_to_write(root: Path, keys: Sequence[VerifierKey] = ()) -> Iterator
     """Open a home as its writer, by the restart rule of `ledger.log`.
 
     What a crash left half done is settled first. ``keys`` are further keys of the log,
-    which a home restored from a backup may lack. Raises `LockedError` while another process writes, `CorruptStoreError` or
-    `ForkError` if the log is not what was signed.
+    which a home restored from a backup may lack. Raises `LockedError` while another
+    process writes, `CorruptStoreError` or `ForkError` if the log is not what was signed.
     """
     paths = _existing(root)
     storage = LmdbStorage.open_writer(paths.log)
