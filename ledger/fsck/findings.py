@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 MAX_FINDINGS: Final = 1000
 """Findings kept in a report; those beyond are counted only."""
@@ -121,6 +121,21 @@ class Finding:
             document["bytes"] = [self.start, self.end]
         return document
 
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Finding:
+        """The finding that `to_json` wrote."""
+        tile, span = document.get("tile"), document.get("bytes", (None, None))
+        return cls(
+            FindingKind(document["kind"]),
+            document["subject"],
+            document["message"],
+            document.get("entry"),
+            (tile[0], tile[1]) if tile else None,
+            document.get("file"),
+            span[0],
+            span[1],
+        )
+
 
 @dataclass(slots=True)
 class Counters:
@@ -189,6 +204,8 @@ class AuditTrail:
     findings_total: int = 0
     notes: list[str] = field(default_factory=list)
     progress: Progress | None = None
+    phase: Phase | None = None
+    on_finding: Callable[[Finding], None] | None = None
 
     def find(
         self,
@@ -202,10 +219,24 @@ class AuditTrail:
         span: tuple[int, int] | None = None,
     ) -> None:
         """Write a finding down."""
+        start, end = span if span is not None else (None, None)
+        self.add(Finding(kind, subject, message, entry, tile, file, start, end))
+
+    def add(self, finding: Finding) -> None:
+        """Write a finding down that is made already."""
         self.findings_total += 1
         if len(self.findings) < MAX_FINDINGS:
-            start, end = span if span is not None else (None, None)
-            self.findings.append(Finding(kind, subject, message, entry, tile, file, start, end))
+            self.findings.append(finding)
+            if self.on_finding is not None:
+                self.on_finding(finding)
+
+    def merge(self, other: AuditTrail) -> None:
+        """Take over what another trail found; counters are shared, not added."""
+        for finding in other.findings:
+            self.add(finding)
+        self.findings_total += other.findings_total - len(other.findings)
+        for message in other.notes:
+            self.note(message)
 
     def note(self, message: str) -> None:
         """Write down what is worth knowing and is no failure."""
@@ -214,6 +245,7 @@ class AuditTrail:
 
     def at(self, phase: Phase, done: int, total: int) -> None:
         """Tell the caller how far the audit is."""
+        self.phase = phase
         if self.progress is not None:
             self.progress(phase, done, total)
 

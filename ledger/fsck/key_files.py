@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hmac
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from ledger.errors import MalformedError
 from ledger.experience.canonical import parse_message
@@ -23,6 +25,8 @@ from ledger.experience.fields import (
 )
 from ledger.fsck.findings import AuditTrail, FindingKind
 from ledger.schema import store_pb2
+
+_FILE_NAMES: Final = frozenset(f"{byte:02x}.keys" for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class KeyFiles:
         self._trail = trail
         self._path: Path | None = None
         self._secrets: dict[bytes, Secrets] | None = {}
+        self._named: set[tuple[Path, str]] = set()
 
     def path_of(self, record_id: bytes) -> Path:
         """The file that a record's keys are in."""
@@ -54,7 +59,7 @@ class KeyFiles:
             self._secrets = self._read(path)
         return self._secrets
 
-    def check_folder(self) -> None:
+    def check_all(self, is_record: Callable[[bytes], bool]) -> None:
         """Read every file, also those that no record needs, and note what does not belong."""
         try:
             paths = sorted(self._folder.iterdir())
@@ -63,10 +68,13 @@ class KeyFiles:
         except OSError as error:
             self._find(self._folder, f"it cannot be read: {error.strerror}")
             return
-        names = {f"{byte:02x}.keys" for byte in range(256)}
         for path in paths:
-            if path.name not in names:
+            if path.suffix != ".keys" or path.name not in _FILE_NAMES:
                 self._trail.note(f"{path} is no key file")
+                continue
+            strays = [record_id for record_id in self._read(path) or () if not is_record(record_id)]
+            for record_id in strays:
+                self._trail.note(f"{path} has keys of {record_id.hex()}, which is no record")
 
     def _read(self, path: Path) -> dict[bytes, Secrets] | None:
         try:
@@ -90,6 +98,9 @@ class KeyFiles:
             return None
 
     def _find(self, path: Path, message: str, span: tuple[int, int] | None = None) -> None:
+        if (path, message) in self._named:
+            return
+        self._named.add((path, message))
         self._trail.find(
             FindingKind.KEY_FILE, f"key file {path.name}", message, file=str(path), span=span
         )

@@ -29,6 +29,8 @@ class RecordRows:
         self._trail = trail
         self._tables = RecordTables(Snapshot(txn))
         self._rows = dict.fromkeys((Table.RECORDS, Table.CONTENT, Table.CHUNKS), 0)
+        self.content_bytes = 0
+        """Bytes of content that records have now, stored or in place."""
         self._removal = lru_cache(maxsize=64)(self._read_removal)
 
     def follow(self, index: int, entry: Entry) -> None:
@@ -101,6 +103,8 @@ class RecordRows:
                 f"the entry has {experience.content_size} bytes"
             )
             self._find(FindingKind.CONTENT_ROW, record_id, message, index)
+        else:
+            self.content_bytes += experience.content_size
 
     def _count_removed(self, state: ContentState) -> None:
         if state.presence is Presence.ERASED:

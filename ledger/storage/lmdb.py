@@ -23,12 +23,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
 import lmdb
+import lmdb.verify
 
 from ledger.durable_file import sync_folder
 from ledger.errors import (
@@ -40,6 +42,7 @@ from ledger.errors import (
     StorageError,
 )
 from ledger.storage import Table, WriteTransaction
+from ledger.storage.lmdb_pages import verify_meta_pages, verify_unless_written
 from ledger.storage.os_errors import can_grow, storage_error, storage_errors
 from ledger.storage.turnstile import Turnstile
 from ledger.storage.writer_lock import WriterLock
@@ -350,6 +353,32 @@ class LmdbStorage:
             os.ftruncate(self._data_fd, self._tree_bytes())
             code = errno.ENOSPC
         return _error_for(error, code, self.path)
+
+
+def verify_pages(path: Path) -> list[str]:
+    """Say what is wrong with the pages of the store at ``path``; empty if nothing is.
+
+    Reads ``data.mdb`` as bytes, in Python and without LMDB, so nothing in it can kill
+    the process: every page in use, the key order, the counters and the free list. It
+    takes some 50 us a page, and runs again when a writer commits meanwhile. Raises
+    StorageError if the file cannot be read.
+    """
+    return verify_meta_pages(path) or verify_unless_written(path, lambda: _walk_pages(path))
+
+
+def _walk_pages(path: Path) -> list[str]:
+    data = path / "data.mdb"
+    try:
+        with storage_errors(data):
+            problems: list[str] = lmdb.verify.verify(  # type: ignore[no-untyped-call]
+                str(data), subdir=False
+            )
+            return problems
+    except lmdb.verify.VerifyError as error:
+        return [str(error)]
+    except (struct.error, ArithmeticError, LookupError, ValueError, RecursionError) as error:
+        # The walker believes some lengths that it has read.
+        return [f"the pages could not be followed to the end ({type(error).__name__})"]
 
 
 def _error_for(error: lmdb.Error, code: int, path: Path) -> StorageError:

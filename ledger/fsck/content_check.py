@@ -1,0 +1,317 @@
+"""Keys and content of every record, by record id, as their states say they must be.
+
+The rows of some records are read in one short transaction, and their files looked
+at outside of it: reading terabytes holds up no writer. A record whose removal is
+under way meanwhile is noted and not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from ledger.errors import CorruptStoreError, LedgerError
+from ledger.experience.content_root import content_root_of_leaves
+from ledger.experience.content_store import ContentStore
+from ledger.experience.copies import CopyKind, CopyRegister
+from ledger.experience.entry import Experience, parse_entry
+from ledger.experience.file_span import SpanFile
+from ledger.experience.pending import PendingNotes, PendingRemoval
+from ledger.experience.records import ContentState, Presence, RecordTables
+from ledger.experience.sealing import sealed_size
+from ledger.fsck.content_scan import StoredContent, scan_content
+from ledger.fsck.findings import AuditTrail, Depth, FindingKind, Phase
+from ledger.fsck.key_files import KeyFiles, Secrets
+from ledger.fsck.snapshot import Snapshot
+from ledger.log_reader import U64
+from ledger.storage import Storage, Table
+
+_ROWS_A_READ: Final = 64
+_WHILE_REMOVED: Final = frozenset(
+    {
+        FindingKind.CONTENT_MISSING,
+        FindingKind.CONTENT_REMAINS,
+        FindingKind.KEY_MISSING,
+        FindingKind.KEY_REMAINS,
+    }
+)
+_KEPT: Final = (Presence.STORED, Presence.IN_PLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    index: int
+    experience: Experience
+    state: ContentState
+    leaves: tuple[bytes, ...]
+    originals: tuple[Path, ...] | None
+    """Where content that was left in place lies; None if no row says it."""
+
+    @property
+    def id(self) -> bytes:
+        return self.experience.record_id
+
+
+class ContentCheck:
+    """Looks at the content of the records of entries from ``first`` on."""
+
+    def __init__(
+        self, storage: Storage, home: Path, trail: AuditTrail, depth: Depth, first: int
+    ) -> None:
+        self._storage = storage
+        self._incoming = home / "incoming"
+        self._copies = home / "copies"
+        self._trail = trail
+        self._depth = depth
+        self._first = first
+        self._store = ContentStore(home)
+        self._keys = KeyFiles(home / "keys" / "records", trail)
+        self._content_folders = 0
+        self._hashed = 0
+
+    def run(self, content_bytes: int) -> None:
+        """Check every record; ``content_bytes`` is how much `Depth.DEEP` has to read."""
+        self._total = content_bytes
+        self._keys.check_all(self._is_record)
+        for record in self._records():
+            self._check(record)
+        if self._first == 0:
+            self._note_orphan_content()
+
+    def _check(self, record: _Record) -> None:
+        problems = AuditTrail(counters=self._trail.counters)
+        secrets = self._check_keys(record, problems)
+        match record.state.presence:
+            case Presence.STORED | Presence.IN_PLACE:
+                self._check_content(record, secrets, problems)
+            case Presence.ERASED | Presence.PRUNED:
+                self._check_gone(record, problems)
+            case Presence.EMPTY:
+                pass
+        passing = {finding.kind for finding in problems.findings} <= _WHILE_REMOVED
+        if problems.findings_total and passing and self._is_under_way(record):
+            self._trail.note(f"record {record.id.hex()} is being removed, and was not judged")
+            return
+        self._trail.merge(problems)
+
+    def _check_keys(self, record: _Record, problems: AuditTrail) -> Secrets | None:
+        """The record's secrets, if its state asks for them and they are there."""
+        in_file = self._keys.of_file(record.id)
+        if in_file is None:
+            return None  # the file has been named
+        secrets = in_file.get(record.id)
+        path = str(self._keys.path_of(record.id))
+        if record.state.presence is Presence.ERASED:
+            if secrets is not None:
+                message = "it was erased, and its keys are still there"
+                self._find(problems, FindingKind.KEY_REMAINS, record, message, file=path)
+            return None
+        if record.state.presence is Presence.EMPTY:
+            return None
+        if secrets is None:
+            self._find(problems, FindingKind.KEY_MISSING, record, "its keys are gone", file=path)
+        elif record.state.sealed and secrets.content_key is None:
+            message = "its content is sealed and has no key"
+            self._find(problems, FindingKind.KEY_MISSING, record, message, file=path)
+            return None
+        return secrets
+
+    def _check_content(
+        self, record: _Record, secrets: Secrets | None, problems: AuditTrail
+    ) -> None:
+        files = self._files(record, problems)
+        if files is None:
+            return
+        sound = [self._check_file(record, file, problems) for file in files]
+        if record.state.presence is Presence.STORED:
+            self._content_folders += self._store.folder_of(record.experience.content_root).is_dir()
+        if all(sound) and secrets is not None and self._depth is Depth.DEEP:
+            size = record.experience.content_size
+            content = StoredContent(record.id, size, files, record.state.sealed)
+            self._scan(record, content, secrets, problems)
+
+    def _files(self, record: _Record, problems: AuditTrail) -> tuple[SpanFile, ...] | None:
+        experience = record.experience
+        if record.state.sealed:
+            (path,) = self._store.paths(experience, sealed=True)
+            return (SpanFile(path, sealed_size(experience.content_size)),)
+        paths: tuple[Path, ...] | None
+        if record.state.presence is Presence.IN_PLACE:
+            paths = record.originals
+        else:
+            paths = self._store.paths(experience, sealed=False)
+        if paths is None or len(paths) != len(experience.files):
+            message = "its content was left in place and no row of COPIES says where"
+            self._find(problems, FindingKind.COPY_ROW, record, message)
+            return None
+        return tuple(
+            SpanFile(path, file.size) for path, file in zip(paths, experience.files, strict=True)
+        )
+
+    def _check_file(self, record: _Record, file: SpanFile, problems: AuditTrail) -> bool:
+        """Whether a file is there with its size."""
+        name = str(file.path)
+        try:
+            if file.path.is_symlink():
+                raise FileNotFoundError
+            size = file.path.stat().st_size
+        except FileNotFoundError:
+            message = f"{file.path} is missing"
+            self._find(problems, FindingKind.CONTENT_MISSING, record, message, file=name)
+            return False
+        except OSError as error:
+            message = f"{file.path} cannot be read: {error.strerror}"
+            self._find(problems, FindingKind.CONTENT_MISSING, record, message, file=name)
+            return False
+        if size != file.size:
+            message = f"{file.path} has {size} bytes, not {file.size}"
+            span = (min(size, file.size), max(size, file.size))
+            self._find(problems, FindingKind.CONTENT_SIZE, record, message, file=name, span=span)
+            return False
+        return True
+
+    def _scan(
+        self, record: _Record, content: StoredContent, secrets: Secrets, problems: AuditTrail
+    ) -> None:
+        def progress(count: int) -> None:
+            self._hashed += count
+            self._trail.counters.content_bytes += count
+            self._trail.at(Phase.CONTENT, self._hashed, self._total)
+
+        root = record.experience.content_root
+        leaves = record.leaves if content_root_of_leaves(record.leaves) == root else ()
+        try:
+            result = scan_content(content, secrets, root, leaves, progress)
+        except CorruptStoreError as error:
+            self._find(problems, FindingKind.CONTENT_MISSING, record, error.message)
+            return
+        self._trail.counters.chunks += content.chunks
+        if not result.located:
+            message = "its content does not have the content root of the entry"
+            self._find(problems, FindingKind.CONTENT_CHANGED, record, message)
+        elif len(result.damaged) == content.chunks > 1:
+            message = f"none of its {content.chunks} chunks fits its key"
+            key_file = str(self._keys.path_of(record.id))
+            self._find(problems, FindingKind.KEY_WRONG, record, message, file=key_file)
+        else:
+            for chunk in result.damaged:
+                for path, start, end in chunk.pieces:
+                    message = f"bytes [{start}, {end}) of {path} (chunk {chunk.index}) changed"
+                    if len(chunk.pieces) > 1:
+                        message += f", or the chunk's part in another of {len(chunk.pieces)} files"
+                    self._find(
+                        problems,
+                        FindingKind.CONTENT_CHANGED,
+                        record,
+                        message,
+                        file=str(path),
+                        span=(start, end),
+                    )
+
+    def _check_gone(self, record: _Record, problems: AuditTrail) -> None:
+        folder = self._store.folder_of(record.experience.content_root)
+        if not record.experience.content_root or not folder.exists():
+            return
+        if folder.is_dir():
+            self._content_folders += 1
+        word = record.state.presence.name.lower()
+        message = f"it was {word}, and its content is still there"
+        self._find(problems, FindingKind.CONTENT_REMAINS, record, message, file=str(folder))
+
+    def _records(self) -> Iterator[_Record]:
+        start = b""
+        done = 0
+        while True:
+            with self._storage.read() as txn:
+                rows = list(islice(txn.scan(Table.RECORDS, start), _ROWS_A_READ))
+                snapshot = Snapshot(txn)
+                total = txn.count(Table.RECORDS)
+                records = [self._read(snapshot, record_id, row) for record_id, row in rows]
+            yield from (record for record in records if record is not None)
+            done += len(rows)
+            if self._depth is Depth.LOG:
+                self._trail.at(Phase.CONTENT, done, total)
+            # Keys that do not ascend are those of a damaged page: it has no end.
+            if len(rows) < _ROWS_A_READ or rows[-1][0] < start:
+                return
+            start = rows[-1][0] + b"\0"
+
+    def _read(self, snapshot: Snapshot, record_id: bytes, row: bytes) -> _Record | None:
+        """A record with its rows; None where they are damaged, which the log's pass names."""
+        if len(row) != U64.size or U64.unpack(row)[0] < self._first:
+            return None
+        with snapshot.read() as txn:
+            encoded = txn.get(Table.ENTRIES, row)
+        tables = RecordTables(snapshot)
+        try:
+            entry = parse_entry(encoded or b"")
+            if not isinstance(entry.kind, Experience) or entry.kind.record_id != record_id:
+                return None
+            state = tables.state(record_id)
+            originals = None
+            if state.presence is Presence.IN_PLACE:
+                copies = CopyRegister(snapshot, self._copies).of(record_id)
+                kept = [copy.paths for copy in copies if copy.kind is CopyKind.ORIGINAL]
+                originals = kept[0] if kept else None
+        except LedgerError:
+            return None
+        try:
+            leaves = tuple(tables.leaves(record_id)) if state.presence in _KEPT else ()
+        except CorruptStoreError:
+            leaves = ()
+        return _Record(U64.unpack(row)[0], entry.kind, state, leaves, originals)
+
+    def _is_under_way(self, record: _Record) -> bool:
+        """Whether the record's state has changed, or a note says that it will."""
+        try:
+            with self._storage.read() as txn:
+                if RecordTables(Snapshot(txn)).state(record.id) != record.state:
+                    return True
+            return any(
+                isinstance(work, PendingRemoval) and record.id in work.entry.record_ids
+                for _, work in PendingNotes(self._incoming).left()
+            )
+        except LedgerError:
+            return False
+
+    def _is_record(self, record_id: bytes) -> bool:
+        with self._storage.read() as txn:
+            return txn.get(Table.RECORDS, record_id) is not None
+
+    def _note_orphan_content(self) -> None:
+        """Note folders of content that no record has; found by counting first."""
+        found = list(self._store_folders())
+        if len(found) == self._content_folders:
+            return
+        with self._storage.read() as txn:
+            rows = txn.scan(Table.RECORDS)
+            roots = {self._root_of(txn.get(Table.ENTRIES, row)) for _, row in rows}
+        for path in found:
+            if path.name not in roots:
+                self._trail.note(f"{path} is the content of no record")
+
+    def _root_of(self, encoded: bytes | None) -> str:
+        try:
+            kind = parse_entry(encoded or b"").kind
+        except LedgerError:
+            return ""
+        return kind.content_root.hex() if isinstance(kind, Experience) else ""
+
+    def _store_folders(self) -> Iterator[Path]:
+        return self._store.folder_of(b"\0" * 32).parent.parent.glob("*/*")
+
+    def _find(
+        self,
+        problems: AuditTrail,
+        kind: FindingKind,
+        record: _Record,
+        message: str,
+        *,
+        file: str | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        subject = f"record {record.id.hex()}"
+        problems.find(kind, subject, message, entry=record.index, file=file, span=span)
