@@ -58,7 +58,7 @@ _NO_REFLINK: Final = {
 }
 _NO_LINK: Final = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP}
 
-_STORED_HINT: Final = "bring it back from an offloaded copy"
+STORED_HINT: Final = "bring it back from an offloaded copy"
 
 
 class StoreMode(Enum):
@@ -192,7 +192,7 @@ def open_content(
     if not sealed:
         sizes = [file.size for file in experience.files]
         files = [SpanFile(path, size) for path, size in zip(paths, sizes, strict=True)]
-        with ReadSpan(files, CorruptStoreError, _STORED_HINT) as plain:
+        with ReadSpan(files, CorruptStoreError, STORED_HINT) as plain:
             yield plain
         return
     if keys.content_key is None:
@@ -200,7 +200,7 @@ def open_content(
     size = experience.content_size
     sealer = ChunkSealer(experience.record_id, keys.content_key, chunk_count(size))
     (path,) = paths
-    with ReadSpan([SpanFile(path, sealed_size(size))], CorruptStoreError, _STORED_HINT) as span:
+    with ReadSpan([SpanFile(path, sealed_size(size))], CorruptStoreError, STORED_HINT) as span:
         yield SealedSpan(span, sealer, size)
 
 

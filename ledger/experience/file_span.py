@@ -222,7 +222,8 @@ class ReadSpan(_Span):
 class WriteSpan(_Span):
     """New files written end to end, from any thread. A context manager.
 
-    No file is ever replaced: each must be new. Raises StorageError, RefusedError.
+    No file is ever replaced: each must be new, else ``fault`` is raised. When the
+    block ends in an error, the files it made are removed. Raises StorageError.
     """
 
     _flags = _WRITE_FLAGS
@@ -233,6 +234,7 @@ class WriteSpan(_Span):
         """``mode`` is set whatever the umask; without it the umask decides."""
         super().__init__(files, fault, "nothing is overwritten; choose another place")
         self._mode = mode
+        self._made: list[Path] = []
 
     def __enter__(self) -> WriteSpan:
         """Create every file."""
@@ -244,9 +246,27 @@ class WriteSpan(_Span):
                 else:
                     os.close(descriptor)
         except BaseException:
-            self.close()
+            self._remove()
             raise
         return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the files; remove them after an error."""
+        if error is None:
+            self.close()
+        else:
+            self._remove()
+
+    def _remove(self) -> None:
+        self.close()
+        while self._made:
+            with suppress(OSError):
+                self._made.pop().unlink()
 
     def write_from(self, offset: int, view: bytes | memoryview) -> None:
         """Write ``view`` at ``offset``. Raises StorageError."""
@@ -283,6 +303,7 @@ class WriteSpan(_Span):
             raise self._fault(f"{file.path} is there already", hint=self._hint) from error
         except OSError as error:
             raise storage_error(error.errno or 0, file.path) from error
+        self._made.append(file.path)
         try:
             if self._mode is not None:
                 os.fchmod(descriptor, self._mode)

@@ -106,6 +106,10 @@ class RecordKeyStore:
             )
         return keys
 
+    def require_readable(self, record_id: bytes) -> None:
+        """Refuse a damaged file now, before work is done that needs it. `KeyStoreError`."""
+        self._read(self._path(record_id))
+
     def add(self, keys: Iterable[RecordKeys]) -> None:
         """Keep the keys of new records, durable on return.
 
