@@ -85,7 +85,7 @@ class TlogProof:
         if not lines or not lines[0].startswith("index "):
             raise MalformedError("proof has no index line where it must stand")
         index = decode_number(lines.pop(0).removeprefix("index "), "proof's index")
-        if len(lines) > MAX_PATH:
+        if len(lines) > MAX_PATH:  # here too, before a million lines are decoded
             raise MalformedError(f"proof has {len(lines)} hashes, {MAX_PATH} at most expected")
         path = tuple(decode_hash(line, "proof's hash") for line in lines)
         return cls(index, path, note, extra)
