@@ -43,6 +43,10 @@ class Output:
         else:
             show(stdout())
 
+    def verdict(self, data: Mapping[str, Any], show: Callable[[Console], None]) -> None:
+        """Like `result`, for data that says itself whether it is ``ok``."""
+        self.result(data, show)
+
     def text(self, data: Mapping[str, Any], *lines: str) -> None:
         """Print ``data`` as JSON, or ``lines`` of rich markup."""
         self.result(data, lambda console: console.print("\n".join(lines), soft_wrap=True))
@@ -87,6 +91,23 @@ class Output:
         ) as shown:
             task = shown.add_task(label, total=total or None)
             yield lambda done: shown.advance(task, done)
+
+    @contextmanager
+    def phases(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A bar on standard error for work in phases: told the phase, done and total."""
+        console = stderr()
+        if self.as_json or not console.is_terminal:
+            yield lambda _phase, _done, _total: None
+            return
+        from rich import progress as bars
+
+        with bars.Progress(console=console, transient=True) as shown:
+            task = shown.add_task("")
+
+            def follow(phase: str, done: int, total: int) -> None:
+                shown.update(task, description=phase, completed=done, total=total or None)
+
+            yield follow
 
 
 def _ignore(_done: int) -> None:

@@ -14,10 +14,10 @@ from ledger.cli.entry_view import entry_json, show_entry
 from ledger.cli.files import read_input
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import Output
+from ledger.cli.vkeys import read_vkeys
 from ledger.errors import NotFoundError, RefusedError
 from ledger.experience.content_root import CHUNK_SIZE
 from ledger.experience.entry import Experience
-from ledger.note import VerifierKey
 from ledger.storage.os_errors import storage_errors
 from ledger.verifier import VerifiedEntry, verify_chunk, verify_proof_file, verify_recording
 
@@ -61,10 +61,10 @@ def command(
     chunk: tuple[int, Path] | None,
 ) -> None:
     """Check the claim in the file PROOF. Needs no home and no network."""
-    witness_keys = _keys(witnesses)
+    witness_keys = read_vkeys(witnesses)
     verified = verify_proof_file(
         read_input(proof, "a proof"),
-        _keys(keys),
+        read_vkeys(keys),
         witness_keys,
         len(witness_keys) if threshold is None else threshold,
     )
@@ -78,17 +78,6 @@ def command(
     invocation.output.result(
         _as_json(verified, checked), lambda console: _show(console, verified, checked)
     )
-
-
-def _keys(given: tuple[str, ...]) -> list[VerifierKey]:
-    lines: list[str] = []
-    for text in given:
-        # A vkey has pluses, a path to a file rarely does; a file that exists wins.
-        if Path(text).is_file():
-            lines += read_input(Path(text), "verifier keys").decode("utf-8", "replace").split()
-        else:
-            lines.append(text)
-    return [VerifierKey.parse(line) for line in lines]
 
 
 def _check_recording(output: Output, verified: VerifiedEntry, recording: Path) -> None:
