@@ -9,6 +9,7 @@ A newer version is read as far as the fields used here still say what they said.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,8 @@ FILE_NAME = "metadata.yaml"
 ROOT_KEY = "rosbag2_bagfile_information"
 SIZE_LIMIT = 16 << 20
 NEWEST_VERSION = 9
+# rosbag2 nests five deep; a YAML parser takes minutes over what nests without end.
+NESTING_LIMIT = 64
 REINDEX_HINT = "rebuild metadata.yaml with `ros2 bag reindex`, or keep the bytes with --opaque"
 
 
@@ -78,13 +81,26 @@ def _load_yaml(path: Path) -> object:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    text = read_small_file(path, SIZE_LIMIT)
+    content = read_small_file(path, SIZE_LIMIT)
     try:
-        document: object = YAML(typ="safe", pure=True).load(text.decode("utf-8"))
+        text = content.decode("utf-8")
+        if _nesting(text) > NESTING_LIMIT:
+            raise _refusal(path, f"it is nested deeper than {NESTING_LIMIT}")
+        document: object = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, UnicodeDecodeError, ValueError, RecursionError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else "nested too deep"
         raise _refusal(path, f"it is not YAML ({reason})") from error
     return document
+
+
+def _nesting(text: str) -> int:
+    """How deep brackets and dashes nest, at most."""
+    depth = deepest = 0
+    for bracket in re.finditer(r"[\[{]|[\]}]|^ *(?:[-?] +){9,}", text, re.MULTILINE):
+        found = bracket[0]
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found, 0)
+        deepest = max(deepest, depth, len(found) // 2 if len(found) > 1 else 0)
+    return deepest
 
 
 def _parse(information: dict[str, object], version: int) -> BagMetadata:

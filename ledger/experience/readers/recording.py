@@ -16,6 +16,7 @@ from ledger.errors import RecordingError
 # Times and counts travel as protobuf uint64, video times as sint64.
 UINT64_MAX = (1 << 64) - 1
 INT64_MAX = (1 << 63) - 1
+OPAQUE_HINT = "the file may be damaged; ingest with --opaque to keep its bytes as they are"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Recording:
     among the recordings of one input. Topics are sorted by name and type, tags by
     key. ``start_ns`` and ``end_ns`` are the first and the last message's time in
     ns since the epoch, both inclusive, and both 0 where the reader cannot know.
+    The topics' counts add up to ``message_count``.
     A recording with ``ranges`` and no files only points into others, which the
     reader yields before it.
 
@@ -91,19 +93,25 @@ class Recording:
             check_file_name(file.name)
         names = [file.name for file in self.files]
         if len(set(names)) != len(names):
-            raise RecordingError(f"{self.name!r} lists a file twice")
+            raise RecordingError(f"{self.name!r} lists a file twice", hint=OPAQUE_HINT)
         for text in self._texts():
             check_text(text, self.name)
         if not 0 <= self.start_ns <= self.end_ns <= UINT64_MAX:
             raise RecordingError(
                 f"{self.name!r} has an impossible time range, {self.start_ns} to {self.end_ns} ns",
-                hint="times are ns since 1970; ingest with --opaque to keep the bytes as they are",
+                hint=OPAQUE_HINT,
             )
         counts = [topic.count for topic in self.topics]
-        if min(counts, default=0) < 0 or not sum(counts) <= self.message_count <= UINT64_MAX:
-            raise RecordingError(f"{self.name!r} has an impossible message count")
+        if (
+            min(counts, default=0) < 0
+            or self.message_count > UINT64_MAX
+            or sum(counts) != self.message_count
+        ):
+            raise RecordingError(f"{self.name!r} has an impossible message count", hint=OPAQUE_HINT)
         if list(self.topics) != sorted(self.topics) or list(self.tags) != sorted(self.tags):
-            raise RecordingError(f"{self.name!r} lists topics or tags out of order")
+            raise RecordingError(
+                f"{self.name!r} lists topics or tags out of order", hint=OPAQUE_HINT
+            )
 
     def _texts(self) -> list[str]:
         texts = [self.name, self.media_type]
@@ -135,7 +143,7 @@ def check_text(text: str, where: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise RecordingError(
-            f"{where!r} has a name that is not UTF-8", hint="rename the file and try again"
+            f"{where!r} holds a name that is not UTF-8", hint="rename the file and try again"
         ) from error
     if "\0" in text:
-        raise RecordingError(f"{where!r} has a name with a NUL character in it")
+        raise RecordingError(f"{where!r} holds a name with a NUL character in it", hint=OPAQUE_HINT)

@@ -57,9 +57,7 @@ def read_sqlite(path: Path) -> StorageContents | None:
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             return _query(connection)
-    except (sqlite3.Error, OverflowError) as error:
-        raise RecordingError(f"{path} is damaged: {error}", hint=OPAQUE_HINT) from error
-    except _WrongTypeError as error:
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError, _BrokenDatabaseError) as error:
         raise RecordingError(f"{path} is damaged: {error}", hint=OPAQUE_HINT) from error
 
 
@@ -98,8 +96,8 @@ def _check_size(path: Path) -> None:
         raise RecordingError(f"{path} is cut off: {size} bytes of {page * pages}", hint=OPAQUE_HINT)
 
 
-class _WrongTypeError(Exception):
-    """A column holds a value of another type than rosbag2 writes."""
+class _BrokenDatabaseError(Exception):
+    """The database holds what rosbag2 never writes."""
 
 
 def _query(connection: sqlite3.Connection) -> StorageContents | None:
@@ -109,19 +107,25 @@ def _query(connection: sqlite3.Connection) -> StorageContents | None:
     topics = {}
     for number, name, kind in connection.execute("SELECT id, name, type FROM topics"):
         if not (isinstance(number, int) and isinstance(name, str) and isinstance(kind, str)):
-            raise _WrongTypeError("its topics table holds values of the wrong type")
+            raise _BrokenDatabaseError("its topics table holds values of the wrong type")
         topics[number] = (name, kind)
     counts = dict.fromkeys(topics, 0)
     starts, ends = [], []
     per_topic = "SELECT topic_id, COUNT(*), MIN(timestamp), MAX(timestamp) FROM messages GROUP BY 1"
     for number, count, start, end in connection.execute(per_topic):
         if number not in topics:
-            raise _WrongTypeError(f"it holds messages of a topic {number!r} that is not listed")
+            raise _BrokenDatabaseError(
+                f"it holds messages of a topic {number!r} that is not listed"
+            )
         if not (isinstance(start, int) and isinstance(end, int)):
-            raise _WrongTypeError("its messages table holds times of the wrong type")
+            raise _BrokenDatabaseError("its messages table holds times of the wrong type")
         counts[number] = count
         starts.append(start)
         ends.append(end)
+    # The same from the index on timestamp, where there is one: a second witness.
+    for whole in connection.execute("SELECT MIN(timestamp), MAX(timestamp) FROM messages"):
+        if whole != (min(starts, default=None), max(ends, default=None)):
+            raise _BrokenDatabaseError("its messages and their index disagree")
     tags = {"storage": "sqlite3", "ros_distro": _distro(connection, tables)}
     return StorageContents(
         topics=count_topics((*topics[number], count) for number, count in counts.items()),
