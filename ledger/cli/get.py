@@ -31,7 +31,7 @@ def command(invocation: Invocation, entry: str, folder: Path | None, segment: bo
     with open_home(invocation.home) as home:
         index, _, experience = find_experience(home.log, entry)
         parts = [experience] if segment else _segments(home.log, index, experience)
-        bag = dict((tag.key, tag.value) for tag in parts[0].tags).get("bag", experience.name)
+        bag = {tag.key: tag.value for tag in parts[0].tags}.get("bag", experience.name)
         target = folder or Path(Path(bag).name)
         total = sum(part.content_size for part in parts)
         restored: list[RestoredRecording] = []

@@ -19,7 +19,7 @@ _DAY_NS = 86_400 * 10**9
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-class ByteSize(click.ParamType):
+class ByteSize(click.ParamType[int]):
     """A size such as ``500M`` or ``2GiB``; binary units."""
 
     name = "size"
