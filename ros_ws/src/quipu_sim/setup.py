@@ -16,5 +16,5 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
     ],
     python_requires=">=3.11",
-    install_requires=["mujoco", "numpy", "rosbags"],
+    install_requires=["mcap", "mujoco", "numpy", "rosbags", "ruamel.yaml"],
 )

@@ -1,0 +1,64 @@
+"""A small reactive controller: towards the goal, along the nearest heading that is free.
+
+A simple relative of the vector field histogram (Borenstein and Koren, 1991): a heading is
+free where nothing stands in a corridor as wide as the robot, up to a look-ahead; of the
+free headings the one nearest to the goal wins.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from quipu_sim.robot import BEAM_ANGLES, Floats, Pose, wrap_angle
+
+CRUISE: Final = 0.9  # m/s
+TURN_GAIN: Final = 3.0  # 1/s
+TURN_MAX: Final = 2.2  # rad/s
+
+_HALF_CORRIDOR = 0.36  # m
+_LOOK_AHEAD = 1.5  # m
+_BRAKE_AT = 0.35  # m ahead: slowest here
+_STEP = 6  # headings are tried every sixth beam
+_TRIES: Final[Floats] = BEAM_ANGLES[::_STEP]
+# [try, beam]: the angle between a tried heading and each beam
+_OFFSETS: Final[Floats] = BEAM_ANGLES[np.newaxis, :] - _TRIES[:, np.newaxis]
+_SIDEWAYS: Final[Floats] = np.abs(np.sin(_OFFSETS))
+_AHEAD: Final[Floats] = np.cos(_OFFSETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A command: m/s ahead and rad/s to the left."""
+
+    linear: float
+    angular: float
+
+
+def steer(pose: Pose, goal: tuple[float, float], ranges: Floats) -> Drive:
+    """Choose the next command from the believed ``pose``, the ``goal`` and one scan."""
+    distance = math.dist((pose.x, pose.y), goal)
+    bearing = wrap_angle(math.atan2(goal[1] - pose.y, goal[0] - pose.x) - pose.yaw)
+    clear = clearances(ranges)
+    needed = min(_LOOK_AHEAD, distance)
+    detour = np.abs((_TRIES - bearing + math.pi) % (2 * math.pi) - math.pi)
+    # A heading that is not free costs the more the sooner it ends; turning costs a little.
+    cost = detour + 0.15 * np.abs(_TRIES) + 4.0 * np.maximum(0.0, needed - clear)
+    heading = float(_TRIES[int(np.argmin(cost))])
+    if clear[len(_TRIES) // 2] > needed and abs(bearing) < 0.3:
+        heading = bearing
+    angular = max(-TURN_MAX, min(TURN_MAX, TURN_GAIN * heading))
+    room = float(clear[len(_TRIES) // 2]) - _BRAKE_AT
+    linear = CRUISE * max(0.0, math.cos(heading)) * max(0.0, min(1.0, room, distance + 0.3))
+    return Drive(linear, angular)
+
+
+def clearances(ranges: Floats) -> Floats:
+    """How far a corridor as wide as the robot stays free, for each tried heading, in metres."""
+    finite = np.where(np.isfinite(ranges), ranges, 1e3)
+    blocking = (finite * _SIDEWAYS < _HALF_CORRIDOR) & (_AHEAD > 0)
+    nearest: Floats = np.where(blocking, finite * _AHEAD, 1e3).min(axis=1)
+    return nearest
