@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import CorruptStoreError, LedgerError
-from ledger.experience.content_root import content_root_of_leaves
+from ledger.experience.content_root import chunk_count
 from ledger.experience.content_store import ContentStore
 from ledger.experience.copies import CopyKind, CopyRegister
 from ledger.experience.entry import Experience, parse_entry
 from ledger.experience.file_span import SpanFile
 from ledger.experience.pending import PendingNotes, PendingRemoval
+from ledger.experience.record_keys import RecordKeys
 from ledger.experience.records import ContentState, Presence, RecordTables
 from ledger.experience.sealing import sealed_size
-from ledger.fsck.content_scan import StoredContent, scan_content
+from ledger.fsck.content_scan import DamagedPiece, scan_content
 from ledger.fsck.findings import AuditTrail, Depth, FindingKind, Phase
-from ledger.fsck.key_files import KeyFiles, Secrets
+from ledger.fsck.key_files import KeyFiles
 from ledger.fsck.snapshot import Snapshot
 from ledger.log_reader import U64
 from ledger.storage import Storage, Table
@@ -97,7 +98,7 @@ class ContentCheck:
             return
         self._trail.merge(problems)
 
-    def _check_keys(self, record: _Record, problems: AuditTrail) -> Secrets | None:
+    def _check_keys(self, record: _Record, problems: AuditTrail) -> RecordKeys | None:
         """The record's secrets, if its state asks for them and they are there."""
         in_file = self._keys.of_file(record.id)
         if in_file is None:
@@ -120,7 +121,7 @@ class ContentCheck:
         return secrets
 
     def _check_content(
-        self, record: _Record, secrets: Secrets | None, problems: AuditTrail
+        self, record: _Record, secrets: RecordKeys | None, problems: AuditTrail
     ) -> None:
         files = self._files(record, problems)
         if files is None:
@@ -129,9 +130,7 @@ class ContentCheck:
         if record.state.presence is Presence.STORED:
             self._content_folders += self._store.folder_of(record.experience.content_root).is_dir()
         if all(sound) and secrets is not None and self._depth is Depth.DEEP:
-            size = record.experience.content_size
-            content = StoredContent(record.id, size, files, record.state.sealed)
-            self._scan(record, content, secrets, problems)
+            self._scan(record, [file.path for file in files], secrets, problems)
 
     def _files(self, record: _Record, problems: AuditTrail) -> tuple[SpanFile, ...] | None:
         experience = record.experience
@@ -174,42 +173,43 @@ class ContentCheck:
         return True
 
     def _scan(
-        self, record: _Record, content: StoredContent, secrets: Secrets, problems: AuditTrail
+        self, record: _Record, paths: list[Path], keys: RecordKeys, problems: AuditTrail
     ) -> None:
         def progress(count: int) -> None:
             self._hashed += count
             self._trail.counters.content_bytes += count
             self._trail.at(Phase.CONTENT, self._hashed, self._total)
 
-        root = record.experience.content_root
-        leaves = record.leaves if content_root_of_leaves(record.leaves) == root else ()
+        sealed = record.state.sealed
         try:
-            result = scan_content(content, secrets, root, leaves, progress)
+            result = scan_content(
+                record.experience, paths, keys, record.leaves, sealed=sealed, progress=progress
+            )
         except CorruptStoreError as error:
             self._find(problems, FindingKind.CONTENT_MISSING, record, error.message)
             return
-        self._trail.counters.chunks += content.chunks
+        chunks = chunk_count(record.experience.content_size)
+        self._trail.counters.chunks += chunks
         if not result.located:
             message = "its content does not have the content root of the entry"
             self._find(problems, FindingKind.CONTENT_CHANGED, record, message)
-        elif len(result.damaged) == content.chunks > 1:
-            message = f"none of its {content.chunks} chunks fits its key"
+        elif result.chunks_damaged == chunks > 1:
+            message = f"none of its {chunks} chunks fits its key"
             key_file = str(self._keys.path_of(record.id))
             self._find(problems, FindingKind.KEY_WRONG, record, message, file=key_file)
         else:
-            for chunk in result.damaged:
-                for path, start, end in chunk.pieces:
-                    message = f"bytes [{start}, {end}) of {path} (chunk {chunk.index}) changed"
-                    if len(chunk.pieces) > 1:
-                        message += f", or the chunk's part in another of {len(chunk.pieces)} files"
-                    self._find(
-                        problems,
-                        FindingKind.CONTENT_CHANGED,
-                        record,
-                        message,
-                        file=str(path),
-                        span=(start, end),
-                    )
+            for piece in result.damaged:
+                self._find_changed(record, piece, problems)
+
+    def _find_changed(self, record: _Record, piece: DamagedPiece, problems: AuditTrail) -> None:
+        message = (
+            f"bytes [{piece.start}, {piece.end}) of {piece.path} (chunk {piece.chunk}) changed"
+        )
+        if piece.files_of_chunk > 1:
+            message += f", or the chunk's part in another of its {piece.files_of_chunk} files"
+        span = (piece.start, piece.end)
+        kind, file = FindingKind.CONTENT_CHANGED, str(piece.path)
+        self._find(problems, kind, record, message, file=file, span=span)
 
     def _check_gone(self, record: _Record, problems: AuditTrail) -> None:
         folder = self._store.folder_of(record.experience.content_root)

@@ -1,127 +1,77 @@
-"""Every chunk of one content hashed again, going on where one is damaged.
-
-`ledger.experience.content_store` stops at the first chunk that does not open; an
-audit wants them all, and the file and bytes [start, end) that each lies in.
-"""
+"""Every chunk of one content hashed again, and where on disk the damaged ones lie."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.errors import CorruptStoreError, VerificationError
-from ledger.experience.content_hashing import ChunkSource, Progress, hash_content
-from ledger.experience.content_root import CHUNK_SIZE, chunk_count, chunk_length
-from ledger.experience.file_span import ReadSpan, SpanFile
-from ledger.experience.sealing import SEALED_CHUNK_SIZE, TAG_SIZE, ChunkSealer, SealedSpan
-from ledger.fsck.key_files import Secrets
-
-_HINT = "bring it back from an offloaded copy"
-
-
-@dataclass(frozen=True, slots=True)
-class DamagedChunk:
-    """A chunk that is not what was recorded, and the parts of files that it lies in."""
-
-    index: int
-    pieces: tuple[tuple[Path, int, int], ...]
-    """(file, start, end) for each."""
+from ledger.errors import VerificationError
+from ledger.experience.content_check import find_damage, locate_chunk
+from ledger.experience.content_hashing import Progress
+from ledger.experience.content_root import chunk_length
+from ledger.experience.content_store import open_content
+from ledger.experience.kinds import Experience
+from ledger.experience.record_keys import RecordKeys
+from ledger.experience.sealing import SEALED_CHUNK_SIZE, TAG_SIZE
 
 
 @dataclass(frozen=True, slots=True)
-class StoredContent:
-    """Where some content lies: its files in order, or its one sealed file."""
+class DamagedPiece:
+    """Bytes [start, end) of a file: a damaged chunk's, or its part of them.
 
-    record_id: bytes
-    size: int
-    files: tuple[SpanFile, ...]
-    sealed: bool
+    A chunk that lies in ``files_of_chunk`` files may be damaged in any of them.
+    """
 
-    @property
-    def chunks(self) -> int:
-        """How many chunks the content has."""
-        return chunk_count(self.size)
-
-    def pieces(self, index: int) -> tuple[tuple[Path, int, int], ...]:
-        """The parts of files that hold chunk ``index``."""
-        if self.sealed:
-            start = index * SEALED_CHUNK_SIZE
-            end = start + chunk_length(index, self.size) + TAG_SIZE
-            return ((self.files[0].path, start, end),)
-        start = index * CHUNK_SIZE
-        return tuple(_overlaps(self.files, start, start + chunk_length(index, self.size)))
+    chunk: int
+    path: Path
+    start: int
+    end: int
+    files_of_chunk: int
 
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
     """What a scan found. ``located`` is False if something is damaged, nobody can say where."""
 
-    damaged: tuple[DamagedChunk, ...]
+    damaged: tuple[DamagedPiece, ...]
+    chunks_damaged: int
     located: bool
 
 
 def scan_content(
-    content: StoredContent,
-    secrets: Secrets,
-    root: bytes,
+    experience: Experience,
+    paths: Sequence[Path],
+    keys: RecordKeys,
     leaves: Sequence[bytes],
+    *,
+    sealed: bool,
     progress: Progress | None = None,
 ) -> ScanResult:
-    """Hash ``content`` and compare it with its root and, to name chunks, its leaves.
+    """Hash the content in ``paths`` and compare it with the entry's root and its leaves.
 
-    Raises CorruptStoreError if a file is missing or has another size.
+    Raises CorruptStoreError for a file that cannot be read or has another size.
     """
-    with ReadSpan(content.files, CorruptStoreError, _HINT) as span:
-        source: ChunkSource = span
-        if content.sealed:
-            key = secrets.content_key or b""
-            source = SealedSpan(
-                span, ChunkSealer(content.record_id, key, content.chunks), content.size
-            )
-        tolerant = _Tolerant(source)
-        digest = hash_content(tolerant, secrets.salt_key, progress=progress)
-    if digest.root == root and not tolerant.unreadable:
-        return ScanResult((), located=True)
-    if len(leaves) != len(digest.leaves):
-        return ScanResult((), located=False)
-    damaged = {
-        index
-        for index, (found, kept) in enumerate(zip(digest.leaves, leaves, strict=True))
-        if found != kept
-    }
-    damaged |= tolerant.unreadable
-    chunks = tuple(DamagedChunk(index, content.pieces(index)) for index in sorted(damaged))
-    return ScanResult(chunks, located=bool(chunks))
+    with open_content(experience, paths, keys, sealed=sealed) as source:
+        try:
+            damaged = find_damage(source, experience, keys.salt_key, leaves, progress)
+        except VerificationError:
+            return ScanResult((), 0, located=False)
+    pieces = [
+        piece for chunk in damaged for piece in _pieces(experience, paths, chunk.index, sealed)
+    ]
+    return ScanResult(tuple(pieces), len(damaged), located=True)
 
 
-@dataclass(slots=True)
-class _Tolerant:
-    """Content in which chunks that cannot be read are noted and read as zeros."""
-
-    source: ChunkSource
-    unreadable: set[int] = field(default_factory=set)
-
-    @property
-    def size(self) -> int:
-        return self.source.size
-
-    def read_into(self, offset: int, view: memoryview) -> None:
-        while view:
-            chunk, view = view[:CHUNK_SIZE], view[CHUNK_SIZE:]
-            try:
-                self.source.read_into(offset, chunk)
-            except (VerificationError, CorruptStoreError):
-                self.unreadable.add(offset // CHUNK_SIZE)
-                chunk[:] = bytes(len(chunk))
-            offset += len(chunk)
-
-
-def _overlaps(files: Sequence[SpanFile], start: int, end: int) -> Iterator[tuple[Path, int, int]]:
-    """The parts of files that bytes [start, end) of the content lie in."""
-    before = 0
-    for file in files:
-        first, last = max(start - before, 0), min(end - before, file.size)
-        if first < last:
-            yield file.path, first, last
-        before += file.size
+def _pieces(
+    experience: Experience, paths: Sequence[Path], index: int, sealed: bool
+) -> Iterator[DamagedPiece]:
+    if sealed:
+        start = index * SEALED_CHUNK_SIZE
+        end = start + chunk_length(index, experience.content_size) + TAG_SIZE
+        yield DamagedPiece(index, paths[0], start, end, 1)
+        return
+    places = dict(zip((file.name for file in experience.files), paths, strict=True))
+    ranges = locate_chunk(experience, index)
+    for part in ranges:
+        yield DamagedPiece(index, places[part.name], part.start, part.end, len(ranges))

@@ -7,34 +7,21 @@
 from __future__ import annotations
 
 import hmac
+import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from ledger.errors import MalformedError
 from ledger.experience.canonical import parse_message
-from ledger.experience.fields import (
-    HASH_SIZE,
-    KEY_SIZE,
-    RECORD_ID_SIZE,
-    require_ascending,
-    require_bytes,
-)
+from ledger.experience.fields import HASH_SIZE, require_ascending
+from ledger.experience.record_keys import RecordKeys
 from ledger.fsck.findings import AuditTrail, FindingKind
 from ledger.schema import store_pb2
 
 _FILE_NAMES: Final = frozenset(f"{byte:02x}.keys" for byte in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What opens one record's content."""
-
-    salt_key: bytes = field(repr=False)
-    content_key: bytes | None = field(repr=False)
 
 
 class KeyFiles:
@@ -44,14 +31,14 @@ class KeyFiles:
         self._folder = folder
         self._trail = trail
         self._path: Path | None = None
-        self._secrets: dict[bytes, Secrets] | None = {}
+        self._secrets: dict[bytes, RecordKeys] | None = {}
         self._named: set[tuple[Path, str]] = set()
 
     def path_of(self, record_id: bytes) -> Path:
         """The file that a record's keys are in."""
         return self._folder / f"{record_id[:1].hex()}.keys"
 
-    def of_file(self, record_id: bytes) -> dict[bytes, Secrets] | None:
+    def of_file(self, record_id: bytes) -> dict[bytes, RecordKeys] | None:
         """Every record's secrets in the file that holds this one's; None if it is damaged."""
         path = self.path_of(record_id)
         if path != self._path:
@@ -76,19 +63,22 @@ class KeyFiles:
             for record_id in strays:
                 self._trail.note(f"{path} has keys of {record_id.hex()}, which is no record")
 
-    def _read(self, path: Path) -> dict[bytes, Secrets] | None:
+    def _read(self, path: Path, tries: int = 4) -> dict[bytes, RecordKeys] | None:
         try:
-            data = path.read_bytes()
-            mode = path.stat().st_mode
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                data = file.read()
         except FileNotFoundError:
             return {}
         except OSError as error:
             self._find(path, f"it cannot be read: {error.strerror}")
             return None
-        if stat.S_IMODE(mode) & 0o077:
+        if stat.S_IMODE(status.st_mode) & 0o077:
             self._find(path, "others than its owner can read it")
         message, checksum = data[:-HASH_SIZE], data[-HASH_SIZE:]
         if not hmac.compare_digest(sha256(message).digest(), checksum):
+            if tries and _inode(path) != status.st_ino:
+                return self._read(path, tries - 1)  # replaced, and overwritten, while we read
             self._find(path, "its checksum does not fit", (0, len(data)))
             return None
         try:
@@ -106,16 +96,21 @@ class KeyFiles:
         )
 
 
-def _decode(encoded: bytes, path: Path) -> dict[bytes, Secrets]:
+def _decode(encoded: bytes, path: Path) -> dict[bytes, RecordKeys]:
     message = parse_message(store_pb2.RecordKeyFile, encoded, "key file")
     require_ascending([record.record_id for record in message.records], "records")
     secrets = {}
     for record in message.records:
-        require_bytes(record.record_id, RECORD_ID_SIZE, "record id")
-        require_bytes(record.salt_key, KEY_SIZE, "salt key")
-        if record.content_key:
-            require_bytes(record.content_key, KEY_SIZE, "content key")
         if record.record_id[:1].hex() != path.stem:
             raise MalformedError("it holds keys of a record that belongs in another file")
-        secrets[record.record_id] = Secrets(record.salt_key, record.content_key or None)
+        secrets[record.record_id] = RecordKeys(
+            record.record_id, record.salt_key, record.content_key or None
+        )
     return secrets
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
