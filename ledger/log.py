@@ -48,7 +48,7 @@ from ledger.log_reader import (
 from ledger.merkle.compact_range import Growth
 from ledger.merkle.hashing import leaf_hashes
 from ledger.merkle.tiles import Block, extend_blocks
-from ledger.note import NoteSigner, SignedNote, VerifierKey, sign_note
+from ledger.note import KeyKind, NoteSigner, SignedNote, VerifierKey, sign_note
 from ledger.published import PublishedCheckpoint
 from ledger.restart import RightEdge, check_right_edge, still_partial
 from ledger.storage import Storage, Table, WriteTransaction
@@ -90,7 +90,7 @@ class Log(LogReader):
         origin, and MalformedError for an origin no checkpoint could carry.
         """
         Checkpoint(origin, 0, bytes(32))
-        if first_key.name != origin:
+        if first_key.name != origin or first_key.kind is not KeyKind.ED25519:
             raise RefusedError(f"key {first_key.name} must not sign for the log {origin}")
         vkey = first_key.encode().encode("utf-8")
 
@@ -143,8 +143,8 @@ class Log(LogReader):
         the log's.
         """
         with self._lock, self._published.exclusively():
+            self._check_published(self._checked_edge())
             edge = self._current_edge()
-            self._check_published(edge)
             note = self._sign(edge, signers)
             self._store_checkpoint(edge, note)
             return note
@@ -190,7 +190,9 @@ class Log(LogReader):
 
     def vkey_rows(self, active: Sequence[VerifierKey]) -> tuple[Row, Row]:
         """The rows that make ``active`` the signing keys, to append with a key's entry."""
-        if not active or any(key.name != self.origin for key in active):
+        if not active or any(
+            key.name != self.origin or key.kind is not KeyKind.ED25519 for key in active
+        ):
             raise RefusedError("a log needs a signing key, and each must carry its origin")
         known = dict.fromkeys((*self.known_keys(), *active))
         return (

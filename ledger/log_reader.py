@@ -210,7 +210,9 @@ def _text(transaction: ReadTransaction, name: bytes) -> str:
             return value.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    raise CorruptStoreError(f"the log's {name.decode()} is missing or damaged")
+    raise CorruptStoreError(
+        f"the log's {name.decode()} is missing or damaged", hint="restore the log from a backup"
+    )
 
 
 def _require_leaf(index: int, size: int) -> None:
