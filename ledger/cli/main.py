@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ledger import __version__
 from ledger.cli.exit_code import ExitCode, exit_code_of
 from ledger.cli.ui import Output
 from ledger.errors import LedgerError, StorageError
@@ -125,7 +126,7 @@ def _describe(error: OSError) -> str:
 
 
 @click.command(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="quipu-ledger", prog_name="quipu")
+@click.version_option(__version__, prog_name="quipu")
 @home_option
 @click.pass_context
 def quipu(context: click.Context, home: Path | None, as_json: bool) -> None:
