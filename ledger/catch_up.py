@@ -8,19 +8,36 @@ names them as missing until they are erased, which the log then says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from ledger.checkpoint import open_checkpoint
-from ledger.errors import LedgerError, MalformedError, NotFoundError, RefusedError
+from ledger.ed25519 import PublicKey
+from ledger.errors import (
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    VerificationError,
+)
 from ledger.experience.entry import parse_entry
-from ledger.experience.kinds import Experience
+from ledger.experience.kinds import (
+    Erasure,
+    Experience,
+    KeyRetirement,
+    KeyRotation,
+    Kind,
+    Pruning,
+)
 from ledger.experience.records import ContentState, Presence, Row, index_row, state_row
 from ledger.home import HomeWriter
+from ledger.merkle.compact_range import CompactRange
 from ledger.merkle.entry_bundle import decode_entry_bundle
+from ledger.merkle.hashing import leaf_hashes
 from ledger.merkle.tile_path import Tile
 from ledger.merkle.tiles import TILE_WIDTH
-from ledger.note import VerifierKey
+from ledger.note import KeyKind, VerifierKey
 from ledger.storage.os_errors import storage_errors
 
 CHECKPOINT_NAME: Final = "checkpoint"
@@ -56,21 +73,63 @@ def catch_up(home: HomeWriter, folder: Path, keys: tuple[VerifierKey, ...] = ())
             f"the log {home.log.origin} has {size}"
         )
     entries = read_exported_entries(folder, size, target.size)
-    rows: list[Row] = []
+    # Before anything is destroyed on the word of these entries, they must be the log's.
+    grown = CompactRange.from_reader(size, home.log).extend(leaf_hashes(entries))
+    if grown.root() != target.root:
+        raise VerificationError(f"the entries in {folder} do not lead to its checkpoint")
+    aftermath = _Aftermath(home)
     for index, entry in enumerate(entries, size):
-        rows += _rows(index, entry)
-    return home.log.catch_up(entries, note, rows)
+        aftermath.follow(index, parse_entry(entry).kind)
+    aftermath.destroy_erased()
+    return home.log.catch_up(entries, note, aftermath.rows())
 
 
-def _rows(index: int, encoded: bytes) -> list[Row]:
-    kind = parse_entry(encoded).kind
-    if not isinstance(kind, Experience):
-        return []
-    presence = Presence.STORED if kind.content_size else Presence.EMPTY
-    return [
-        index_row(kind.record_id, index),
-        state_row(kind.record_id, ContentState(presence)),
-    ]
+class _Aftermath:
+    """What the entries mean for the tables, keys and content of the restored home."""
+
+    def __init__(self, home: HomeWriter) -> None:
+        self._home = home
+        self._places: dict[bytes, int] = {}
+        self._states: dict[bytes, ContentState] = {}
+        self._erased: list[bytes] = []
+        self._vkeys = list(home.vkeys)
+
+    def follow(self, index: int, kind: Kind) -> None:
+        match kind:
+            case Experience():
+                self._places[kind.record_id] = index
+                presence = Presence.STORED if kind.content_size else Presence.EMPTY
+                self._states[kind.record_id] = ContentState(presence)
+            case Erasure(record_ids=record_ids):
+                self._remove(record_ids, ContentState(Presence.ERASED, removed_by=index))
+                self._erased += record_ids
+            case Pruning(record_ids=record_ids):
+                self._remove(record_ids, ContentState(Presence.PRUNED, removed_by=index))
+            case KeyRotation(new_key=key):
+                self._vkeys.append(self._vkey(key))
+            case KeyRetirement(retired_key=key):
+                self._vkeys.remove(self._vkey(key))
+
+    def destroy_erased(self) -> None:
+        """The backup may hold what was erased after it was made: it goes again, first."""
+        experiences = self._home.experiences
+        experiences.keys.destroy(self._erased)
+        for record_id in self._erased:
+            if record_id not in self._places:
+                root = experiences.record(record_id).experience.content_root
+                experiences.content.remove(root)
+
+    def rows(self) -> list[Row]:
+        rows = [index_row(record_id, index) for record_id, index in self._places.items()]
+        rows += [state_row(record_id, state) for record_id, state in self._states.items()]
+        return [*rows, *self._home.log.vkey_rows(self._vkeys)]
+
+    def _remove(self, record_ids: Sequence[bytes], state: ContentState) -> None:
+        for record_id in record_ids:
+            self._states[record_id] = state
+
+    def _vkey(self, key: bytes) -> VerifierKey:
+        return VerifierKey(self._home.log.origin, KeyKind.ED25519, PublicKey(key))
 
 
 def _read_bundle(folder: Path, index: int, width: int) -> list[bytes]:

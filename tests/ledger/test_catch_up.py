@@ -1,0 +1,138 @@
+"""A home restored from an old backup comes back to what it had published, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.catch_up import catch_up, read_exported_entries
+from ledger.errors import BehindError, LedgerError, NotFoundError, RefusedError, VerificationError
+from ledger.experience.erasure import erase
+from ledger.experience.ingest import ingest
+from ledger.experience.readers import read_recording
+from ledger.experience.records import Presence
+from ledger.home import HomeWriter, create_home, open_home_to_write
+from ledger.key_change import retire_key, rotate_key
+from ledger.note import VerifierKey
+
+Life = Callable[[HomeWriter], object]
+
+
+@pytest.fixture(autouse=True)
+def _published_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIPU_PUBLISHED", str(tmp_path / "published"))
+
+
+def _ingest(home: HomeWriter, path: Path, text: str) -> bytes:
+    path.write_text(text)
+    (recording,) = read_recording(path)
+    return ingest(home.experiences, recording).record_id
+
+
+def _export(home: HomeWriter, folder: Path) -> None:
+    for name, data in home.log.export_tiles(home.log.size):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    (folder / "checkpoint").write_bytes(home.log.checkpoint(home.signers()))
+
+
+def _restored(tmp_path: Path, life: Life) -> tuple[Path, Path, bytes]:
+    """A home, backed up after its first recording; ``life`` went on; then it was restored."""
+    home, backup, export = tmp_path / "home", tmp_path / "backup", tmp_path / "export"
+    create_home(home, "example.com/robot")
+    with open_home_to_write(home) as writer:
+        first = _ingest(writer, tmp_path / "first.bin", "the first recording" * 1000)
+        writer.log.checkpoint(writer.signers())
+    shutil.copytree(home, backup)
+    with open_home_to_write(home) as writer:
+        life(writer)
+    with open_home_to_write(home) as writer:
+        _export(writer, export)
+    return backup, export, first
+
+
+def test_it_gets_back_what_it_lacked_and_may_sign_again(tmp_path: Path) -> None:
+    backup, export, _ = _restored(
+        tmp_path,
+        lambda home: (
+            [_ingest(home, tmp_path / f"{i}.bin", f"later {i}") for i in range(300)] and None
+        ),
+    )
+    with open_home_to_write(backup) as home:
+        with pytest.raises(BehindError):
+            home.log.checkpoint(home.signers())
+        assert catch_up(home, export) == range(1, 301)
+        assert home.log.behind is None
+        assert home.log.checkpoint(home.signers()) == (export / "checkpoint").read_bytes()
+
+
+def test_what_was_erased_since_the_backup_is_erased_again(tmp_path: Path) -> None:
+    erased: list[bytes] = []
+
+    def life(home: HomeWriter) -> None:
+        (record_id,) = [r for r, _ in home.experiences.tables.states()]
+        erase(home.experiences, [record_id])
+        erased.append(record_id)
+
+    backup, export, first = _restored(tmp_path, life)
+    assert erased == [first]
+    assert b"the first recording" in b"".join(
+        path.read_bytes() for path in backup.rglob("*") if path.is_file()
+    )
+    with open_home_to_write(backup) as home:
+        catch_up(home, export)
+        assert home.experiences.tables.state(first).presence is Presence.ERASED
+        with pytest.raises(LedgerError):
+            home.experiences.keys.get(first)
+    assert b"the first recording" not in b"".join(
+        path.read_bytes() for path in backup.rglob("*") if path.is_file()
+    )
+
+
+def test_a_key_that_came_in_since_signs(tmp_path: Path) -> None:
+    new: list[VerifierKey] = []
+
+    def life(home: HomeWriter) -> None:
+        new.append(rotate_key(home))
+        retire_key(home)
+
+    backup, export, _ = _restored(tmp_path, life)
+    # What it published is signed by a key that the backup never heard of.
+    with pytest.raises(LedgerError, match="newer key"), open_home_to_write(backup):
+        pass
+    with open_home_to_write(backup, new) as home:
+        catch_up(home, export, tuple(new))
+        assert home.vkeys == tuple(new)
+
+
+def test_entries_that_are_not_the_logs_change_nothing(tmp_path: Path) -> None:
+    def life(home: HomeWriter) -> None:
+        (record_id,) = [r for r, _ in home.experiences.tables.states()]
+        erase(home.experiences, [record_id])
+
+    backup, export, first = _restored(tmp_path, life)
+    (bundle,) = (export / "tile" / "entries").rglob("2")
+    data = bytearray(bundle.read_bytes())
+    data[-1] ^= 1  # in the last entry's signature: it parses, and is not what was signed
+    bundle.write_bytes(bytes(data))
+    with open_home_to_write(backup) as home:
+        with pytest.raises(VerificationError):
+            catch_up(home, export)
+        assert home.log.size == 1
+        assert home.experiences.tables.state(first).presence is Presence.STORED
+        home.experiences.keys.get(first)
+
+
+def test_another_logs_export_is_refused(tmp_path: Path) -> None:
+    backup, export, _ = _restored(tmp_path, lambda home: _ingest(home, tmp_path / "x.bin", "x"))
+    other = tmp_path / "other"
+    create_home(other, "example.com/other")
+    with open_home_to_write(other) as home, pytest.raises((RefusedError, VerificationError)):
+        catch_up(home, export)
+    with pytest.raises(NotFoundError):
+        read_exported_entries(tmp_path / "nowhere", 0, 1)
+    with open_home_to_write(backup) as home:
+        catch_up(home, export)
