@@ -57,9 +57,7 @@ def _restored(tmp_path: Path, life: Life) -> tuple[Path, Path, bytes]:
 def test_it_gets_back_what_it_lacked_and_may_sign_again(tmp_path: Path) -> None:
     backup, export, _ = _restored(
         tmp_path,
-        lambda home: (
-            [_ingest(home, tmp_path / f"{i}.bin", f"later {i}") for i in range(300)] and None
-        ),
+        lambda home: [_ingest(home, tmp_path / f"{i}.bin", f"later {i}") for i in range(300)],
     )
     with open_home_to_write(backup) as home:
         with pytest.raises(BehindError):
