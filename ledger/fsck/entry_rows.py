@@ -56,10 +56,15 @@ def tree_size(txn: ReadTransaction, trail: AuditTrail) -> int:
 
 
 def entry_tiles(
-    txn: ReadTransaction, trail: AuditTrail, start: int, size: int
+    txn: ReadTransaction, trail: AuditTrail, start: int, size: int, *, begin: bool = False
 ) -> Iterator[tuple[int, list[bytes | None]]]:
-    """Yield (first index, entries) for every tile of leaves [start, size), start at a tile."""
-    rows = txn.scan(Table.ENTRIES, _U64.pack(start) if start else b"")
+    """Yield (first index, entries) for every tile of leaves [start, size), start at a tile.
+
+    Rows beyond are named, unless the leaves are only the ``begin`` of a log.
+    """
+    rows = txn.scan(
+        Table.ENTRIES, _U64.pack(start) if start else b"", _U64.pack(size) if begin else None
+    )
     waiting: list[tuple[bytes, bytes]] = []
     for first in range(start, size, TILE_WIDTH):
         stop = min(first + TILE_WIDTH, size)

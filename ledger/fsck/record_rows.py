@@ -168,24 +168,19 @@ class RecordRows:
             return None
 
     def _name_extra(self, table: Table, kind: FindingKind) -> None:
+        # The rows of an entry that is damaged itself are not to blame.
+        named = {finding.entry for finding in self._trail.findings}
+        length = RECORD_ID_SIZE + (4 if table is Table.COPIES else 0)
         for key, value in self._txn.scan(table):
             record_id = key[:RECORD_ID_SIZE]
             row = value if table is Table.RECORDS else self._txn.get(Table.RECORDS, record_id)
-            index = U64.unpack(row)[0] if row is not None and len(row) == U64.size else None
-            length = RECORD_ID_SIZE + (4 if table is Table.COPIES else 0)
-            if index is not None and len(key) == length and self._may_be(index, record_id):
-                continue
+            if row is not None and len(row) == U64.size and len(key) == length:
+                (index,) = U64.unpack(row)
+                if index in named or self._is_record(index, record_id):
+                    continue
             self._trail.find(
                 kind, f"row {key.hex()} of {table.name}", "no entry is about this record"
             )
-
-    def _may_be(self, index: int, record_id: bytes) -> bool:
-        """Whether the entry is that record's, or is itself damaged and named already."""
-        encoded = self._txn.get(Table.ENTRIES, U64.pack(index))
-        if encoded is None:
-            return False
-        entry = self._entry(index)
-        return entry is None or self._is_record(index, record_id)
 
     def _find(self, kind: FindingKind, record_id: bytes, message: str, index: int) -> None:
         self._trail.find(kind, f"record {record_id.hex()}", message, entry=index)

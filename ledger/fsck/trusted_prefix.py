@@ -48,7 +48,7 @@ def read_prefix(
     prefix = TrustedPrefix(size, first, tuple(tiles))
     scratch = AuditTrail()
     tree = TreeRebuild(stored, scratch, first=first, prefix=prefix.tiles)
-    for start, entries in entry_tiles(txn, scratch, first, size):
+    for start, entries in entry_tiles(txn, scratch, first, size, begin=True):
         tree.add_tile(start, entries)
     # The block of a partial tile may have grown since, so what `scratch` says of it is
     # void; the audit proper reads that tile again.
