@@ -1,0 +1,348 @@
+"""Holds the tree to its dependency direction and its house rules, by reading the source.
+
+Every rule is a function from sources to complaints, so that the tests at the end can
+plant a violation of each and see it found.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_LINES = 450
+MAX_TEST_LINES = 600  # tables of cases read well at length
+
+# Which part of `ledger` may import which other parts. The longest matching name counts;
+# a part may always import itself. Reading downwards, everything builds on what is above.
+BASE = {"ledger.errors"}
+TEXT = BASE | {"ledger.canonical", "ledger.ed25519"}
+NOTES = TEXT | {"ledger.note", "ledger.checkpoint"}
+FILES = BASE | {"ledger.durable_file", "ledger.storage"}
+LOG = NOTES | FILES | {"ledger.merkle", "ledger.log", "ledger.log_reader", "ledger.published"}
+EXPERIENCE = LOG | {"ledger.schema", "ledger.experience", "ledger.experience.readers"}
+ALLOWED: Mapping[str, set[str]] = {
+    "ledger.errors": set(),
+    "ledger.schema": set(),
+    "ledger.durable_file": set(),
+    "ledger.canonical": BASE,
+    "ledger.ed25519": BASE,
+    "ledger.merkle": BASE,
+    "ledger.note": TEXT,
+    "ledger.checkpoint": TEXT | {"ledger.note"},
+    "ledger.tlog_proof": NOTES,
+    "ledger.storage": FILES,
+    "ledger.published": FILES,
+    "ledger.signing_keys": NOTES | FILES,
+    "ledger.witness": NOTES | {"ledger.merkle", "ledger.storage"},
+    "ledger.log_reader": NOTES | {"ledger.merkle", "ledger.storage"},
+    "ledger.restart": NOTES | {"ledger.merkle", "ledger.storage", "ledger.log_reader"},
+    "ledger.log": LOG | {"ledger.restart"},
+    "ledger.experience.readers": BASE,
+    "ledger.experience": EXPERIENCE,
+    "ledger.verifier": NOTES
+    | {"ledger.merkle", "ledger.schema", "ledger.experience", "ledger.tlog_proof"},
+    "ledger.fsck": EXPERIENCE,
+    "ledger.home": EXPERIENCE | {"ledger.signing_keys"},
+    "ledger.key_change": EXPERIENCE | {"ledger.signing_keys", "ledger.home"},
+    "ledger.catch_up": EXPERIENCE | {"ledger.home"},
+    "ledger.cli": EXPERIENCE
+    | {
+        "ledger.catch_up",
+        "ledger.fsck",
+        "ledger.home",
+        "ledger.key_change",
+        "ledger.signing_keys",
+        "ledger.tlog_proof",
+        "ledger.verifier",
+        "ledger.witness",
+    },
+    "zkproofs": set(),
+}
+
+# Libraries that only one place may know.
+CONFINED: Mapping[str, tuple[str, ...]] = {
+    "lmdb": ("ledger.storage.lmdb",),
+    "google": ("ledger.schema", "ledger.experience"),
+    "pyarrow": ("ledger.experience.readers",),
+    "click": ("ledger.cli",),
+    "rich": ("ledger.cli",),
+    "rclpy": (),
+    "mujoco": (),
+    "rosbags": ("ledger.experience.readers",),
+    "mcap": ("ledger.experience.readers",),
+}
+
+CATCH_ALL_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
+
+Sources = Mapping[str, str]
+
+
+def read_sources(*folders: str) -> dict[str, str]:
+    """Source text by module name, generated code left out."""
+    sources: dict[str, str] = {}
+    for folder in folders:
+        base = (ROOT / folder).parent
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if not path.stem.endswith("_pb2"):
+                parts = path.relative_to(base).with_suffix("").parts
+                name = ".".join(parts).removesuffix(".__init__")
+                sources[name] = path.read_text(encoding="utf-8")
+    return sources
+
+
+def imports_of(module: str, sources: Sources) -> Iterator[str]:
+    """Everything ``module`` imports at any depth, `if TYPE_CHECKING` and functions included."""
+    tree = ast.parse(sources[module])
+    is_package = any(other.startswith(module + ".") for other in sources)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                above = module.split(".")
+                above = above[: len(above) - node.level + is_package]
+                origin = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                name = f"{origin}.{alias.name}"
+                yield name if name in sources else origin
+
+
+def part_of(module: str) -> str | None:
+    """The longest name in `ALLOWED` that ``module`` is or lies in."""
+    names = [name for name in ALLOWED if module == name or module.startswith(name + ".")]
+    return max(names, key=len, default=None)
+
+
+def wrong_directions(sources: Sources) -> Iterator[str]:
+    for module in sources:
+        if module == "ledger":
+            continue
+        part = part_of(module)
+        if part is None:
+            yield f"{module}: no line in ALLOWED; say which parts it may import"
+            continue
+        for imported in imports_of(module, sources):
+            top = imported.split(".")[0]
+            if top == "ledger" and imported != "ledger":
+                target = part_of(imported)
+                if target != part and target not in ALLOWED[part]:
+                    yield f"{module} imports {imported}: {part} may not import {target}"
+            elif top == "ledger" and part == "zkproofs":
+                yield f"{module} imports {imported}: zkproofs stands alone"
+            elif top == "zkproofs" and not module.startswith(("ledger.", "zkproofs")):
+                yield f"{module} imports {imported}"
+
+
+def escaped_libraries(sources: Sources) -> Iterator[str]:
+    for module in sources:
+        for imported in imports_of(module, sources):
+            places = CONFINED.get(imported.split(".")[0])
+            if places is not None and not any(
+                module == place or module.startswith(place + ".") for place in places
+            ):
+                yield f"{module} imports {imported}, which belongs in {' or '.join(places) or '-'}"
+
+
+def storage_behind_the_verifier(sources: Sources) -> Iterator[str]:
+    """Follow what ``ledger.verifier`` imports, through packages' ``__init__`` too."""
+    seen: set[str] = set()
+    waiting = ["ledger.verifier"]
+    while waiting:
+        module = waiting.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        if module in sources:
+            waiting.extend(imports_of(module, sources))
+        if "." in module:
+            waiting.append(module.rpartition(".")[0])
+    for module in sorted(seen):
+        if module.split(".")[0] == "lmdb" or module.startswith("ledger.storage"):
+            yield f"ledger.verifier reaches {module}"
+
+
+def merkle_beyond_the_standard_library(sources: Sources) -> Iterator[str]:
+    for module in sources:
+        if module.startswith("ledger.merkle"):
+            for imported in imports_of(module, sources):
+                top = imported.split(".")[0]
+                if top != "ledger" and top not in sys.stdlib_module_names:
+                    yield f"{module} imports {imported}: only the standard library is allowed"
+
+
+def overlong_modules(sources: Sources) -> Iterator[str]:
+    for module, source in sources.items():
+        lines = source.count("\n")
+        limit = MAX_TEST_LINES if module.startswith("tests.") else MAX_LINES
+        if lines > limit:
+            yield f"{module} has {lines} lines; {limit} at most: split it by idea"
+
+
+def catch_all_names(sources: Sources) -> Iterator[str]:
+    for module in sources:
+        bad = CATCH_ALL_NAMES.intersection(module.split("."))
+        if bad:
+            yield f"{module}: '{bad.pop()}' says nothing; name it after its idea"
+
+
+def bare_asserts(sources: Sources) -> Iterator[str]:
+    for module, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Assert):
+                yield f"{module}:{node.lineno}: assert disappears under python -O"
+
+
+def stray_prints(sources: Sources) -> Iterator[str]:
+    for module, source in sources.items():
+        if module.startswith("ledger.cli"):
+            continue
+        for node in ast.walk(ast.parse(source)):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "print"
+            ):
+                yield f"{module}:{node.lineno}: print outside ledger.cli"
+
+
+Rule = Callable[[Sources], Iterator[str]]
+
+PRODUCT_RULES: tuple[Rule, ...] = (
+    wrong_directions,
+    escaped_libraries,
+    storage_behind_the_verifier,
+    merkle_beyond_the_standard_library,
+    overlong_modules,
+    catch_all_names,
+    bare_asserts,
+    stray_prints,
+)
+SIMULATION_RULES: tuple[Rule, ...] = (overlong_modules, catch_all_names, bare_asserts)
+
+
+@pytest.fixture(scope="module")
+def product() -> dict[str, str]:
+    return read_sources("ledger", "zkproofs")
+
+
+@pytest.mark.parametrize("rule", PRODUCT_RULES, ids=lambda rule: rule.__name__)
+def test_the_product_keeps_its_rules(rule: Rule, product: Sources) -> None:
+    assert "ledger.merkle.hashing" in product
+    assert not list(rule(product))
+
+
+@pytest.mark.parametrize("rule", SIMULATION_RULES, ids=lambda rule: rule.__name__)
+def test_the_simulation_keeps_its_rules(rule: Rule) -> None:
+    sources = read_sources("ros_ws/src/quipu_sim/quipu_sim")
+    assert "quipu_sim.world" in sources
+    assert not list(rule(sources))
+
+
+@pytest.mark.parametrize(
+    "rule", [overlong_modules, catch_all_names], ids=lambda rule: rule.__name__
+)
+def test_tests_and_benchmarks_keep_their_size_and_names(rule: Rule) -> None:
+    assert not list(rule(read_sources("tests", "benchmarks")))
+
+
+def test_the_table_has_no_circle() -> None:
+    building: dict[str, set[str]] = {
+        part: {target for target in targets if target != part} for part, targets in ALLOWED.items()
+    }
+    while building:
+        free = [part for part, targets in building.items() if not targets & building.keys()]
+        assert free, f"a circle among {sorted(building)}"
+        for part in free:
+            del building[part]
+
+
+def test_every_line_of_the_table_is_in_use(product: Sources) -> None:
+    used = {part_of(module) for module in product} | {"ledger.schema"}
+    assert set(ALLOWED) <= used
+
+
+def test_launch_is_no_python_package() -> None:
+    # It would shadow ROS's own `launch`.
+    assert not (ROOT / "launch" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("module", ["ledger.verifier", "zkproofs"])
+def test_what_really_gets_imported(module: str) -> None:
+    forbidden = "('lmdb', 'rclpy', 'ledger.storage', 'ledger.log', 'ledger.cli')"
+    if module == "zkproofs":
+        forbidden = "('lmdb', 'rclpy', 'google.protobuf', 'ledger')"
+    program = (
+        f"import sys, {module}\n"
+        f"found = [name for name in sys.modules if name.startswith({forbidden})]\n"
+        "sys.exit(', '.join(found) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+CLEAN = {
+    "ledger": "",
+    "ledger.errors": "",
+    "ledger.merkle": "",
+    "ledger.merkle.hashing": "import hashlib\nfrom ledger.errors import MalformedError\n",
+    "ledger.storage": "",
+    "ledger.storage.lmdb": "import lmdb\n",
+    "ledger.experience": "",
+    "ledger.experience.entry": "",
+    "ledger.log": "from ledger.merkle.hashing import leaf_hash\n",
+    "ledger.verifier": "from ledger.experience import entry\n",
+    "ledger.cli": "",
+    "ledger.cli.log": "from ledger.log import Log\nprint(1)\n",
+    "zkproofs": "",
+}
+
+
+def test_a_clean_tree_has_no_complaint() -> None:
+    assert [complaint for rule in PRODUCT_RULES for complaint in rule(CLEAN)] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "module", "source"),
+    [
+        (wrong_directions, "ledger.merkle.hashing", "from ledger.log import Log"),
+        (wrong_directions, "ledger.merkle.hashing", "from ledger import log"),
+        (wrong_directions, "ledger.merkle.hashing", "from .. import log"),
+        (wrong_directions, "ledger.merkle.hashing", "from ..log import Log"),
+        (wrong_directions, "ledger.merkle", "from ..log import Log"),
+        (wrong_directions, "ledger.merkle.hashing", "def f():\n    import ledger.log"),
+        (wrong_directions, "ledger.log", "import ledger.cli.log"),
+        (wrong_directions, "ledger.log", "from ledger.experience.entry import Entry"),
+        (wrong_directions, "ledger.verifier", "from ledger.storage import Storage"),
+        (wrong_directions, "ledger.verifier", "from ledger.log import Log"),
+        (wrong_directions, "ledger.brand_new", ""),
+        (wrong_directions, "zkproofs", "from ledger.errors import LedgerError"),
+        (wrong_directions, "zkproofs", "import ledger"),
+        (escaped_libraries, "zkproofs", "from google.protobuf import message"),
+        (escaped_libraries, "zkproofs", "import rclpy.node"),
+        (escaped_libraries, "zkproofs", "import lmdb"),
+        (escaped_libraries, "ledger.log", "import lmdb"),
+        (escaped_libraries, "ledger.storage", "import lmdb"),
+        (escaped_libraries, "ledger.cli.log", "from rclpy import node"),
+        (escaped_libraries, "ledger.log", "import click"),
+        (storage_behind_the_verifier, "ledger.experience.entry", "import ledger.storage"),
+        (storage_behind_the_verifier, "ledger.experience", "from ledger.storage.lmdb import x"),
+        (storage_behind_the_verifier, "ledger.experience.entry", "import lmdb"),
+        (merkle_beyond_the_standard_library, "ledger.merkle.hashing", "import numpy"),
+        (overlong_modules, "ledger.log", "\n" * (MAX_LINES + 1)),
+        (catch_all_names, "ledger.merkle.utils", ""),
+        (catch_all_names, "ledger.common.things", ""),
+        (bare_asserts, "ledger.log", "def f(x):\n    assert x"),
+        (stray_prints, "ledger.log", "print('hello')"),
+    ],
+)
+def test_a_planted_violation_is_found(rule: Rule, module: str, source: str) -> None:
+    assert list(rule({**CLEAN, module: source}))
