@@ -116,8 +116,10 @@ class Tally:
         if not self.counts:
             self.start_ns = self.end_ns = log_time_ns
         self.counts[channel] = self.counts.get(channel, 0) + 1
-        self.start_ns = min(self.start_ns, log_time_ns)
-        self.end_ns = max(self.end_ns, log_time_ns)
+        if log_time_ns < self.start_ns:
+            self.start_ns = log_time_ns
+        if log_time_ns > self.end_ns:
+            self.end_ns = log_time_ns
 
     def contents(self) -> StorageContents:
         """The sum, with a topic's type taken from its schema ("" for none)."""
@@ -136,6 +138,16 @@ def read_prefix(source: ByteSource) -> tuple[int, int]:
     if opcode == 0:
         raise DamageError(f"byte {source.offset - PREFIX.size} starts no record")
     return opcode, length
+
+
+def take_record(source: ByteSource, expected: Opcode) -> bytes:
+    """The body of the next record, which must be of the ``expected`` kind."""
+    found, length = read_prefix(source)
+    if found != expected:
+        raise DamageError(
+            f"there is no {expected.name} record at byte {source.offset - PREFIX.size}"
+        )
+    return source.take(length)
 
 
 def parse_footer(body: bytes) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.experience.readers import mcap_records, rosbag1, sqlite_file
-from ledger.experience.readers.input_files import open_input, resolve_input
+from ledger.experience.readers.input_files import open_input, resolve_input, unreadable
 from ledger.experience.readers.lerobot import read_lerobot
 from ledger.experience.readers.lerobot_info import is_lerobot
 from ledger.experience.readers.mcap_file import read_mcap_file
@@ -29,11 +29,14 @@ def read_recording(path: str | Path, force_opaque: bool = False) -> Iterator[Rec
     damaged, still being written, or contradicts itself.
     """
     resolved = resolve_input(Path(path))
-    if force_opaque:
-        return iter((read_opaque(resolved),))
-    if resolved.is_dir():
-        return _read_directory(resolved)
-    return iter((_read_file(resolved),))
+    try:
+        if force_opaque:
+            return iter((read_opaque(resolved),))
+        if resolved.is_dir():
+            return _read_directory(resolved)
+        return iter((_read_file(resolved),))
+    except OSError as error:
+        raise unreadable(resolved, error) from error
 
 
 def _read_directory(path: Path) -> Iterator[Recording]:

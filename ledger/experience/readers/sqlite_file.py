@@ -65,7 +65,7 @@ def check_settled(path: Path) -> None:
     """Raise `RecordingError` when a write-ahead log or a hot journal lies beside ``path``."""
     for suffix, kind in (("-wal", "write-ahead log"), ("-journal", "rollback journal")):
         beside = path.with_name(path.name + suffix)
-        if not beside.exists():
+        if not beside.is_file():
             continue
         with open_input(beside) as stream:
             first = stream.read(1)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mcap.writer import CompressionType, Writer
 
 from ledger.errors import RecordingError
+from ledger.experience.readers import mcap_scan
 from tests.ledger.experience.readers.recording_writers import (
     BARE,
     COUNT,
@@ -106,6 +107,21 @@ def test_a_flipped_bit_never_changes_a_count(
         refused += result is None
     # With a summary only the summary is read; without one, everything but the header is covered.
     assert refused > (0.9 if options is BARE else 0.4) * len(positions)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_chunks_too_large_for_memory_count_the_same(
+    file: Path, compression: CompressionType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcap_scan, "BLOCK_LIMIT", 0)
+    data = make_mcap(compression=compression, enable_data_crcs=True, **BARE)
+    file.write_bytes(data)
+    assert counted(read_one(file)) == EXPECTED
+    for at in range(0, len(data), 2):
+        flipped = bytearray(data)
+        flipped[at] ^= 1 << at % 8
+        file.write_bytes(flipped)
+        assert outcome(file) in (None, EXPECTED), f"byte {at} went unnoticed"
 
 
 def test_a_good_summary_spares_reading_the_data(file: Path) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,15 +108,36 @@ def test_an_empty_file_is_content_of_no_bytes(tmp_path: Path) -> None:
     assert read_one(tmp_path / "empty.log").size == 0
 
 
-def test_an_unreadable_file_and_folder(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("SKIPPED AS ROOT: root may read every file")
-    (tmp_path / "file.txt").touch(mode=0o000)
-    with pytest.raises(RecordingError, match="permission denied"):
-        list(read_recording(tmp_path / "file.txt"))
-    (tmp_path / "folder").mkdir(mode=0o000)
-    with pytest.raises(RecordingError, match="permission denied"):
-        list(read_recording(tmp_path / "folder"))
+@contextmanager
+def without_privilege() -> Iterator[None]:
+    """Root may read everything: be somebody else for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("force_opaque", [False, True])
+def test_an_unreadable_file_and_folder(force_opaque: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        (root / "file.mcap").touch(mode=0o000)
+        (root / "closed").mkdir(mode=0o000)
+        (root / "outer").mkdir()
+        (root / "outer/inner").mkdir(mode=0o000)
+        names = ["closed", "closed/below", "outer", *([] if force_opaque else ["file.mcap"])]
+        for name in names:
+            with (
+                without_privilege(),
+                pytest.raises(RecordingError, match="permission denied") as caught,
+            ):
+                list(read_recording(root / name, force_opaque=force_opaque))
+            assert caught.value.hint
 
 
 def test_an_error_of_the_file_system_is_ours(tmp_path: Path) -> None:
