@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ledger.errors import RecordingError
-from ledger.experience.readers.input_files import read_small_file
+from ledger.experience.readers.input_files import read_small_file, reason
 from ledger.experience.readers.recording import check_file_name
 
 FILE_NAME = "metadata.yaml"
@@ -88,8 +88,7 @@ def _load_yaml(path: Path) -> object:
             raise _refusal(path, f"it is nested deeper than {NESTING_LIMIT}")
         document: object = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, UnicodeDecodeError, ValueError, RecursionError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "nested too deep"
-        raise _refusal(path, f"it is not YAML ({reason})") from error
+        raise _refusal(path, f"it is not YAML ({reason(error)})") from error
     return document
 
 
@@ -191,5 +190,5 @@ def _text(fields: dict[str, object], key: str, default: str | None = None) -> st
     return value
 
 
-def _refusal(path: Path, reason: str) -> RecordingError:
-    return RecordingError(f"{path} cannot be read: {reason}", hint=REINDEX_HINT)
+def _refusal(path: Path, why: str) -> RecordingError:
+    return RecordingError(f"{path} cannot be read: {why}", hint=REINDEX_HINT)

@@ -15,6 +15,7 @@ import zlib
 from typing import BinaryIO, Protocol, cast
 
 from ledger.errors import RecordingError
+from ledger.experience.readers.input_files import reason
 
 PIECE = 1 << 20
 # The largest single field or record that is held in memory.
@@ -101,7 +102,7 @@ class _Guarded(io.RawIOBase):
         try:
             data = self._stream.read(len(buffer))
         except self._errors as error:
-            raise DamageError(f"its compressed data is damaged: {error}") from error
+            raise DamageError(f"its compressed data is damaged: {reason(error)}") from error
         buffer[: len(data)] = data
         return len(data)
 

@@ -33,7 +33,7 @@ def resolve_input(path: Path) -> Path:
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise RecordingError(
-            f"{path} cannot be resolved: {_reason(error)}",
+            f"{path} cannot be resolved: {reason(error).lower()}",
             hint="check the path for loops of links and for permissions",
         ) from error
 
@@ -109,7 +109,7 @@ def read_small_file(path: Path, limit: int) -> bytes:
 def unreadable(path: Path, error: Exception) -> RecordingError:
     """The error for a path that the operating system will not let us read."""
     return RecordingError(
-        f"{path} cannot be read: {_reason(error)}", hint="check the permissions and the disk"
+        f"{path} cannot be read: {reason(error).lower()}", hint="check the permissions and the disk"
     )
 
 
@@ -122,5 +122,7 @@ def _check_regular(path: Path, mode: int) -> None:
         )
 
 
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
+def reason(error: Exception) -> str:
+    """What another library says went wrong, on one line of bounded length."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:200]

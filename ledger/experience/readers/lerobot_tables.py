@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import RecordingError
+from ledger.experience.readers.input_files import reason
 from ledger.experience.readers.lerobot_info import broken
 from ledger.experience.readers.recording import INT64_MAX
 
@@ -135,5 +136,4 @@ def _open_table(path: Path) -> Iterator[Any]:
         with pq.ParquetFile(path) as table:
             yield table
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise broken(path, reason) from error
+        raise broken(path, reason(error)) from error

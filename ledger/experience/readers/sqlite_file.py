@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ledger.errors import RecordingError
-from ledger.experience.readers.input_files import open_input, recording_file
+from ledger.experience.readers.input_files import open_input, reason, recording_file
 from ledger.experience.readers.recording import Recording
 from ledger.experience.readers.topic_counts import StorageContents, count_topics, sorted_tags
 
@@ -58,7 +58,7 @@ def read_sqlite(path: Path) -> StorageContents | None:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             return _query(connection)
     except (sqlite3.Error, OverflowError, UnicodeDecodeError, _BrokenDatabaseError) as error:
-        raise RecordingError(f"{path} is damaged: {error}", hint=OPAQUE_HINT) from error
+        raise RecordingError(f"{path} is damaged: {reason(error)}", hint=OPAQUE_HINT) from error
 
 
 def check_settled(path: Path) -> None:
