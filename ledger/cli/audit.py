@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from ledger.cli.exit_code import ExitCode
 from ledger.cli.files import read_input
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import human_bytes
+from ledger.cli.ui import escape, human_bytes
 from ledger.cli.vkeys import read_vkeys
 from ledger.errors import StorageError
 from ledger.fsck.findings import AuditReport, Depth, Phase

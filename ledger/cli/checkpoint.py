@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ledger.checkpoint import Checkpoint
 from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
+from ledger.cli.ui import escape
 from ledger.home import open_home_to_write
 from ledger.note import SignedNote
 
@@ -32,5 +32,8 @@ def command(invocation: Invocation, output: Path | None) -> None:
         "root": checkpoint.root.hex(),
         "checkpoint": note.decode(),
     }
-    shown = f"[green]wrote[/] {escape(str(output))}" if output else escape(note.decode().rstrip())
-    invocation.output.text(data, shown)
+    if output:
+        lines = [f"[green]wrote[/] {escape(str(output))}"]
+    else:
+        lines = [escape(line) for line in note.decode().splitlines()]
+    invocation.output.text(data, *lines)

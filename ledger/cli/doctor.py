@@ -13,13 +13,12 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from ledger import __version__
 from ledger.catch_up import catch_up
 from ledger.cli.exit_code import ExitCode
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import human_bytes
+from ledger.cli.ui import escape, human_bytes
 from ledger.cli.vkeys import read_vkeys
 from ledger.errors import LedgerError
 from ledger.home import HomePaths, HomeWriter, open_home, open_home_to_write

@@ -7,6 +7,8 @@ from ledger.experience.entry import Entry, Experience, parse_entry
 from ledger.log_reader import LogReader
 
 _SHORTEST_PREFIX = 4
+_MAX_DIGITS = 19
+"""Decimal digits of the largest index, 2^63 - 1."""
 
 
 def find_entry(log: LogReader, wanted: str) -> int:
@@ -15,8 +17,10 @@ def find_entry(log: LogReader, wanted: str) -> int:
     A number that is an index in the log is one. Raises `NotFoundError`, and
     `RefusedError` where several records start so.
     """
-    if wanted.isdecimal() and int(wanted) < log.size:
-        return int(wanted)
+    if wanted.isascii() and wanted.isdecimal() and len(wanted) <= _MAX_DIGITS:
+        index = int(wanted)
+        if index < log.size:
+            return index
     found = log.find_records(wanted.lower()) if len(wanted) >= _SHORTEST_PREFIX else []
     if len(found) > 1:
         raise RefusedError(

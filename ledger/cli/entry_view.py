@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
-from ledger.cli.ui import human_bytes, human_duration, human_time, short, table
+from ledger.cli.ui import escape, human_bytes, human_duration, human_time, short, table
 from ledger.experience.entry import Entry
 from ledger.experience.kinds import Erasure, Experience, KeyRetirement, KeyRotation, Pruning
 

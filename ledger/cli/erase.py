@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from ledger.cli.entry_choice import find_experience
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import short
+from ledger.cli.ui import Output, escape, printable, short
+from ledger.errors import RefusedError
 from ledger.experience.erasure import ErasureReport, erase
 from ledger.home import open_home_to_write
 
@@ -25,9 +27,8 @@ def command(invocation: Invocation, entries: tuple[str, ...], reason: str, yes: 
     """
     with open_home_to_write(invocation.home) as home:
         chosen = [find_experience(home.log, entry) for entry in entries]
-        if not yes and not invocation.output.as_json:
-            names = ", ".join(experience.name for _, _, experience in chosen)
-            click.confirm(f"Erase {names} for good?", abort=True, err=True)
+        if not yes:
+            _confirm(invocation.output, [experience.name for _, _, experience in chosen])
         records = [experience.record_id for _, _, experience in chosen]
         report = erase(home.experiences, records, reason)
     data = {
@@ -45,6 +46,15 @@ def command(invocation: Invocation, entries: tuple[str, ...], reason: str, yes: 
         ],
     }
     invocation.output.result(data, lambda console: _show(console, report))
+
+
+def _confirm(output: Output, names: list[str]) -> None:
+    """Ask a person. Raises `RefusedError` where the answer is no, or nobody can be asked."""
+    if not output.as_json and sys.stdin is not None and sys.stdin.isatty():
+        shown = ", ".join(printable(name) for name in names)
+        if click.confirm(f"Erase {shown} for good?", err=True):
+            return
+    raise RefusedError("nothing was erased: it was not confirmed", hint="confirm it with --yes")
 
 
 def _show(console: Console, report: ErasureReport) -> None:

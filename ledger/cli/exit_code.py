@@ -5,8 +5,11 @@
 1     a claim does not hold, or ``audit`` found something wrong
 2     the command line cannot be understood
 3     the input is malformed, unreadable or not there
-4     the home cannot be used: full, read-only, in use, newer, damaged, no key
+4     the home, or the place to write to, cannot be used: full, read-only, in use,
+      newer, damaged, no key; or no memory is left
 5     understood and refused, because something would be lost or forked
+70    a fault of quipu itself: please report it
+130   interrupted (Ctrl-C)
 ====  =====================================================================
 """
 
@@ -40,6 +43,8 @@ class ExitCode(IntEnum):
     BAD_INPUT = 3
     HOME_UNUSABLE = 4
     REFUSED = 5
+    INTERNAL = 70
+    INTERRUPTED = 130
 
 
 _OF_ERROR: dict[type[LedgerError], ExitCode] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ledger.checkpoint import Checkpoint
 from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
+from ledger.cli.ui import escape
 from ledger.errors import RefusedError
 from ledger.home import open_home
 from ledger.note import SignedNote

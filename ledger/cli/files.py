@@ -13,15 +13,26 @@ MAX_INPUT_BYTES = 1 << 29
 
 def read_input(path: Path, what: str) -> bytes:
     """The bytes of a file named on the command line. Raises `NotFoundError` and its kin."""
-    if not path.is_file():
-        raise NotFoundError(f"{path} is not a file", hint=f"name the file with {what}")
-    with storage_errors(path):
+    try:
+        if not path.is_file():
+            raise NotFoundError(f"{path} is not a file", hint=f"name the file with {what}")
         if path.stat().st_size > MAX_INPUT_BYTES:
-            raise MalformedError(f"{path} is too large to be {what}")
+            raise MalformedError(
+                f"{path} is too large to be {what}", hint=f"name the file with {what}"
+            )
         return path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path and its permissions"
+        ) from error
 
 
 def write_result(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write a result where the user wants it, whole or not at all."""
+    """Write a result where the user wants it, whole or not at all.
+
+    Raises `NotFoundError` where there is no such folder, and StorageError.
+    """
+    if not path.absolute().parent.is_dir():
+        raise NotFoundError(f"there is no folder {path.parent}", hint="make it first")
     with storage_errors(path):
         write_durably(path, data, mode=PRIVATE if private else 0o644)

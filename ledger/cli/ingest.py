@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
+from ledger.cli.failure import PartlyDoneError
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import human_bytes, short, table
-from ledger.errors import RefusedError
+from ledger.cli.ui import escape, human_bytes, short, table
 from ledger.experience.content_store import StoreMode
 from ledger.experience.ingest import IngestOptions, IngestReceipt, ingest_all
 from ledger.experience.kinds import Tag
 from ledger.experience.readers import read_recording
-from ledger.home import HomeWriter, open_home_to_write
+from ledger.home import open_home_to_write
 
 
 @verb("ingest")
@@ -42,8 +42,27 @@ def command(
     options = IngestOptions(mode=_mode(link, in_place), seal=encrypt, tags=_tags(tags))
     receipts: list[IngestReceipt] = []
     with open_home_to_write(invocation.home) as home:
-        for recording in recordings:
-            receipts += _ingest(invocation, home, recording, options, opaque)
+        # Every recording is read before the first is committed: most mistakes show here.
+        found = [(path, list(read_recording(path, force_opaque=opaque))) for path in recordings]
+        try:
+            for path, parts in found:
+                total = sum(part.size for part in parts)
+                with invocation.output.progress(f"ingesting {path.name}", total) as advance:
+                    receipts.extend(ingest_all(home.experiences, parts, options, advance))
+        except BaseException as problem:
+            # What has a receipt is durable, and must be known not to be ingested twice.
+            if not receipts:
+                raise
+            data, show = _told(receipts)
+            if not invocation.output.as_json:
+                invocation.output.result(data, show)
+            raise PartlyDoneError(data) from problem
+    data, show = _told(receipts)
+    invocation.output.result(data, show)
+
+
+def _told(receipts: list[IngestReceipt]) -> tuple[dict[str, object], Callable[[Console], None]]:
+    """What was committed, as JSON and for a person."""
 
     def show(console: Console) -> None:
         rows = table("index", "record", "what", "size", "kept")
@@ -59,21 +78,12 @@ def command(
         console.print(rows)
         console.print(f"[green]committed[/] {len(receipts)} entries; next: quipu checkpoint")
 
-    invocation.output.result({"entries": [_as_json(receipt) for receipt in receipts]}, show)
-
-
-def _ingest(
-    invocation: Invocation, home: HomeWriter, path: Path, options: IngestOptions, opaque: bool
-) -> list[IngestReceipt]:
-    found = list(read_recording(path, force_opaque=opaque))
-    total = sum(recording.size for recording in found)
-    with invocation.output.progress(f"ingesting {path.name}", total) as advance:
-        return list(ingest_all(home.experiences, found, options, advance))
+    return {"entries": [_as_json(receipt) for receipt in receipts]}, show
 
 
 def _mode(link: bool, in_place: bool) -> StoreMode:
     if link and in_place:
-        raise RefusedError("--link and --in-place exclude each other")
+        raise click.UsageError("--link and --in-place exclude each other")
     if link:
         return StoreMode.LINK
     return StoreMode.IN_PLACE if in_place else StoreMode.REFLINK_OR_COPY
@@ -84,7 +94,7 @@ def _tags(given: tuple[str, ...]) -> tuple[Tag, ...]:
     for text in given:
         key, equals, value = text.partition("=")
         if not key or not equals:
-            raise RefusedError(f"--tag {text!r} is not KEY=VALUE")
+            raise click.UsageError(f"--tag {text!r} is not KEY=VALUE")
         tags.append(Tag(key, value))
     return tuple(tags)
 

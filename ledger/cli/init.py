@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ledger.cli.main import Invocation, verb
+from ledger.cli.ui import escape
 from ledger.home import create_home
 
 
@@ -21,7 +22,7 @@ def command(invocation: Invocation, origin: str | None) -> None:
     vkey = create_home(invocation.home, origin)
     invocation.output.text(
         {"home": str(invocation.home), "origin": vkey.name, "vkey": vkey.encode()},
-        f"[green]made[/] {invocation.home}, the home of [bold]{vkey.name}[/]",
-        f"verifier key, to publish: [bold]{vkey.encode()}[/]",
+        f"[green]made[/] {escape(str(invocation.home))}, the home of [bold]{escape(vkey.name)}[/]",
+        f"verifier key, to publish: [bold]{escape(vkey.encode())}[/]",
         "[dim]next: quipu ingest RECORDING[/]",
     )

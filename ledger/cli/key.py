@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from ledger.cli.files import read_input, write_result
 from ledger.cli.main import Function, Invocation, verb
-from ledger.errors import KeyStoreError, RefusedError
+from ledger.cli.ui import escape
+from ledger.errors import RefusedError
 from ledger.home import open_home, open_home_to_write
 from ledger.key_change import retire_key, rotate_key
 from ledger.signing_keys import SigningKeys, open_backup
@@ -32,8 +32,8 @@ def _passphrase(function: Function) -> Function:
 
 def _ask(file: Path | None, *, confirm: bool) -> bytes:
     if file is None:
-        if not sys.stdin.isatty():
-            raise KeyStoreError("no terminal to ask for a passphrase", hint="--passphrase-file")
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise click.UsageError("no terminal to ask for a passphrase: give --passphrase-file")
         asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm)
         return asked.encode()
     return read_input(file, "a passphrase").split(b"\n", 1)[0]
@@ -90,7 +90,7 @@ def restore(invocation: Invocation, file: Path, passphrase_file: Path | None, fo
     for signer in open_backup(sealed, _ask(passphrase_file, confirm=False)):
         if signer.verifier_key not in active:
             raise RefusedError(
-                f"{signer.verifier_key} does not sign for this log (now)",
+                f"{signer.verifier_key} does not sign for this log now",
                 hint="it is another robot's key, or was retired since the backup",
             )
         if force:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from ledger.checkpoint import Checkpoint
 from ledger.cli.entry_view import entry_json, kind_name, summary
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import human_bytes, human_duration, human_time, short, table
+from ledger.cli.ui import escape, human_bytes, human_duration, human_time, short, table
 from ledger.experience.entry import Entry, Experience, parse_entry
 from ledger.home import HomeReader, open_home
 from ledger.note import SignedNote

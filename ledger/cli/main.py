@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 import click
 
 from ledger import __version__
-from ledger.cli.exit_code import ExitCode, exit_code_of
-from ledger.cli.ui import Output
-from ledger.errors import LedgerError, StorageError
+from ledger.cli.exit_code import ExitCode
+from ledger.cli.failure import failure_of
+from ledger.cli.ui import Output, prepare_streams
+from ledger.errors import StorageError
 
 # Verb -> (module, what it is for). The order is the one of a robot's life with its log.
 VERBS = {
@@ -100,14 +101,14 @@ def verb(name: str) -> Callable[[Callable[..., None]], click.Command]:
             chosen = home or outer.get("home") or _default_home()
             output = Output(as_json=as_json or bool(outer.get("as_json")))
             try:
-                function(Invocation(chosen.expanduser(), output), **parameters)
-            except LedgerError as error:
-                output.error(error)
-                context.exit(exit_code_of(error))
-            except OSError as error:
-                # What a file system may do at any moment, said in one line.
-                output.error(StorageError(_describe(error)))
-                context.exit(ExitCode.HOME_UNUSABLE)
+                function(Invocation(_expanded(chosen), output), **parameters)
+            except click.exceptions.Exit:
+                raise
+            except click.UsageError as error:
+                error.ctx = error.ctx or context
+                raise
+            except BaseException as problem:  # noqa: BLE001 - a verb never ends in a traceback
+                context.exit(_report(problem, output))
 
         run.__doc__ = function.__doc__
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
@@ -120,9 +121,22 @@ def _default_home() -> Path:
     return Path(os.environ.get("QUIPU_HOME") or DEFAULT_HOME)
 
 
-def _describe(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+def _expanded(home: Path) -> Path:
+    try:
+        return home.expanduser()
+    except RuntimeError as error:  # ~somebody whom nobody knows
+        raise StorageError(f"{home}: {error}", hint="name the home by its whole path") from None
+
+
+def _report(problem: BaseException, output: Output) -> ExitCode:
+    """Print what stopped a verb, in one line; the exit status."""
+    if os.environ.get("QUIPU_TRACEBACK"):
+        import traceback
+
+        traceback.print_exception(problem)
+    failure = failure_of(problem)
+    output.error(failure.error, failure.data)
+    return failure.code
 
 
 @click.command(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -142,12 +156,15 @@ def quipu(context: click.Context, home: Path | None, as_json: bool) -> None:
 
 def main() -> None:
     """Run ``quipu``; the exit status is one of `ExitCode`."""
+    prepare_streams()
     try:
-        quipu(prog_name="quipu")
-    except BrokenPipeError:
-        # The reader of our output went away (``quipu log | head``): not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
+        code = quipu(prog_name="quipu", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = ExitCode.USAGE
+    except BaseException as problem:  # noqa: BLE001 - nor does anything before a verb
+        code = _report(problem, Output(as_json="--json" in sys.argv[1:]))
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ledger.cli.entry_choice import find_experience
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import human_bytes
+from ledger.cli.ui import escape, human_bytes
 from ledger.experience.offload import OffloadReceipt, offload
 from ledger.experience.records import Presence
 from ledger.home import HomeReader, open_home

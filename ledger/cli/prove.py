@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from ledger.checkpoint import Checkpoint
 from ledger.cli.entry_choice import find_entry
 from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
+from ledger.cli.ui import escape
 from ledger.errors import RefusedError
 from ledger.experience.content_root import disclose_chunk
 from ledger.experience.disclosure import Disclosure, encode_disclosure

@@ -11,7 +11,6 @@ from rich.console import Console
 from ledger.cli.entry_choice import find_experience
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import human_bytes, short
-from ledger.errors import RefusedError
 from ledger.experience.retention import RetentionPolicy, prune, select
 from ledger.home import open_home_to_write
 
@@ -28,7 +27,7 @@ class ByteSize(click.ParamType[int]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         """Parse the text, or complain as click does."""
-        match = re.fullmatch(r"(\d+)\s*([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
+        match = re.fullmatch(r"([0-9]{1,18})\s*([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
         if match is None:
             self.fail(f"{value!r} is not a size such as 500M or 2G", param, ctx)
         return int(match[1]) * _UNITS[match[2].upper()]
@@ -57,7 +56,7 @@ def command(
     """
     limits = (older_than, larger_than, keep_at_most)
     if not entries and all(limit is None for limit in limits):
-        raise RefusedError("nothing is chosen", hint="name entries, or a limit")
+        raise click.UsageError("nothing is chosen: name entries, or a limit")
     policy = RetentionPolicy(
         ended_before_ns=None if older_than is None else time.time_ns() - older_than * _DAY_NS,
         larger_than=larger_than,

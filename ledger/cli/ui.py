@@ -4,23 +4,29 @@
 2. With ``--json`` standard output is exactly one JSON object, also after an error:
    ``{"ok": false, "error": {"kind": ..., "message": ..., "hint": ...}}``.
 3. An error is one line: ``quipu: what is wrong (what to do)``. Never a traceback.
+   Names come from strangers: their control characters are shown, not obeyed.
 4. Colour and progress bars only on a terminal; ``NO_COLOR`` is respected.
 5. Hashes, keys and paths are never cut in ``--json``; for people, ids are shortened.
+   JSON is UTF-8 whatever the locale.
+6. Who stops reading (``quipu log | head``) misses the rest; the exit status stays true.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, StorageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,11 +43,11 @@ class Output:
 
     def result(self, data: Mapping[str, Any], show: Callable[[Console], None]) -> None:
         """Print ``data`` as JSON, or let ``show`` write it for a person."""
-        if self.as_json:
-            sys.stdout.write(json.dumps({"ok": True, **data}, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
-        else:
-            show(stdout())
+        with _printing():
+            if self.as_json:
+                _write_json({"ok": True, **data})
+            else:
+                show(stdout())
 
     def verdict(self, data: Mapping[str, Any], show: Callable[[Console], None]) -> None:
         """Like `result`, for data that says itself whether it is ``ok``."""
@@ -53,19 +59,25 @@ class Output:
 
     def note(self, line: str) -> None:
         """Tell a person something that is no part of the result, on standard error."""
-        stderr().print(f"[dim]{line}[/]", soft_wrap=True)
+        with _printing(complain=False):
+            stderr().print(f"[dim]{escape(line)}[/]", soft_wrap=True)
 
-    def error(self, error: LedgerError) -> None:
-        """Print ``error`` on standard error and, with ``--json``, on standard output."""
+    def error(self, error: LedgerError, data: Mapping[str, Any] | None = None) -> None:
+        """Print ``error`` on standard error and, with ``--json``, on standard output.
+
+        ``data`` is what was done before it.
+        """
+        hint = f" [dim]({escape(error.hint)})[/]" if error.hint else ""
+        with _printing(complain=False):
+            stderr().print(f"[bold red]quipu:[/] {escape(error.message)}{hint}", soft_wrap=True)
         if self.as_json:
             fault = {
                 "kind": type(error).__name__,
                 "message": error.message,
                 "hint": error.hint,
             }
-            sys.stdout.write(json.dumps({"ok": False, "error": fault}, ensure_ascii=False) + "\n")
-        hint = f" [dim]({escape(error.hint)})[/]" if error.hint else ""
-        stderr().print(f"[bold red]quipu:[/] {escape(error.message)}{hint}", soft_wrap=True)
+            with _printing(complain=False):
+                _write_json({**(data or {}), "ok": False, "error": fault})
 
     @contextmanager
     def progress(self, label: str, total: int, *, in_bytes: bool = True) -> Iterator[Advance]:
@@ -114,14 +126,88 @@ def _ignore(_done: int) -> None:
     return None
 
 
+def escape(text: str) -> str:
+    """Text of unknown origin, to print: neither rich markup nor terminal controls act in it."""
+    return markup.escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """``text`` with an escape in place of each character that a terminal might obey."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class _Console(Console):
+    """A console that leaves it to us what a closed pipe means."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Called by rich while it handles a BrokenPipeError."""
+        raise
+
+
 def stdout() -> Console:
     """The console of standard output, looked up anew so that tests may redirect it."""
-    return Console(file=sys.stdout, highlight=False)
+    return _Console(file=sys.stdout, highlight=False, emoji=False)
 
 
 def stderr() -> Console:
     """The console of standard error."""
-    return Console(file=sys.stderr, highlight=False)
+    return _Console(file=sys.stderr, highlight=False, emoji=False)
+
+
+def prepare_streams() -> None:
+    """Make sure that standard output and error are there, and take any text.
+
+    To be called once, by the process's entry point.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # the shell's ``>&-``
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for life
+            setattr(sys, name, nowhere)
+        elif isinstance(stream, io.TextIOWrapper):
+            # Names that are no UTF-8, or not in the locale's alphabet.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _write_json(document: Mapping[str, Any]) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A lone surrogate (a name that is no UTF-8) comes out as JSON's own escape of it.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _printing(*, complain: bool = True) -> Iterator[None]:
+    """Let nobody reading be no error, and a full disk behind ``>`` be one of ours."""
+    try:
+        yield
+    except BrokenPipeError:
+        _silence()
+    except OSError as error:
+        _silence()
+        if complain:
+            raise StorageError(
+                f"the output cannot be written: {error.strerror}",
+                hint="what was asked for is done; make room to see what it says",
+            ) from error
+
+
+def _silence() -> None:
+    """Send what is still to be printed nowhere, so that the interpreter ends in peace."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def table(*columns: str) -> Table:

@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from ledger.cli.entry_view import entry_json, show_entry
 from ledger.cli.files import read_input
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import Output
+from ledger.cli.ui import Output, escape
 from ledger.cli.vkeys import read_vkeys
 from ledger.errors import NotFoundError, RefusedError
 from ledger.experience.content_root import CHUNK_SIZE

@@ -6,15 +6,35 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ledger.cli.files import read_input
+from ledger.errors import MalformedError
 from ledger.note import VerifierKey
+
+_HINT = "give what the robot's `quipu key show` prints, or a file that holds it"
 
 
 def read_vkeys(given: Iterable[str]) -> list[VerifierKey]:
     """The keys that were given. Raises `MalformedError`."""
     lines: list[str] = []
     for text in given:
-        if Path(text).is_file():
-            lines += read_input(Path(text), "verifier keys").decode("utf-8", "replace").split()
+        if _is_file(text):
+            lines += _lines(Path(text))
         else:
             lines.append(text)
-    return [VerifierKey.parse(line) for line in lines]
+    try:
+        return [VerifierKey.parse(line) for line in lines]
+    except MalformedError as error:
+        raise MalformedError(error.message, hint=error.hint or _HINT) from error
+
+
+def _lines(path: Path) -> list[str]:
+    found = read_input(path, "verifier keys").decode("utf-8", "replace").split()
+    if not found:
+        raise MalformedError(f"{path} holds no verifier key", hint=_HINT)
+    return found
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
