@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ledger.experience.readers import mcap_records, rosbag1, sqlite_file
@@ -14,6 +15,7 @@ from ledger.experience.readers.opaque import read_opaque
 from ledger.experience.readers.recording import Recording
 from ledger.experience.readers.rosbag2 import is_rosbag2, read_rosbag2
 
+BAG_SUFFIXES = frozenset({".mcap", ".bag"})
 SQLITE_SUFFIXES = frozenset({".db3", ".db", ".sqlite", ".sqlite3"})
 
 
@@ -21,7 +23,8 @@ def read_recording(path: str | Path, force_opaque: bool = False) -> Iterator[Rec
     """The recordings at ``path``, each of which becomes one log entry.
 
     Recognised by their content: rosbag2 and LeRobot directories, MCAP, ROS 1 bags
-    and rosbag2's SQLite files. A file whose suffix says ``.mcap`` or ``.bag`` must be
+    and rosbag2's SQLite files. A folder of nothing but ``.mcap`` and ``.bag`` files
+    holds a recording each. A file whose suffix says ``.mcap`` or ``.bag`` must be
     one. Everything else, and everything with ``force_opaque``, is one opaque
     recording. Content recordings come before those that point into them.
 
@@ -45,6 +48,10 @@ def _read_directory(path: Path) -> Iterator[Recording]:
     if is_lerobot(path):
         return read_lerobot(path)
     recording = read_opaque(path)
+    if all(file.path.suffix in BAG_SUFFIXES for file in recording.files):
+        # A folder of bags, as they are kept on disks everywhere: an entry a bag.
+        bags = [replace(_read_file(file.path), name=file.name) for file in recording.files]
+        return iter(bags)
     for file in recording.files:
         # A recorder that died leaves a database with its log, and no metadata.yaml.
         if file.path.suffix in SQLITE_SUFFIXES:

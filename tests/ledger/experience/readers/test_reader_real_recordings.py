@@ -96,3 +96,12 @@ def test_opaque_takes_the_same_files_as_they_are(recordings: Path) -> None:
     (recording,) = read_recording(bag, force_opaque=True)
     assert [file.name for file in recording.files] == ["metadata.yaml", "rl_test1.mcap"]
     assert (recording.topics, recording.message_count, recording.end_ns) == ((), 0, 0)
+
+
+def test_a_folder_of_bags_is_a_recording_each(recordings: Path) -> None:
+    folder = recordings / "rosbag2_test_resources/rosbag2_cpp_bags_libmcap"
+    found = list(read_recording(folder))
+    assert [(each.name, each.message_count) for each in found] == [
+        ("only_topics.mcap", 7),
+        ("topics_and_services.mcap", 13),
+    ]
