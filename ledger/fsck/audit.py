@@ -38,7 +38,8 @@ def audit_in_process(request: AuditRequest, trail: AuditTrail) -> None:
         finally:
             storage.close()
     except FormatVersionError:
-        raise
+        if not trail.findings_total:
+            raise
     except StorageError as error:
         trail.find(FindingKind.STORE_DAMAGED, "data.mdb", error.message, file=_data(request))
 
@@ -71,8 +72,10 @@ def check_structure(request: AuditRequest, trail: AuditTrail) -> None:
 
 def report_pages(request: AuditRequest, trail: AuditTrail, wrong: Sequence[str]) -> None:
     """Write down what is wrong with pages, as `verify_pages` says it."""
+    named = {finding.message for finding in trail.findings}
     for message in wrong[:_PAGES_NAMED]:
-        trail.find(FindingKind.STORE_DAMAGED, "data.mdb", message, file=_data(request))
+        if message not in named:
+            trail.find(FindingKind.STORE_DAMAGED, "data.mdb", message, file=_data(request))
     if len(wrong) > _PAGES_NAMED:
         trail.note(f"{len(wrong) - _PAGES_NAMED} more pages of data.mdb are damaged")
 

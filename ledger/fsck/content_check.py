@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import CorruptStoreError, LedgerError
+from ledger.errors import CorruptStoreError, LedgerError, StorageError
 from ledger.experience.content_root import chunk_count
 from ledger.experience.content_store import ContentStore
 from ledger.experience.copies import CopyKind, CopyRegister
@@ -143,6 +143,8 @@ class ContentCheck:
         else:
             paths = self._store.paths(experience, sealed=False)
         if paths is None or len(paths) != len(experience.files):
+            if any(finding.entry == record.index for finding in self._trail.findings):
+                return None  # its row is damaged, and named
             message = "its content was left in place and no row of COPIES says where"
             self._find(problems, FindingKind.COPY_ROW, record, message)
             return None
@@ -251,18 +253,22 @@ class ContentCheck:
             if not isinstance(entry.kind, Experience) or entry.kind.record_id != record_id:
                 return None
             state = tables.state(record_id)
-            originals = None
-            if state.presence is Presence.IN_PLACE:
-                copies = CopyRegister(snapshot, self._copies).of(record_id)
-                kept = [copy.paths for copy in copies if copy.kind is CopyKind.ORIGINAL]
-                originals = kept[0] if kept else None
         except LedgerError:
             return None
+        index = U64.unpack(row)[0]
+        originals = None
+        try:
+            copies = CopyRegister(snapshot, self._copies).of(record_id)
+            kept = [copy.paths for copy in copies if copy.kind is CopyKind.ORIGINAL]
+            originals = kept[0] if kept else None
+        except StorageError as error:
+            subject = f"record {record_id.hex()}"
+            self._trail.find(FindingKind.COPY_ROW, subject, error.message, entry=index)
         try:
             leaves = tuple(tables.leaves(record_id)) if state.presence in _KEPT else ()
         except CorruptStoreError:
             leaves = ()
-        return _Record(U64.unpack(row)[0], entry.kind, state, leaves, originals)
+        return _Record(index, entry.kind, state, leaves, originals)
 
     def _is_under_way(self, record: _Record) -> bool:
         """Whether the record's state has changed, or a note says that it will."""

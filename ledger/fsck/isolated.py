@@ -37,7 +37,7 @@ from ledger.storage.lmdb import verify_pages
 STALL_S: Final = 300.0
 """Seconds without a sign of progress through the log after which the child is given up."""
 
-_ENDING_S: Final = 10.0
+ENDING_S: Final = 10.0
 _WATCHED: Final = (None, Phase.LOG)
 
 
@@ -106,7 +106,7 @@ def _follow(child: subprocess.Popen[bytes], request: str, trail: AuditTrail) -> 
 def _still_runs(child: subprocess.Popen[bytes]) -> bool:
     """Whether a child that said nothing more is stuck, and not just ending."""
     try:
-        child.wait(_ENDING_S)
+        child.wait(ENDING_S)
     except subprocess.TimeoutExpired:
         return True
     return False

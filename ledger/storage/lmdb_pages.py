@@ -7,6 +7,7 @@ The two meta pages (LMDB 0.9 and 1.0, native byte order, 64 bits; h is the size 
 a page header, 16 or 24)::
 
     h + 0    u32  0xBEEFC0DE
+    h + 4    u32  version of the format
     h + 24   u32  page size
     h + 128  u64  transaction id; the greater one wins, page id & 1 holds id
 """
@@ -25,6 +26,7 @@ _MAGIC: Final = struct.pack("=I", 0xBEEFC0DE)
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
 _HEADER_SIZES: Final = (16, 24)
+_VERSION_AT: Final = 4
 _PAGE_SIZE_AT: Final = 24
 _TXNID_AT: Final = 128
 _META_BYTES: Final = 24 + 136
@@ -87,8 +89,9 @@ def _transaction_ids(path: Path) -> tuple[int, int]:
         second = file.read(_META_BYTES)
     if len(second) < _META_BYTES or second[header : header + 4] != _MAGIC:
         raise ValueError("meta page 1 is not one of LMDB's")
-    if _U32.unpack_from(second, header + _PAGE_SIZE_AT)[0] != page_size:
-        raise ValueError("the meta pages do not agree about the size of a page")
+    for at in (_VERSION_AT, _PAGE_SIZE_AT):
+        if _U32.unpack_from(second, header + at) != _U32.unpack_from(head, header + at):
+            raise ValueError("meta pages 0 and 1 do not agree about the format")
     return (
         _U64.unpack_from(head, header + _TXNID_AT)[0],
         _U64.unpack_from(second, header + _TXNID_AT)[0],

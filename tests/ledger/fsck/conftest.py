@@ -33,8 +33,8 @@ from ledger.storage.lmdb import LmdbStorage
 ORIGIN = "robot.example/log"
 SIGNER = NoteSigner(ORIGIN, PrivateKey.from_seed(b"\x07" * 32))
 CHUNK = 262_144
-EARLY_ENTRIES = 300
-LATE_ENTRIES = 300
+EARLY_ENTRIES = 260
+LATE_ENTRIES = 250
 
 Found = tuple[FindingKind, int | None]
 
@@ -125,7 +125,9 @@ def pointers(count: int, start: int) -> list[Recording]:
     ]
 
 
-def build(home: Path, published: Path, sources: Path) -> SampleHome:
+def build(
+    home: Path, published: Path, sources: Path, early: int = EARLY_ENTRIES, late: int = LATE_ENTRIES
+) -> SampleHome:
     for folder in ("content", "incoming", "keys/records"):
         (home / folder).mkdir(parents=True)
     storage = LmdbStorage.create(home / "log")
@@ -148,18 +150,18 @@ def build(home: Path, published: Path, sources: Path) -> SampleHome:
     plain = recording(
         sources, "plain", {"a.bin": CHUNK + 100, "sub/b.bin": 50, "c.bin": 2 * CHUNK, "d.bin": 0}
     )
-    receipts = list(ingest_all(writer, [plain, *pointers(EARLY_ENTRIES, 0)]))
+    receipts = list(ingest_all(writer, [plain, *pointers(early, 0)]))
     records["plain"] = (receipts[0].index, receipts[0].record_id, receipts[0].content_root)
-    early = log.checkpoint([SIGNER])
+    early_checkpoint = log.checkpoint([SIGNER])
     early_size = log.size
     erase(writer, [erased], "asked for")
     records["erasure"] = (log.size - 1, b"", b"")
     remove(writer, PendingRemoval(Pruning((pruned,), "too old"), (0,)))
     records["pruning"] = (log.size - 1, b"", b"")
     again = recording(sources, "plain", {"a.bin": 10})
-    list(ingest_all(writer, [again, *pointers(LATE_ENTRIES, 0)]))
+    list(ingest_all(writer, [again, *pointers(late, 0)]))
     log.checkpoint([SIGNER])
-    sample = SampleHome(home, published, records, early_size, log.size, early)
+    sample = SampleHome(home, published, records, early_size, log.size, early_checkpoint)
     log.close()
     return sample
 
@@ -169,6 +171,13 @@ def sound_home(tmp_path_factory: pytest.TempPathFactory) -> SampleHome:
     """Not to be changed."""
     base = tmp_path_factory.mktemp("sound")
     return build(base / "home", base / "published", base / "sources")
+
+
+@pytest.fixture(scope="session")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> SampleHome:
+    """Not to be changed: the same with few entries."""
+    base = tmp_path_factory.mktemp("tiny")
+    return build(base / "home", base / "published", base / "sources", 6, 6)
 
 
 @pytest.fixture

@@ -156,6 +156,13 @@ def test_lost_place_of_content_left_in_place(home):
     assert one(home).kind is K.COPY_ROW
 
 
+@pytest.mark.parametrize("name", ["here", "small"])
+def test_damaged_copy_row(home, name):
+    index, record_id, _ = home.records[name]
+    home.put((Table.COPIES, record_id + bytes(4), b"\xff"))
+    assert home.found() == [(K.COPY_ROW, index)]
+
+
 def test_lost_record_row(home):
     index, record_id, _ = home.records["small"]
     home.put((Table.RECORDS, record_id, None))

@@ -10,11 +10,14 @@ from ledger.experience.entry import encode_entry, parse_entry
 from ledger.experience.key_history import rotate_to
 from ledger.experience.kinds import KeyRetirement
 from ledger.fsck import Depth, FindingKind
+from ledger.log import Log
 from ledger.log_reader import ACTIVE_VKEYS, FIRST_VKEY, KNOWN_VKEYS, ORIGIN, SIZE, TILE_KEY, U64
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import block_offset, encode_block
 from ledger.note import NoteSigner
+from ledger.published import PublishedCheckpoint
 from ledger.storage import Table
+from ledger.storage.lmdb import LmdbStorage
 
 K = FindingKind
 
@@ -162,7 +165,7 @@ def test_checkpoint_by_another_key(home, signer):
 
 def test_every_byte_of_a_checkpoint_matters(home):
     note = home.early_checkpoint
-    for position in range(0, len(note), 7):
+    for position in range(0, len(note), 17):
         home.put((Table.CHECKPOINTS, U64.pack(home.early_size), changed(note, position)))
         kinds = {f.kind for f in log_findings(home)}
         assert kinds & {K.CHECKPOINT_MALFORMED, K.CHECKPOINT_SIGNATURE, K.CHECKPOINT_ROOT}
@@ -213,10 +216,6 @@ class Rewriter:
         self.log_id = log_id(signer.name)
 
     def append(self, *entries):
-        from ledger.log import Log
-        from ledger.published import PublishedCheckpoint
-        from ledger.storage.lmdb import LmdbStorage
-
         storage = LmdbStorage.open_writer(self.home.root / "log")
         try:
             log = Log.open(storage, PublishedCheckpoint(self.home.published, self.log_id))
