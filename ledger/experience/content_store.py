@@ -274,8 +274,9 @@ def _reflink(files: Sequence[RecordingFile], targets: Sequence[SpanFile]) -> boo
     made: list[Path] = []
     for file, target in zip(files, targets, strict=True):
         if not _clone(file.path, target.path):
-            for path in (*made, target.path):
-                path.unlink(missing_ok=True)
+            with storage_errors(target.path):
+                for path in (*made, target.path):
+                    path.unlink(missing_ok=True)
             return False
         made.append(target.path)
     return True

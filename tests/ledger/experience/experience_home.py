@@ -81,14 +81,14 @@ def _published(folder: Path) -> PublishedCheckpoint:
     return PublishedCheckpoint(folder.with_name(folder.name + "-published"), log_id(ORIGIN))
 
 
-def make_recording(folder: Path, *, seed: int = 1, name: str = "run") -> Recording:
-    """A recording of about four chunks whose borders are not those of its files."""
+def make_recording(folder: Path, *, seed: int = 1, name: str = "run", shrunk: int = 1) -> Recording:
+    """A recording of about four chunks (fewer if ``shrunk``) that cross its files' borders."""
     chance = random.Random(seed)
     contents = {
-        "metadata.yaml": chance.randbytes(1_000),
-        "run_0.mcap": chance.randbytes(300_000),
+        "metadata.yaml": chance.randbytes(1_000 // shrunk),
+        "run_0.mcap": chance.randbytes(300_000 // shrunk),
         "camera/empty.mp4": b"",
-        "camera/front.mp4": chance.randbytes(500_000),
+        "camera/front.mp4": chance.randbytes(500_000 // shrunk),
     }
     files = []
     for file_name, content in contents.items():
