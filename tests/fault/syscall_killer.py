@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 import signal
+import struct
 import traceback
 from collections.abc import Callable
 
@@ -19,6 +20,9 @@ CHANGING_CALLS = {
     "x86_64": {1, 20, 18, 296, 328, 74, 75, 26, 77, 285, 82, 264, 316, 87, 263, 83, 258},
     "aarch64": {64, 66, 68, 70, 287, 82, 83, 227, 46, 47, 38, 276, 35, 34},
 }.get(platform.machine())
+
+SYNC_CALLS = {"x86_64": {74, 75}, "aarch64": {82, 83}}.get(platform.machine(), set())
+"""fsync and fdatasync."""
 
 _TRACEME, _SYSCALL, _SETOPTIONS, _GET_SYSCALL_INFO = 0, 24, 0x4200, 0x420E
 _O_TRACESYSGOOD, _O_EXITKILL = 1, 0x100000
@@ -39,11 +43,16 @@ def _ptrace(request: int, pid: int, address: int = 0, data: object = None) -> No
         raise TraceError(os.strerror(ctypes.get_errno()))
 
 
-def kill_at_call(work: Callable[[], None], kth: int) -> tuple[int, int]:
+def kill_at_call(
+    work: Callable[[], None],
+    kth: int,
+    watch: Callable[[int, int, int], None] = lambda pid, number, argument: None,
+) -> tuple[int, int]:
     """Run ``work`` in a child and kill it as it enters its ``kth`` changing call.
 
-    Returns the wait status and the number of changing calls seen; a child that made
-    fewer than ``kth`` ends by itself.
+    ``watch`` is told the child, the number and the first argument of every such call.
+    Returns the wait status and how many there were; a child that made fewer than
+    ``kth`` ends by itself.
     """
     if CHANGING_CALLS is None:
         raise TraceError(f"system call numbers of {platform.machine()} are not known here")
@@ -74,9 +83,11 @@ def kill_at_call(work: Callable[[], None], kth: int) -> tuple[int, int]:
         if stop != _SYSCALL_STOP:
             continue
         _ptrace(_GET_SYSCALL_INFO, pid, len(info), ctypes.addressof(info))
-        # struct ptrace_syscall_info: u8 op, ..., and at 24 the u64 number on entry.
-        if info.raw[0] == _ENTRY and int.from_bytes(info.raw[24:32], "little") in CHANGING_CALLS:
+        # struct ptrace_syscall_info: u8 op, ..., and on entry, at 24, u64 number and arguments.
+        number, argument = struct.unpack_from("=QQ", info, 24)
+        if info.raw[0] == _ENTRY and number in CHANGING_CALLS:
             seen += 1
+            watch(pid, number, argument)
             if seen == kth:
                 os.kill(pid, signal.SIGKILL)
                 _, status = os.waitpid(pid, 0)

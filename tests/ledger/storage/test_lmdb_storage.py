@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import lmdb
@@ -26,6 +26,8 @@ from ledger.errors import (
 )
 from ledger.storage import Table, WriteTransaction
 from ledger.storage.lmdb import FIRST_MAP_BYTES, LmdbStorage
+
+OpenStore = Callable[[Path], LmdbStorage]
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -111,13 +113,13 @@ def test_what_a_death_in_creation_left_behind_is_cleared(path: Path) -> None:
 
 @pytest.mark.parametrize("open_store", [LmdbStorage.open_writer, LmdbStorage.open_reader])
 class TestOpening:
-    def test_nothing_there(self, path: Path, open_store: type[LmdbStorage]) -> None:
+    def test_nothing_there(self, path: Path, open_store: OpenStore) -> None:
         with pytest.raises(StorageError, match="does not exist") as caught:
             open_store(path)
         assert caught.value.hint
         assert not path.exists()
 
-    def test_an_empty_data_file(self, path: Path, open_store: type[LmdbStorage]) -> None:
+    def test_an_empty_data_file(self, path: Path, open_store: OpenStore) -> None:
         path.mkdir(parents=True)
         (path / "data.mdb").touch()
         with pytest.raises(CorruptStoreError, match="empty"):
@@ -126,7 +128,7 @@ class TestOpening:
 
     @pytest.mark.parametrize("content", [b"x", b"x" * 4096, b"SQLite format 3\0" * 4096])
     def test_a_file_of_something_else(
-        self, path: Path, open_store: type[LmdbStorage], content: bytes
+        self, path: Path, open_store: OpenStore, content: bytes
     ) -> None:
         path.mkdir(parents=True)
         (path / "data.mdb").write_bytes(content)
@@ -136,7 +138,7 @@ class TestOpening:
 
     @pytest.mark.parametrize("name", [None, b"meta", b"other"])
     def test_an_lmdb_file_of_another_program(
-        self, path: Path, open_store: type[LmdbStorage], name: bytes | None
+        self, path: Path, open_store: OpenStore, name: bytes | None
     ) -> None:
         path.mkdir(parents=True)
         with lmdb.open(str(path), max_dbs=2) as env, env.begin(write=True) as txn:
@@ -150,7 +152,7 @@ class TestOpening:
 
     @pytest.mark.parametrize("version", [b"quipu/2", b"quipu/10"])
     def test_a_newer_format(
-        self, path: Path, store: LmdbStorage, open_store: type[LmdbStorage], version: bytes
+        self, path: Path, store: LmdbStorage, open_store: OpenStore, version: bytes
     ) -> None:
         store.write(lambda txn: txn.put(Table.META, b"format", version))
         store.close()
@@ -160,7 +162,7 @@ class TestOpening:
 
     @pytest.mark.parametrize("version", [b"", b"quipu/", b"quipu/x", b"quipu/-1", b"quip/1"])
     def test_a_format_that_is_none(
-        self, path: Path, store: LmdbStorage, open_store: type[LmdbStorage], version: bytes
+        self, path: Path, store: LmdbStorage, open_store: OpenStore, version: bytes
     ) -> None:
         store.write(lambda txn: txn.put(Table.META, b"format", version))
         store.close()
@@ -168,7 +170,7 @@ class TestOpening:
             open_store(path)
 
     def test_a_file_cut_short_anywhere(
-        self, path: Path, store: LmdbStorage, open_store: type[LmdbStorage]
+        self, path: Path, store: LmdbStorage, open_store: OpenStore
     ) -> None:
         for index in range(50):
             put(store, b"%d" % index, b"v" * 5000)
@@ -182,7 +184,7 @@ class TestOpening:
             assert "backup" in (caught.value.hint or "")
 
     def test_many_deletions_do_not_look_like_a_cut(
-        self, path: Path, store: LmdbStorage, open_store: type[LmdbStorage]
+        self, path: Path, store: LmdbStorage, open_store: OpenStore
     ) -> None:
         def fill_and_empty(txn: WriteTransaction) -> None:
             for index in range(500):
