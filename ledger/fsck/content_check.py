@@ -104,6 +104,9 @@ class ContentCheck:
         if in_file is None:
             return None  # the file has been named
         secrets = in_file.get(record.id)
+        if (secrets is None) != (record.state.presence is Presence.ERASED):
+            # A writer may have been here since the file was read for another record.
+            secrets = (self._keys.of_file(record.id, again=True) or {}).get(record.id)
         path = str(self._keys.path_of(record.id))
         if record.state.presence is Presence.ERASED:
             if secrets is not None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -66,7 +67,8 @@ def audit_home(request: AuditRequest, progress: Progress | None = None) -> Audit
             child.wait()
             for stream in (child.stdin, child.stdout):
                 if stream is not None:
-                    stream.close()
+                    with suppress(BrokenPipeError):
+                        stream.close()
         if not ended:
             complaints.seek(0)
             _report_death(request, trail, code, complaints.read())
@@ -77,11 +79,9 @@ def _follow(child: subprocess.Popen[bytes], request: str, trail: AuditTrail) -> 
     """Take down what the child says; whether it came to its end."""
     if child.stdin is None or child.stdout is None:
         raise StorageError("the audit's process has no pipes")
-    try:
+    with suppress(BrokenPipeError):  # it is dead already; it may have said something
         child.stdin.write(request.encode("utf-8"))
         child.stdin.close()
-    except BrokenPipeError:
-        return False
     for line in _lines(child.stdout, lambda: STALL_S if trail.phase in _WATCHED else None):
         try:
             document = json.loads(line)

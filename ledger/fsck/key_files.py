@@ -38,10 +38,13 @@ class KeyFiles:
         """The file that a record's keys are in."""
         return self._folder / f"{record_id[:1].hex()}.keys"
 
-    def of_file(self, record_id: bytes) -> dict[bytes, RecordKeys] | None:
-        """Every record's secrets in the file that holds this one's; None if it is damaged."""
+    def of_file(self, record_id: bytes, *, again: bool = False) -> dict[bytes, RecordKeys] | None:
+        """Every record's keys in the file that holds this one's; None if it is damaged.
+
+        ``again`` reads the file as it is now, and not as it was for the last record.
+        """
         path = self.path_of(record_id)
-        if path != self._path:
+        if again or path != self._path:
             self._path = path
             self._secrets = self._read(path)
         return self._secrets

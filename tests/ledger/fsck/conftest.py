@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,12 @@ class SampleHome:
     early_size: int
     size: int
     early_checkpoint: bytes = field(repr=False)
+
+    def copy(self, folder: Path) -> SampleHome:
+        root, published = folder / "home", folder / "published"
+        shutil.copytree(self.root, root)
+        shutil.copytree(self.published, published)
+        return replace(self, root=root, published=published)
 
     def audit(self, depth: Depth = Depth.DEEP, **options: object) -> AuditReport:
         trail = AuditTrail()
@@ -183,17 +189,7 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> SampleHome:
 @pytest.fixture
 def home(sound_home: SampleHome, tmp_path: Path) -> SampleHome:
     """A copy to damage."""
-    root, published = tmp_path / "home", tmp_path / "published"
-    shutil.copytree(sound_home.root, root)
-    shutil.copytree(sound_home.published, published)
-    return SampleHome(
-        root,
-        published,
-        sound_home.records,
-        sound_home.early_size,
-        sound_home.size,
-        sound_home.early_checkpoint,
-    )
+    return sound_home.copy(tmp_path)
 
 
 @pytest.fixture

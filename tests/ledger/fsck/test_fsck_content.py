@@ -20,6 +20,11 @@ CHUNK = 262_144
 SEALED_CHUNK = CHUNK + 16
 
 
+@pytest.fixture
+def home(tiny_home, tmp_path):
+    return tiny_home.copy(tmp_path)
+
+
 def one(home, **options):
     (finding,) = home.audit(**options).findings
     return finding
@@ -73,8 +78,8 @@ def test_changed_byte_of_sealed_content(home, flip_byte, position, start, end):
     assert (finding.start, finding.end) == (start, end)
 
 
-def test_content_left_in_place_changed(home, sound_home, flip_byte):
-    path = sound_home.root.parent / "sources" / "here" / "h.bin"
+def test_content_left_in_place_changed(home, tiny_home, flip_byte):
+    path = tiny_home.root.parent / "sources" / "here" / "h.bin"
     before = path.read_bytes()
     try:
         flip_byte(path, CHUNK)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +24,8 @@ PAGE = 4096
 @pytest.fixture
 def scratch(tiny_home, tmp_path):
     """A copy of the tiny home, as the request that audits it."""
-    shutil.copytree(tiny_home.root, tmp_path / "home")
-    shutil.copytree(tiny_home.published, tmp_path / "published")
-    return AuditRequest(tmp_path / "home", tmp_path / "published")
+    copy = tiny_home.copy(tmp_path)
+    return AuditRequest(copy.root, copy.published)
 
 
 def likely_places(data, count, seed):

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
+from ledger.checkpoint import log_id
+from ledger.experience.access import ExperienceWriter
+from ledger.experience.erasure import erase
+from ledger.experience.ingest import ingest
+from ledger.experience.readers.recording import Recording, RecordingFile
 from ledger.fsck import AuditRequest, Depth, Phase, audit_home
+from ledger.log import Log
+from ledger.published import PublishedCheckpoint
+from ledger.storage.lmdb import LmdbStorage
 
 
 def test_sound_home_is_ok(sound_home):
@@ -42,3 +52,32 @@ def test_json_has_ok_and_counters(sound_home):
     assert document["ok"] is True
     assert document["findings"] == []
     assert document["entries"] == sound_home.size
+
+
+def test_writer_at_work_is_not_taken_for_damage(tiny_home, tmp_path, signer):
+    """Records come, are sealed by a checkpoint, and are erased, while three audits run."""
+    home = tiny_home.copy(tmp_path)
+    source = tmp_path / "recording.bin"
+    source.write_bytes(b"seen" * 1000)
+    recording = Recording(tmp_path, "r", "text/plain", (RecordingFile(source.name, source, 4000),))
+    storage = LmdbStorage.open_writer(home.root / "log")
+    log = Log.open(storage, PublishedCheckpoint(home.published, log_id(signer.name)))
+    writer = ExperienceWriter(home.root, storage, log, signer.private_key)
+    done = threading.Event()
+
+    def work():
+        while not done.is_set():
+            ids = [ingest(writer, recording).record_id for _ in range(3)]
+            log.checkpoint([signer])
+            erase(writer, ids[:2])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for depth in (Depth.LOG, Depth.DEEP, Depth.DEEP):
+            report = audit_home(AuditRequest(home.root, home.published, depth))
+            assert report.ok, report.findings
+    finally:
+        done.set()
+        thread.join()
+        log.close()
