@@ -23,6 +23,7 @@ from ledger.errors import MalformedError, RefusedError, VerificationError
 from ledger.note import (
     KeyKind,
     NoteSigner,
+    SignedNote,
     VerifiedSignature,
     VerifierKey,
     encode_text,
@@ -68,6 +69,11 @@ class Checkpoint:
         return cls(
             origin, decode_number(size, "checkpoint's size"), decode_hash(root, "checkpoint's root")
         )
+
+    @classmethod
+    def of_note(cls, note: bytes) -> Checkpoint:
+        """What a note says, *without* checking who signed it. Raises `MalformedError`."""
+        return cls.parse(SignedNote.parse(note).text)
 
     def encode(self) -> str:
         """Write the text of the note."""

@@ -28,7 +28,6 @@ from ledger.canonical import (
 )
 from ledger.checkpoint import Checkpoint
 from ledger.errors import MalformedError
-from ledger.note import SignedNote
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 
@@ -63,7 +62,7 @@ class TlogProof:
             raise MalformedError(f"proof has a hash that is not {_HASH_SIZE} bytes long")
         if self.extra == b"":
             raise MalformedError("proof has an empty extra line; without extra data it has none")
-        Checkpoint.parse(SignedNote.parse(self.checkpoint_note).text)
+        Checkpoint.of_note(self.checkpoint_note)
 
     @classmethod
     def parse(cls, proof: bytes) -> TlogProof:

@@ -11,7 +11,6 @@ from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
 from ledger.home import open_home_to_write
-from ledger.note import SignedNote
 
 
 @verb("checkpoint")
@@ -23,7 +22,7 @@ def command(invocation: Invocation, output: Path | None) -> None:
     """
     with open_home_to_write(invocation.home) as home:
         note = home.log.checkpoint(home.signers())
-    checkpoint = Checkpoint.parse(SignedNote.parse(note).text)
+    checkpoint = Checkpoint.of_note(note)
     if output:
         write_result(output, note)
     data = {

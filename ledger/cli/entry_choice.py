@@ -38,5 +38,5 @@ def find_experience(log: LogReader, wanted: str) -> tuple[int, Entry, Experience
     index = find_entry(log, wanted)
     entry = parse_entry(log.entry(index))
     if not isinstance(entry.kind, Experience):
-        raise RefusedError(f"entry {index} is not a recording")
+        raise RefusedError(f"entry {index} is not a recording", hint="`quipu log` lists them")
     return index, entry, entry.kind

@@ -12,7 +12,6 @@ from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
 from ledger.errors import RefusedError
 from ledger.home import open_home
-from ledger.note import SignedNote
 from ledger.storage.os_errors import storage_errors
 
 
@@ -28,7 +27,7 @@ def command(invocation: Invocation, folder: Path) -> None:
         note = home.log.latest_checkpoint()
         if note is None:
             raise RefusedError("the log has no checkpoint", hint="run `quipu checkpoint` first")
-        checkpoint = Checkpoint.parse(SignedNote.parse(note).text)
+        checkpoint = Checkpoint.of_note(note)
         before = _exported(folder, checkpoint)
         written = 0
         with invocation.output.progress("exporting", 0, in_bytes=False) as advance:
@@ -56,7 +55,7 @@ def _exported(folder: Path, checkpoint: Checkpoint) -> int:
     if not there.is_file():
         return 0
     with storage_errors(there):
-        old = Checkpoint.parse(SignedNote.parse(there.read_bytes()).text)
+        old = Checkpoint.of_note(there.read_bytes())
     if old.origin != checkpoint.origin or old.size > checkpoint.size:
         raise RefusedError(
             f"{folder} holds an export of {old.origin} at {old.size} entries",

@@ -7,8 +7,10 @@ that a person reads one line and a script one JSON object, whatever happened.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import click
@@ -42,6 +44,21 @@ class PartlyDoneError(Exception):
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__("partly done")
         self.data = data
+
+
+@contextmanager
+def advice(hint: str, *, about: Path | None = None) -> Iterator[None]:
+    """Add ``hint`` to an error of the block that says no other, and the file it is about.
+
+    What a library function cannot know, because only the command line does.
+    """
+    try:
+        yield
+    except LedgerError as error:
+        error.hint = error.hint or hint
+        if about is not None and str(about) not in error.message:
+            error.message = f"{about}: {error.message}"
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import click
 from ledger.cli.entry_choice import find_experience
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes
-from ledger.errors import LedgerError, NotFoundError
+from ledger.errors import LedgerError, NotFoundError, RefusedError
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import Experience
 from ledger.experience.restore import RestoredRecording, restore
@@ -32,6 +32,8 @@ def command(invocation: Invocation, entry: str, folder: Path | None, segment: bo
         parts = [experience] if segment else _segments(home.log, index, experience)
         bag = {tag.key: tag.value for tag in parts[0].tags}.get("bag", experience.name)
         target = folder or Path(Path(bag).name)
+        if target.exists() and not target.is_dir():
+            raise RefusedError(f"{target} is there already", hint="name a folder to write into")
         total = sum(part.content_size for part in parts)
         restored: list[RestoredRecording] = []
         with invocation.output.progress("restoring", total) as advance:

@@ -47,9 +47,12 @@ def show(invocation: Invocation) -> None:
         known = [key.encode() for key in home.log.known_keys()]
 
     def write(console: Console) -> None:
+        # The output is a file of keys as --key takes it: retired ones stay, old proofs need them.
         for vkey in known:
-            state = "signs" if vkey in active else "retired"
-            console.print(f"{escape(vkey)}  [dim]{state}[/]", soft_wrap=True)
+            if vkey not in active:
+                console.print(f"# retired:\n{escape(vkey)}", soft_wrap=True)
+        for vkey in active:
+            console.print(escape(vkey), soft_wrap=True)
 
     invocation.output.result({"active": active, "known": known}, write)
 

@@ -13,7 +13,6 @@ from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes, human_duration, human_time, short, table
 from ledger.experience.entry import Entry, Experience, parse_entry
 from ledger.home import HomeReader, open_home
-from ledger.note import SignedNote
 
 
 @verb("log")
@@ -49,7 +48,7 @@ def _parsed(home: HomeReader, start: int, size: int) -> Iterator[tuple[int, Entr
 
 def _signed_size(home: HomeReader) -> int:
     note = home.log.latest_checkpoint()
-    return Checkpoint.parse(SignedNote.parse(note).text).size if note else 0
+    return Checkpoint.of_note(note).size if note else 0
 
 
 def _columns(entry: Entry) -> tuple[str, ...]:

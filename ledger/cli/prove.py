@@ -11,13 +11,8 @@ from ledger.cli.entry_choice import find_entry
 from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
-from ledger.errors import RefusedError
-from ledger.experience.content_root import disclose_chunk
-from ledger.experience.disclosure import Disclosure, encode_disclosure
-from ledger.experience.entry import Experience, parse_entry
-from ledger.home import HomeReader, open_home
-from ledger.note import SignedNote
-from ledger.tlog_proof import TlogProof
+from ledger.home import open_home
+from ledger.prover import prove_entry
 
 
 @verb("prove")
@@ -46,11 +41,11 @@ def command(
     """
     with open_home(invocation.home) as home:
         index = find_entry(home.log, entry)
-        proof = _prove(home, index, whole, sorted(set(chunks)))
+        proof = prove_entry(home.experiences, index, disclose_recording=whole, chunks=chunks)
     path = output or Path(f"entry-{index}.tlog-proof")
     # Salts are secrets until they are handed over.
     write_result(path, proof.encode(), private=bool(whole or chunks))
-    checkpoint = Checkpoint.parse(SignedNote.parse(proof.checkpoint_note).text)
+    checkpoint = Checkpoint.of_note(proof.checkpoint_note)
     data = {
         "file": str(path),
         "index": index,
@@ -65,27 +60,3 @@ def command(
         f"[green]proved[/] entry {index} of {checkpoint.size} with {len(proof.path)} hashes: "
         f"[bold]{escape(str(path))}[/]",
     )
-
-
-def _prove(home: HomeReader, index: int, whole: bool, chunks: list[int]) -> TlogProof:
-    note = home.log.latest_checkpoint()
-    size = Checkpoint.parse(SignedNote.parse(note).text).size if note else 0
-    if note is None or index >= size:
-        raise RefusedError(
-            f"entry {index} is under no checkpoint yet", hint="run `quipu checkpoint` first"
-        )
-    encoded = home.log.entry(index)
-    disclosure = Disclosure(encoded)
-    if whole or chunks:
-        kind = parse_entry(encoded).kind
-        if not isinstance(kind, Experience) or not kind.content_root:
-            raise RefusedError(f"entry {index} has no content of its own to disclose")
-        keys = home.experiences.keys.get(kind.record_id)
-        leaves = home.experiences.tables.leaves(kind.record_id)
-        disclosure = Disclosure(
-            encoded,
-            salt_key=keys.salt_key if whole else None,
-            chunks=tuple(disclose_chunk(leaves, keys.salt_key, chunk) for chunk in chunks),
-        )
-    path = home.log.prove_inclusion(index, size)
-    return TlogProof(index, path, note, encode_disclosure(disclosure))

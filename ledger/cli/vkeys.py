@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ledger.cli.failure import advice
 from ledger.cli.files import read_input
 from ledger.errors import MalformedError
 from ledger.note import VerifierKey
@@ -20,14 +21,13 @@ def read_vkeys(given: Iterable[str]) -> list[VerifierKey]:
             lines += _lines(Path(text))
         else:
             lines.append(text)
-    try:
+    with advice(_HINT):
         return [VerifierKey.parse(line) for line in lines]
-    except MalformedError as error:
-        raise MalformedError(error.message, hint=error.hint or _HINT) from error
 
 
 def _lines(path: Path) -> list[str]:
-    found = read_input(path, "verifier keys").decode("utf-8", "replace").split()
+    lines = read_input(path, "verifier keys").decode("utf-8", "replace").splitlines()
+    found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not found:
         raise MalformedError(f"{path} holds no verifier key", hint=_HINT)
     return found

@@ -1,0 +1,65 @@
+"""Making proof files: one entry under the newest checkpoint, and what is disclosed with it.
+
+The counterpart of `ledger.verifier`; the file is described in ``docs/format.md``,
+section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledger.checkpoint import Checkpoint
+from ledger.errors import RefusedError
+from ledger.experience.access import ExperienceReader
+from ledger.experience.content_root import disclose_chunk
+from ledger.experience.disclosure import Disclosure, encode_disclosure
+from ledger.experience.entry import Experience, parse_entry
+from ledger.tlog_proof import TlogProof
+
+
+def prove_entry(
+    experiences: ExperienceReader,
+    index: int,
+    *,
+    disclose_recording: bool = False,
+    chunks: Iterable[int] = (),
+) -> TlogProof:
+    """The proof that leaf ``index`` is in the log, under the newest checkpoint.
+
+    ``disclose_recording`` puts the salt key into it, with which its holder can check the
+    whole recording; ``chunks`` the salts and paths of single chunks of 262,144 bytes.
+
+    Raises `NotFoundError` for an entry or a chunk that is not there, `RefusedError` for
+    an entry that is under no checkpoint or has no content, `KeyStoreError` for erased keys.
+    """
+    log = experiences.log
+    encoded = log.entry(index)
+    note = log.latest_checkpoint()
+    size = Checkpoint.of_note(note).size if note else 0
+    if note is None or index >= size:
+        raise RefusedError(
+            f"entry {index} is under no checkpoint yet", hint="run `quipu checkpoint` first"
+        )
+    wanted = sorted(set(chunks))
+    if disclose_recording or wanted:
+        disclosure = _disclose(experiences, encoded, index, disclose_recording, wanted)
+    else:
+        disclosure = Disclosure(encoded)
+    return TlogProof(index, log.prove_inclusion(index, size), note, encode_disclosure(disclosure))
+
+
+def _disclose(
+    experiences: ExperienceReader, encoded: bytes, index: int, whole: bool, chunks: list[int]
+) -> Disclosure:
+    kind = parse_entry(encoded).kind
+    if not isinstance(kind, Experience) or not kind.content_root:
+        raise RefusedError(
+            f"entry {index} has no content of its own to disclose", hint="prove it without"
+        )
+    salt_key = experiences.keys.get(kind.record_id).salt_key
+    leaves = experiences.tables.leaves(kind.record_id)
+    return Disclosure(
+        encoded,
+        salt_key=salt_key if whole else None,
+        chunks=tuple(disclose_chunk(leaves, salt_key, chunk) for chunk in chunks),
+    )
