@@ -1,0 +1,1 @@
+"""Benchmarks: each figure beside its peer's, measured in the same run (``script/bench``)."""
