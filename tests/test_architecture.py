@@ -47,6 +47,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.experience": EXPERIENCE,
     "ledger.verifier": NOTES
     | {"ledger.merkle", "ledger.schema", "ledger.experience", "ledger.tlog_proof"},
+    "ledger.prover": EXPERIENCE | {"ledger.tlog_proof"},
     "ledger.fsck": EXPERIENCE,
     "ledger.home": EXPERIENCE | {"ledger.signing_keys"},
     "ledger.key_change": EXPERIENCE | {"ledger.signing_keys", "ledger.home"},
@@ -57,6 +58,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.fsck",
         "ledger.home",
         "ledger.key_change",
+        "ledger.prover",
         "ledger.signing_keys",
         "ledger.tlog_proof",
         "ledger.verifier",
