@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ledger.checkpoint import Checkpoint
-from ledger.errors import RefusedError
+from ledger.errors import NotFoundError, RefusedError
 from ledger.experience.access import ExperienceReader
-from ledger.experience.content_root import disclose_chunk
+from ledger.experience.content_root import chunk_count, disclose_chunk
 from ledger.experience.disclosure import Disclosure, encode_disclosure
 from ledger.experience.entry import Experience, parse_entry
 from ledger.tlog_proof import TlogProof
@@ -52,9 +52,15 @@ def _disclose(
     experiences: ExperienceReader, encoded: bytes, index: int, whole: bool, chunks: list[int]
 ) -> Disclosure:
     kind = parse_entry(encoded).kind
-    if not isinstance(kind, Experience) or not kind.content_root:
+    if not isinstance(kind, Experience) or not kind.content_size:
         raise RefusedError(
             f"entry {index} has no content of its own to disclose", hint="prove it without"
+        )
+    count = chunk_count(kind.content_size)
+    if chunks and chunks[-1] >= count:
+        raise NotFoundError(
+            f"there is no chunk {chunks[-1]} in the {kind.content_size} bytes of entry {index}",
+            hint=f"chunks are numbered from 0 to {count - 1}",
         )
     salt_key = experiences.keys.get(kind.record_id).salt_key
     leaves = experiences.tables.leaves(kind.record_id)

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from ledger.cli.exit_code import ExitCode
+from ledger.cli.failure import advice
 from ledger.cli.files import read_input
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes
@@ -36,7 +37,10 @@ def command(invocation: Invocation, deep: bool, since: Path | None, keys: tuple[
     names the entry, the tile, or the file and its bytes.
     """
     if not HomePaths(invocation.home).log.is_dir():
-        raise StorageError(f"{invocation.home} is not a home", hint="name one with --home")
+        raise StorageError(
+            f"{invocation.home} is not a home",
+            hint="make one with `quipu init`, or name one with --home",
+        )
     request = AuditRequest(
         home=invocation.home.resolve(),
         published=published_directory(),
@@ -49,7 +53,8 @@ def command(invocation: Invocation, deep: bool, since: Path | None, keys: tuple[
         def follow(phase: Phase, done: int, total: int) -> None:
             advance(phase.value, done, total)
 
-        report = audit_home(request, follow)
+        with advice("give a checkpoint that this log signed", about=since):
+            report = audit_home(request, follow)
     invocation.output.verdict(report.to_json(), lambda console: _show(console, report, deep))
     if not report.ok:
         click.get_current_context().exit(ExitCode.NOT_VERIFIED)

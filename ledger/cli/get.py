@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.entry_choice import find_experience
+from ledger.cli.failure import advice
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes
 from ledger.errors import LedgerError, NotFoundError, RefusedError
@@ -36,7 +37,10 @@ def command(invocation: Invocation, entry: str, folder: Path | None, segment: bo
             raise RefusedError(f"{target} is there already", hint="name a folder to write into")
         total = sum(part.content_size for part in parts)
         restored: list[RestoredRecording] = []
-        with invocation.output.progress("restoring", total) as advance:
+        with (
+            invocation.output.progress("restoring", total) as advance,
+            advice("what is gone from everywhere cannot be brought back"),
+        ):
             restored = [
                 restore(home.experiences, part.record_id, target, advance) for part in parts
             ]

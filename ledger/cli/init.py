@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ledger.cli.failure import advice
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
 from ledger.home import create_home
@@ -19,7 +20,8 @@ def command(invocation: Invocation, origin: str | None) -> None:
 
     Publish the verifier key that is printed: with it others check your claims.
     """
-    vkey = create_home(invocation.home, origin)
+    with advice("a name has no space and no plus, for example example.com/fleet/husky-7"):
+        vkey = create_home(invocation.home, origin)
     invocation.output.text(
         {"home": str(invocation.home), "origin": vkey.name, "vkey": vkey.encode()},
         f"[green]made[/] {escape(str(invocation.home))}, the home of [bold]{escape(vkey.name)}[/]",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from ledger.cli.failure import advice
 from ledger.cli.files import read_input, write_result
 from ledger.cli.main import Function, Invocation, verb
 from ledger.cli.ui import escape
@@ -90,15 +91,21 @@ def restore(invocation: Invocation, file: Path, passphrase_file: Path | None, fo
         active = home.vkeys
         keys = SigningKeys(home.paths.signing_keys)
     restored = []
-    for signer in open_backup(sealed, _ask(passphrase_file, confirm=False)):
+    passphrase = _ask(passphrase_file, confirm=False)
+    with advice("give what `quipu key backup` wrote, and the passphrase of then", about=file):
+        signers = open_backup(sealed, passphrase)
+    for signer in signers:
         if signer.verifier_key not in active:
             raise RefusedError(
                 f"{signer.verifier_key} does not sign for this log now",
                 hint="it is another robot's key, or was retired since the backup",
             )
         if force:
-            keys.remove(signer.verifier_key)
-        keys.add(signer)
+            # Replaced in one step: on a full disk the old file must stay.
+            path = keys.path_of(signer.verifier_key)
+            write_result(path, signer.private_key.to_pem(), private=True)
+        else:
+            keys.add(signer)
         restored.append(signer.verifier_key.encode())
     invocation.output.text({"keys": restored}, f"[green]restored[/] {len(restored)} key(s)")
 
@@ -118,7 +125,7 @@ def rotate(invocation: Invocation) -> None:
 
 @verb("retire")
 def retire(invocation: Invocation) -> None:
-    """End a rotation: retire the older key and destroy its private half."""
+    """End a rotation: destroy the older key."""
     with open_home_to_write(invocation.home) as home:
         old = retire_key(home)
         home.log.checkpoint(home.signers())

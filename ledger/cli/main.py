@@ -160,11 +160,19 @@ def main() -> None:
     try:
         code = quipu(prog_name="quipu", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = ExitCode.USAGE
+        if _wants_json():
+            code = _report(click.UsageError("Missing command", error.ctx), Output(as_json=True))
+        else:
+            error.show()
+            code = ExitCode.USAGE
     except BaseException as problem:  # noqa: BLE001 - nor does anything before a verb
-        code = _report(problem, Output(as_json="--json" in sys.argv[1:]))
+        code = _report(problem, Output(as_json=_wants_json()))
     sys.exit(code)
+
+
+def _wants_json() -> bool:
+    """Whether the command line asks for JSON, though it may make no sense otherwise."""
+    return "--json" in sys.argv[1:]
 
 
 if __name__ == "__main__":

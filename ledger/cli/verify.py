@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from ledger.cli.entry_view import entry_json, show_entry
+from ledger.cli.failure import advice
 from ledger.cli.files import read_input
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import Output, escape
@@ -17,7 +18,6 @@ from ledger.cli.vkeys import read_vkeys
 from ledger.errors import NotFoundError, RefusedError
 from ledger.experience.content_root import CHUNK_SIZE
 from ledger.experience.entry import Experience
-from ledger.storage.os_errors import storage_errors
 from ledger.verifier import VerifiedEntry, verify_chunk, verify_proof_file, verify_recording
 
 _PIECE_BYTES = 1 << 20
@@ -60,20 +60,21 @@ def command(
     chunk: tuple[int, Path] | None,
 ) -> None:
     """Check the claim in the file PROOF. Needs no home and no network."""
-    witness_keys = read_vkeys(witnesses)
-    verified = verify_proof_file(
-        read_input(proof, "a proof"),
-        read_vkeys(keys),
-        witness_keys,
-        len(witness_keys) if threshold is None else threshold,
-    )
+    data = read_input(proof, "a proof")
+    robot_keys, witness_keys = read_vkeys(keys), read_vkeys(witnesses)
+    wanted = len(witness_keys) if threshold is None else threshold
+    with advice("check the keys; if they are right, do not rely on this claim", about=proof):
+        verified = verify_proof_file(data, robot_keys, witness_keys, wanted)
     checked = ["entry"]
     if recording is not None:
-        _check_recording(invocation.output, verified, recording)
+        with advice("this is not the recording that was logged", about=recording):
+            _check_recording(invocation.output, verified, recording)
         checked.append("recording")
     if chunk is not None:
-        verify_chunk(verified, chunk[0], read_input(chunk[1], "a chunk"))
-        checked.append(f"chunk {chunk[0]}")
+        number, file = chunk
+        with advice("this is not that chunk of what was logged", about=file):
+            verify_chunk(verified, number, read_input(file, "a chunk"))
+        checked.append(f"chunk {number}")
     invocation.output.result(
         _as_json(verified, checked), lambda console: _show(console, verified, checked)
     )
@@ -82,7 +83,9 @@ def command(
 def _check_recording(output: Output, verified: VerifiedEntry, recording: Path) -> None:
     kind = verified.entry.kind
     if not isinstance(kind, Experience):
-        raise RefusedError(f"entry {verified.index} is not a recording")
+        raise RefusedError(
+            f"entry {verified.index} is not a recording", hint="check the proof only"
+        )
     with output.progress("checking", kind.content_size) as advance:
         verify_recording(verified, _pieces(_files(recording, kind), advance))
 
@@ -104,10 +107,15 @@ def _files(recording: Path, experience: Experience) -> list[Path]:
 
 def _pieces(paths: list[Path], advance: Any) -> Iterator[bytes]:
     for path in paths:
-        with storage_errors(path), path.open("rb") as file:
-            while piece := file.read(_PIECE_BYTES):
-                advance(len(piece))
-                yield piece
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(_PIECE_BYTES):
+                    advance(len(piece))
+                    yield piece
+        except OSError as error:
+            raise NotFoundError(
+                f"{path} cannot be read: {error.strerror}", hint="check the path and the disk"
+            ) from error
 
 
 def _as_json(verified: VerifiedEntry, checked: list[str]) -> dict[str, Any]:
