@@ -121,7 +121,8 @@ def _begin(
             "the stored hashes before it do not lead to its root; everything was read",
         )
         return from_start
-    trail.note(f"entries before {prefix.first} were left out: a trusted checkpoint covers them")
+    if prefix.first:
+        trail.note(f"entries before {prefix.first} were left out: a trusted checkpoint covers them")
     return prefix, KeyTrail(identity.log_id, signers, prefix.size)
 
 

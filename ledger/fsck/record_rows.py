@@ -75,20 +75,20 @@ class RecordRows:
         else:
             self._rows[Table.RECORDS] += 1
         self._trail.counters.records += 1
-        self._check_state(index, experience)
-        self._check_chunks(index, experience)
+        state = self._check_state(index, experience)
+        self._check_chunks(index, experience, state)
 
-    def _check_state(self, index: int, experience: Experience) -> None:
+    def _check_state(self, index: int, experience: Experience) -> ContentState | None:
         record_id = experience.record_id
         try:
             state = self._tables.state(record_id)
         except NotFoundError:
             self._find(FindingKind.CONTENT_ROW, record_id, "it has no row", index)
-            return
+            return None
         except CorruptStoreError as error:
             self._rows[Table.CONTENT] += 1
             self._find(FindingKind.CONTENT_ROW, record_id, error.message, index)
-            return
+            return None
         self._rows[Table.CONTENT] += 1
         if state.presence in _REMOVED:
             self._count_removed(state)
@@ -105,6 +105,7 @@ class RecordRows:
             self._find(FindingKind.CONTENT_ROW, record_id, message, index)
         else:
             self.content_bytes += experience.content_size
+        return state
 
     def _count_removed(self, state: ContentState) -> None:
         if state.presence is Presence.ERASED:
@@ -112,12 +113,14 @@ class RecordRows:
         else:
             self._trail.counters.records_pruned += 1
 
-    def _check_chunks(self, index: int, experience: Experience) -> None:
+    def _check_chunks(self, index: int, experience: Experience, state: ContentState | None) -> None:
         record_id = experience.record_id
         joined = self._txn.get(Table.CHUNKS, record_id)
         self._rows[Table.CHUNKS] += joined is not None
         if joined is None:
-            if experience.content_size:
+            # A log that caught up never saw the hashes; once erased, they mean nothing.
+            erased = state is not None and state.presence is Presence.ERASED
+            if experience.content_size and not erased:
                 message = "its chunk hashes are missing"
                 self._find(FindingKind.CHUNKS_ROW, record_id, message, index)
             return

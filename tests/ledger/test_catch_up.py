@@ -14,6 +14,7 @@ from ledger.experience.erasure import erase
 from ledger.experience.ingest import ingest
 from ledger.experience.readers import read_recording
 from ledger.experience.records import Presence
+from ledger.fsck import AuditRequest, FindingKind, audit_home
 from ledger.home import HomeWriter, create_home, open_home_to_write
 from ledger.key_change import retire_key, rotate_key
 from ledger.note import VerifierKey
@@ -134,3 +135,22 @@ def test_another_logs_export_is_refused(tmp_path: Path) -> None:
         read_exported_entries(tmp_path / "nowhere", 0, 1)
     with open_home_to_write(backup) as home:
         catch_up(home, export)
+
+
+def test_what_the_backup_lacked_is_named_until_it_is_erased(tmp_path: Path) -> None:
+    backup, export, _ = _restored(
+        tmp_path, lambda home: _ingest(home, tmp_path / "x.bin", "lost with the disk")
+    )
+    with open_home_to_write(backup) as home:
+        catch_up(home, export)
+        (lost,) = [r for r, _ in home.experiences.tables.states() if home.log.record_index(r) == 1]
+    request = AuditRequest(backup, tmp_path / "published")
+    assert {finding.kind for finding in audit_home(request).findings} == {
+        FindingKind.CHUNKS_ROW,
+        FindingKind.KEY_MISSING,
+        FindingKind.CONTENT_MISSING,
+    }
+    with open_home_to_write(backup) as home:
+        erase(home.experiences, [lost], "lost with the disk")
+        home.log.checkpoint(home.signers())
+    assert audit_home(request).ok
