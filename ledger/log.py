@@ -333,8 +333,7 @@ def _write(
 
 
 def _grown(edge: RightEdge, growth: Growth, blocks: Sequence[Block]) -> RightEdge:
-    changed = {(block.level, block.index): block.data for block in blocks}
-    partial = still_partial({**edge.partial_blocks, **changed}, growth.after.size)
+    partial = still_partial(edge.partial_blocks, blocks)
     return RightEdge(growth.after, partial, edge.checkpoint)
 
 

@@ -23,13 +23,13 @@ from ledger.log_reader import U64, read_size, tile_source
 from ledger.merkle.compact_range import CompactRange
 from ledger.merkle.hashing import HASH_SIZE, leaf_hashes
 from ledger.merkle.tiles import (
+    FULL_BLOCK_BYTES,
     TILE_WIDTH,
+    Block,
     TileReader,
-    block_width,
     encode_block,
     extend_blocks,
     require_block,
-    tile_width,
 )
 from ledger.note import VerifierKey
 from ledger.storage import ReadTransaction, Table
@@ -77,13 +77,16 @@ def check_right_edge(
     return RightEdge(edge, blocks, checkpoint)
 
 
-def still_partial(blocks: PartialBlocks, size: int) -> PartialBlocks:
-    """Those of ``blocks`` that are not full in a tree of ``size`` leaves."""
-    return {
-        (level, index): block
-        for (level, index), block in blocks.items()
-        if tile_width(level, index, size) < TILE_WIDTH
-    }
+def still_partial(before: PartialBlocks, changed: Sequence[Block]) -> PartialBlocks:
+    """The blocks that are not full, once those in ``changed`` have replaced their like."""
+    partial = dict(before)
+    for block in changed:
+        place = (block.level, block.index)
+        if len(block.data) < FULL_BLOCK_BYTES:
+            partial[place] = block.data
+        else:
+            partial.pop(place, None)
+    return partial
 
 
 def _newest_checkpoint(
@@ -127,14 +130,11 @@ def _rehash(
     if len(rows) != stop - start:
         raise _corrupt(f"entries are missing between {start} and {stop - 1}")
     growth = edge.grow(leaf_hashes(entry for _, entry in rows))
-    partial = dict(blocks)
-    for block in extend_blocks(growth, lambda level, index: blocks.get((level, index))):
-        partial.pop((block.level, block.index), None)
-        if block_width(block.data) == TILE_WIDTH:
+    changed = extend_blocks(growth, lambda level, index: blocks.get((level, index)))
+    for block in changed:
+        if len(block.data) == FULL_BLOCK_BYTES:
             _compare(transaction, block.level, block.index, block.data)
-        else:
-            partial[block.level, block.index] = block.data
-    return growth.after, partial
+    return growth.after, still_partial(blocks, changed)
 
 
 def _compare(transaction: ReadTransaction, level: int, index: int, block: bytes) -> None:

@@ -57,6 +57,9 @@ _OFFSETS: Final = tuple(
 # The length of a block tells its width: every further hash makes it longer.
 _WIDTH_OF_LENGTH: Final = {offsets[-1]: width for width, offsets in enumerate(_OFFSETS) if width}
 
+FULL_BLOCK_BYTES: Final = _OFFSETS[TILE_WIDTH][TILE_HEIGHT]
+"""Bytes in the block of a full tile."""
+
 
 def block_offset(height: int, position: int, width: int) -> int:
     """Return where hash ``position`` of a height starts in a block, in bytes.
@@ -193,17 +196,23 @@ def extend_blocks(growth: Growth, get_block: BlockSource) -> list[Block]:
             if len(old) != _OFFSETS[old_width][TILE_HEIGHT]:
                 raise CorruptStoreError(f"tile block {first} of level {level} is too wide")
         rows = growth.rows[TILE_HEIGHT * level : TILE_HEIGHT * (level + 1)]
-        # All hashes of each height, from the start of the partial block on.
         offsets = _OFFSETS[old_width]
+        count = -(-(old_width + len(rows[0])) // TILE_WIDTH)
+        if count == 1:
+            # Each height of the old block with its new hashes; no new ones above `rows`.
+            parts: list[bytes] = []
+            for height, row in enumerate(rows):
+                parts.append(old[offsets[height] : offsets[height + 1]])
+                parts += row
+            parts.append(old[offsets[len(rows)] :])
+            blocks.append(Block(level, first, b"".join(parts)))
+            continue
+        # All hashes of each height, from the start of the partial block on.
         heights = [
             old[offsets[height] : offsets[height + 1]]
             + (b"".join(rows[height]) if height < len(rows) else b"")
             for height in range(TILE_HEIGHT)
         ]
-        count = -(-(old_width + len(rows[0])) // TILE_WIDTH)
-        if count == 1:
-            blocks.append(Block(level, first, b"".join(heights)))
-            continue
         strides = [HASH_SIZE * (TILE_WIDTH >> height) for height in range(TILE_HEIGHT)]
         for place in range(count):
             data = b"".join(
