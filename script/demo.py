@@ -8,6 +8,7 @@ written from docs/format.md and shares no code with the package.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import shlex
@@ -30,6 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "ros_ws" / "src" / "quipu_sim"))
 
 from quipu_sim.episode import EpisodeSummary, run_episode  # noqa: E402
+
+from ledger.experience.disclosure import parse_disclosure  # noqa: E402
+from ledger.home import open_home  # noqa: E402
 
 VERIFY_CLAIM = ROOT / "tests" / "independent" / "verify_claim.py"
 SECONDS = 15.0
@@ -187,8 +191,7 @@ def tamper(story: Story) -> None:
     position = stored.stat().st_size // 2
     _flip(stored, position)
     database = story.home / "log" / "data.mdb"
-    place = _entry_place(story, database)
-    _flip(database, place)
+    place = _alter_entry(story, database)
     console.print(
         f"[yellow]flipped[/] byte {position} of {stored.name} and byte {place} of {database.name}"
     )
@@ -209,23 +212,30 @@ def _require_named(report: dict[str, Any], stored: Path, position: int) -> None:
         if finding.get("file") == str(stored)
         and finding["bytes"][0] <= position < finding["bytes"][1] <= finding["bytes"][0] + CHUNK
     ]
-    in_entry = [finding for finding in findings if finding.get("entry") == 1]
+    in_entry = [f for f in findings if f["kind"] == "entry-changed" and f["entry"] == 1]
     if not in_file or not in_entry:
         raise DemoError(f"the audit did not name both bytes: {findings}")
 
 
-def _entry_place(story: Story, database: Path) -> int:
-    """Where the bytes of entry 1 are in the database: inside its signature."""
-    proof = (story.folder / "claim.tlog-proof").read_text().splitlines()
-    import base64
+def _alter_entry(story: Story, database: Path) -> int:
+    """Flip the last bit of entry 1 in the database; where it was.
 
-    from ledger.experience.disclosure import parse_disclosure
-
-    entry = parse_disclosure(base64.b64decode(proof[1].removeprefix("extra "))).entry
-    found = database.read_bytes().rfind(entry)
-    if found < 0:
-        raise DemoError("entry 1 is not in the database")
-    return found + len(entry) - 1
+    Writing on, LMDB leaves old copies of its pages behind: only in one of the places
+    where the entry's bytes lie are they the entry that is read.
+    """
+    line = (story.folder / "claim.tlog-proof").read_text().splitlines()[1]
+    entry = parse_disclosure(base64.b64decode(line.removeprefix("extra "))).entry
+    data = database.read_bytes()
+    found = data.find(entry)
+    while found >= 0:
+        place = found + len(entry) - 1
+        _flip(database, place)
+        with open_home(story.home) as home:
+            if home.log.entry(1) != entry:
+                return place
+        _flip(database, place)
+        found = data.find(entry, found + 1)
+    raise DemoError("entry 1 is not in the database")
 
 
 def _flip(path: Path, position: int) -> None:
