@@ -37,7 +37,7 @@ class CompactRange:
         require_count(self.size, "tree size")
         if len(self.hashes) != self.size.bit_count():
             raise MalformedError(f"a tree of {self.size} leaves has not {len(self.hashes)} parts")
-        if any(len(part) != HASH_SIZE for part in self.hashes):
+        if not set(map(len, self.hashes)) <= {HASH_SIZE}:
             raise MalformedError(f"a hash of a compact range is not {HASH_SIZE} bytes")
 
     @classmethod

@@ -30,6 +30,9 @@ MAX_KEY_BYTES = 511
 class Table(Enum):
     """The tables of a store; the value is the table's name in LMDB."""
 
+    # Members are looked up at every access; Enum's own hash is of the name, in Python.
+    __hash__ = object.__hash__
+
     META = b"meta"
     """name -> bytes: format, origin, first_vkey, active_vkeys, known_vkeys, size."""
     ENTRIES = b"entries"
