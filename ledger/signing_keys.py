@@ -101,8 +101,7 @@ class SigningKeys:
         if not passphrase:
             raise KeyStoreError("a backup needs a passphrase")
         signing = {
-            vkey.encode(): self.signer(vkey).private_key.to_pem().decode("ascii")
-            for vkey in vkeys
+            vkey.encode(): self.signer(vkey).private_key.to_pem().decode("ascii") for vkey in vkeys
         }
         plaintext = json.dumps({"origin": vkeys[0].name, "signing": signing}).encode()
         salt, nonce = os.urandom(_SALT_SIZE), os.urandom(_NONCE_SIZE)

@@ -58,7 +58,8 @@ class SampleLog:
     def change(self, table: Table, key: bytes, value: bytes | None) -> None:
         """Change a row behind the log's back."""
         if value is None:
-            assert self.storage.write(lambda txn: txn.delete(table, key))
+            deleted = self.storage.write(lambda txn: txn.delete(table, key))
+            assert deleted
         else:
             self.storage.write(lambda txn: txn.put(table, key, value))
 
