@@ -73,7 +73,10 @@ def backup(invocation: Invocation, file: Path, passphrase_file: Path | None) -> 
         vkeys = home.vkeys
         keys = SigningKeys(home.paths.signing_keys)
     keys.signers(vkeys)  # refuse before asking
-    write_result(file, keys.back_up(vkeys, _ask(passphrase_file, confirm=True)), private=True)
+    passphrase = _ask(passphrase_file, confirm=True)
+    with advice("choose one of several words"):
+        sealed = keys.back_up(vkeys, passphrase)
+    write_result(file, sealed, private=True)
     invocation.output.text(
         {"file": str(file), "keys": [key.encode() for key in vkeys]},
         f"[green]backed up[/] {len(vkeys)} key(s) to {escape(str(file))}; keep it off this robot",

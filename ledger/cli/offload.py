@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.entry_choice import find_experience
+from ledger.cli.failure import advice
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes
 from ledger.experience.offload import OffloadReceipt, offload
@@ -28,7 +29,10 @@ def command(invocation: Invocation, destination: Path, entries: tuple[str, ...])
         # Copied once, and read back once.
         total = 2 * sum(home.experiences.record(r).experience.content_size for r in records)
         receipts: list[OffloadReceipt] = []
-        with invocation.output.progress("offloading", total) as advance:
+        with (
+            invocation.output.progress("offloading", total) as advance,
+            advice("what is gone from everywhere cannot be copied"),
+        ):
             receipts.extend(offload(home.experiences, records, destination, advance))
     copied = sum(receipt.content_size for receipt in receipts if receipt.copied)
     data = {
