@@ -91,13 +91,14 @@ def failure_of(problem: BaseException) -> Failure:
             )
             return Failure(out, ExitCode.HOME_UNUSABLE)
         case OSError():
-            return Failure(StorageError(_describe(problem)), ExitCode.HOME_UNUSABLE)
+            fault = StorageError(_describe(problem), hint="check that path, its owner and the disk")
+            return Failure(fault, ExitCode.HOME_UNUSABLE)
         case _:
-            fault = InternalError(
+            internal = InternalError(
                 f"internal error: {type(problem).__name__}: {problem}",
                 hint="please report it; QUIPU_TRACEBACK=1 shows where it happened",
             )
-            return Failure(fault, ExitCode.INTERNAL)
+            return Failure(internal, ExitCode.INTERNAL)
 
 
 def _usage(error: click.ClickException) -> UsageError:

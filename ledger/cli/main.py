@@ -19,7 +19,7 @@ import click
 from ledger import __version__
 from ledger.cli.exit_code import ExitCode
 from ledger.cli.failure import failure_of
-from ledger.cli.ui import Output, prepare_streams
+from ledger.cli.ui import Output, prepare_streams, printing
 from ledger.errors import StorageError
 
 # Verb -> (module, what it is for). The order is the one of a robot's life with its log.
@@ -158,7 +158,10 @@ def main() -> None:
     """Run ``quipu``; the exit status is one of `ExitCode`."""
     prepare_streams()
     try:
-        code = quipu(prog_name="quipu", standalone_mode=False)
+        with printing():  # help, versions and completions are printed by click
+            code = quipu(prog_name="quipu", standalone_mode=False)
+    except SystemExit:
+        raise
     except click.exceptions.NoArgsIsHelpError as error:
         if _wants_json():
             code = _report(click.UsageError("Missing command", error.ctx), Output(as_json=True))

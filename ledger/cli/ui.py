@@ -43,7 +43,7 @@ class Output:
 
     def result(self, data: Mapping[str, Any], show: Callable[[Console], None]) -> None:
         """Print ``data`` as JSON, or let ``show`` write it for a person."""
-        with _printing():
+        with printing():
             if self.as_json:
                 _write_json({"ok": True, **data})
             else:
@@ -59,7 +59,7 @@ class Output:
 
     def note(self, line: str) -> None:
         """Tell a person something that is no part of the result, on standard error."""
-        with _printing(complain=False):
+        with printing(complain=False):
             stderr().print(f"[dim]{escape(line)}[/]", soft_wrap=True)
 
     def error(self, error: LedgerError, data: Mapping[str, Any] | None = None) -> None:
@@ -68,7 +68,7 @@ class Output:
         ``data`` is what was done before it.
         """
         hint = f" [dim]({escape(error.hint)})[/]" if error.hint else ""
-        with _printing(complain=False):
+        with printing(complain=False):
             stderr().print(f"[bold red]quipu:[/] {escape(error.message)}{hint}", soft_wrap=True)
         if self.as_json:
             fault = {
@@ -76,7 +76,7 @@ class Output:
                 "message": error.message,
                 "hint": error.hint,
             }
-            with _printing(complain=False):
+            with printing(complain=False):
                 _write_json({**(data or {}), "ok": False, "error": fault})
 
     @contextmanager
@@ -184,7 +184,7 @@ def _write_json(document: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _printing(*, complain: bool = True) -> Iterator[None]:
+def printing(*, complain: bool = True) -> Iterator[None]:
     """Let nobody reading be no error, and a full disk behind ``>`` be one of ours."""
     try:
         yield

@@ -177,7 +177,11 @@ class Robot:
         return vkeys[-1]
 
     def start(
-        self, *arguments: object, stdout: int = subprocess.PIPE, **more: Any
+        self,
+        *arguments: object,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+        **more: Any,
     ) -> subprocess.Popen[bytes]:
         """Start ``quipu`` as a user would, in a Python of its own."""
         return subprocess.Popen(
@@ -186,7 +190,7 @@ class Robot:
             env={**self.environment, "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             **more,
         )
 
