@@ -35,8 +35,13 @@ def varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def uint(number: int, value: int) -> bytes:
+def integer(number: int, value: int) -> bytes:
+    """The field, also where its value is the default and a canonical message has none."""
     return varint(number << 3) + varint(value)
+
+
+def uint(number: int, value: int) -> bytes:
+    return integer(number, value) if value else b""
 
 
 def blob(number: int, value: bytes | str) -> bytes:
@@ -114,8 +119,7 @@ def entry(
     origin: str = ORIGIN,
 ) -> bytes:
     """`kind` is the encoded field 8..12; `more` is appended to the body."""
-    number = uint(3, sequence) if sequence else b""
-    body = uint(1, version) + blob(2, robot.raw) + number + kind + more
+    body = uint(1, version) + blob(2, robot.raw) + uint(3, sequence) + kind + more
     signature = robot.private.sign(b"quipu/entry/v1\0" + log_id(origin) + body)
     return blob(1, body) + blob(2, signature)
 
@@ -173,7 +177,7 @@ class Record:
 
     def disclosed_chunk(self, i: int) -> bytes:
         path = b"".join(blob(3, h) for h in path_to(i, self.leaves))
-        return blob(3, (uint(1, i) if i else b"") + blob(2, self.salt(i)) + path)
+        return blob(3, uint(1, i) + blob(2, self.salt(i)) + path)
 
 
 def noise(length: int, seed: bytes) -> bytes:
