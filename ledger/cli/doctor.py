@@ -17,6 +17,7 @@ from rich.console import Console
 from ledger import __version__
 from ledger.catch_up import catch_up
 from ledger.cli.exit_code import ExitCode
+from ledger.cli.failure import advice
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes
 from ledger.cli.vkeys import read_vkeys
@@ -63,7 +64,10 @@ def command(invocation: Invocation, export: Path | None, keys: tuple[str, ...]) 
     home = invocation.home
     caught_up = 0
     if export is not None:
-        with open_home_to_write(home, read_vkeys(keys)) as writer:
+        with (
+            open_home_to_write(home, read_vkeys(keys)) as writer,
+            advice("give a folder that `quipu export-tiles` wrote for this log", about=export),
+        ):
             caught_up = len(catch_up(writer, export, tuple(read_vkeys(keys))))
     examined = [*_machine(home), *_home(home)]
     wrong = any(each.state is State.WRONG for each in examined)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ledger.checkpoint import Checkpoint
+from ledger.cli.failure import advice
 from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
@@ -54,7 +55,7 @@ def _exported(folder: Path, checkpoint: Checkpoint) -> int:
     there = folder / "checkpoint"
     if not there.is_file():
         return 0
-    with storage_errors(there):
+    with storage_errors(there), advice("choose another folder", about=there):
         old = Checkpoint.of_note(there.read_bytes())
     if old.origin != checkpoint.origin or old.size > checkpoint.size:
         raise RefusedError(

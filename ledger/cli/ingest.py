@@ -11,6 +11,7 @@ from rich.console import Console
 from ledger.cli.failure import PartlyDoneError
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes, short, table
+from ledger.errors import EntryTooLargeError
 from ledger.experience.content_store import StoreMode
 from ledger.experience.ingest import IngestOptions, IngestReceipt, ingest_all
 from ledger.experience.kinds import Tag
@@ -50,6 +51,8 @@ def command(
                 with invocation.output.progress(f"ingesting {path.name}", total) as advance:
                     receipts.extend(ingest_all(home.experiences, parts, options, advance))
         except BaseException as problem:
+            if isinstance(problem, EntryTooLargeError) and not opaque:
+                problem.hint = f"{problem.hint}; or --opaque, which leaves topics out"
             # What has a receipt is durable, and must be known not to be ingested twice.
             if not receipts:
                 raise

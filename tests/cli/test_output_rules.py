@@ -32,7 +32,7 @@ WELL = (
     ("completion", "zsh"),
     ("ingest", "../said/1.stdin", "--opaque"),
 )
-BADLY = (
+BADLY: tuple[tuple[object, ...], ...] = (
     (2, "init", "--frobnicate"),
     (3, "ingest", "missing"),
     (2, "log", "--last", "0"),
@@ -61,16 +61,17 @@ def test_json_is_one_object_whatever_happens(veteran: Robot) -> None:
         assert (outcome.code, outcome.err) == (0, ""), outcome
         assert outcome.object["ok"] is True
     assert {arguments[0] for arguments in WELL} == set(VERBS) - {"init", "verify"}
-    for code, *arguments in BADLY:
-        outcome = veteran.run(*arguments, "--json")
+    for code, *words in BADLY:
+        assert isinstance(code, int)
+        outcome = veteran.run(*words, "--json")
         assert outcome.code == code, outcome
         assert outcome.object["ok"] is False, outcome
         assert set(outcome.object["error"]) == {"kind", "message", "hint"}
         assert outcome.err.startswith("quipu: ")
         assert outcome.err.count("\n") == 1
         # Before the verb it means the same.
-        if arguments:
-            before = veteran.run("--json", *arguments)
+        if words:
+            before = veteran.run("--json", *words)
             assert (before.code, before.object["ok"]) == (code, False), before
     assert veteran.run().err.startswith("Usage: quipu")
     veteran.is_whole()
