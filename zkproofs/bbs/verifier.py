@@ -1,0 +1,135 @@
+"""Verifying proofs of a signature (sections 3.6.4 and 3.7.3).
+
+    e(Ā, W) = e(B̄, P2)                                       the signature
+    T1 = c·B̄ + ê·Ā + r̂1·D                                    B̄ = r1·D - e·Ā
+    T2 = c·(P1 + domain·Q_1 + Σ mᵢ·Hᵢ) + r̂3·D + Σ m̂ⱼ·Hⱼ      B = r3·D; i disclosed, j hidden
+
+From a `Proof` T1 and T2 are computed, and c has to be the hash of them. A
+`BatchableProof` brings them along; c is the hash of what was sent, and all three are
+equations that go into a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zkproofs.bbs.challenge import proof_challenge
+from zkproofs.bbs.ciphersuite import Ciphersuite
+from zkproofs.bbs.disclosure import Disclosure, check_indexes
+from zkproofs.bbs.domain import Domain
+from zkproofs.bbs.interface import plain_interface
+from zkproofs.bbs.keys import PublicKey
+from zkproofs.bbs.proof import BatchableProof, FirstMessage, Proof, Responses
+from zkproofs.errors import ParameterError, VerificationError
+from zkproofs.group import G1, G2, Scalar, group
+
+LinearEquation = tuple[tuple[G1, ...], tuple[Scalar, ...]]
+"""Points and scalars whose products have to add up to the identity."""
+
+
+def recompute_first_message(domain: Domain, proof: Proof, disclosure: Disclosure) -> FirstMessage:
+    """ProofVerifyInit: the first message that fits the proof's challenge and responses.
+
+    The proof is good iff its challenge is the hash of this, and `signature_pairs` hold.
+    Raises `VerificationError` where proof and disclosure do not add up to the domain's
+    messages.
+    """
+    c, responses = proof.challenge, proof.responses
+    t1 = proof.b_bar * c + proof.a_bar * responses.e + proof.d * responses.r1
+    t2 = group().msm(*_t2_terms(domain, proof.d, responses, disclosure, c))
+    return FirstMessage(proof.a_bar, proof.b_bar, proof.d, t1, t2)
+
+
+def check_challenge(proof: Proof, challenge: Scalar) -> None:
+    """Raise `VerificationError` unless the proof answers ``challenge``."""
+    if proof.challenge != challenge:
+        raise VerificationError("the proof does not show these messages in this context")
+
+
+def linear_equations(
+    domain: Domain, proof: BatchableProof, disclosure: Disclosure, challenge: Scalar
+) -> tuple[LinearEquation, LinearEquation]:
+    """The equations of T1 and T2. Raises `VerificationError` as `recompute_first_message`."""
+    first, responses = proof.first, proof.responses
+    minus_one = group().scalar(-1)
+    points, scalars = _t2_terms(domain, first.d, responses, disclosure, challenge)
+    return (
+        (
+            (first.b_bar, first.a_bar, first.d, first.t1),
+            (challenge, responses.e, responses.r1, minus_one),
+        ),
+        ((*points, first.t2), (*scalars, minus_one)),
+    )
+
+
+def pairing_terms(
+    domain: Domain, first: FirstMessage | Proof
+) -> tuple[tuple[G1, G2], tuple[G1, G2]]:
+    """(Ā, W) and (-B̄, P2): the product of their pairings has to be one."""
+    return (first.a_bar, domain.public_key.point), (-first.b_bar, group().g2)
+
+
+def _t2_terms(
+    domain: Domain, d: G1, responses: Responses, disclosure: Disclosure, c: Scalar
+) -> LinearEquation:
+    count = domain.message_count
+    if len(disclosure.indexes) + len(responses.messages) != count:
+        raise VerificationError(f"the proof is not of {count} messages")
+    hidden = disclosure.hidden(count)
+    points = domain.message_points
+    return (
+        (
+            domain.anchor,
+            d,
+            *(points[i] for i in disclosure.indexes),
+            *(points[j] for j in hidden),
+        ),
+        (c, responses.r3, *(m * c for m in disclosure.messages), *responses.messages),
+    )
+
+
+def core_verify_proof(
+    domain: Domain, proof: Proof, disclosure: Disclosure, presentation_header: bytes
+) -> None:
+    """CoreProofVerify: messages are scalars, for any interface.
+
+    Raises `VerificationError` unless the proof is good.
+    """
+    first = recompute_first_message(domain, proof, disclosure)
+    check_challenge(proof, proof_challenge(domain, disclosure, first, presentation_header))
+    check_pairing(domain, first)
+
+
+def check_pairing(domain: Domain, first: FirstMessage | Proof) -> None:
+    """Raise `VerificationError` unless e(Ā, W) = e(B̄, P2)."""
+    if not group().pairing_product_is_one(pairing_terms(domain, first)):
+        raise VerificationError("the proof is of no signature by this key")
+
+
+def verify_proof(
+    public_key: PublicKey,
+    proof: Proof,
+    disclosed_messages: Sequence[bytes],
+    disclosed_indexes: Sequence[int],
+    header: bytes = b"",
+    presentation_header: bytes = b"",
+    ciphersuite: Ciphersuite = Ciphersuite.SHA_256,
+) -> None:
+    """Verify a proof of a signature that discloses these messages (section 3.5.4).
+
+    Raises `VerificationError` unless it is good, `ParameterError` for indexes that do
+    not ascend.
+    """
+    interface = plain_interface(ciphersuite)
+    check_indexes(disclosed_indexes)
+    count = len(disclosed_indexes) + len(proof.responses.messages)
+    if disclosed_indexes and disclosed_indexes[-1] >= count:
+        raise VerificationError(f"a proof of {count} messages cannot disclose so late a one")
+    if len(disclosed_indexes) != len(disclosed_messages):
+        raise ParameterError("as many messages are disclosed as indexes")
+    core_verify_proof(
+        Domain.of(interface, public_key, header, count),
+        proof,
+        Disclosure(tuple(disclosed_indexes), interface.messages_to_scalars(disclosed_messages)),
+        presentation_header,
+    )
