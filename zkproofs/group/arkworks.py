@@ -35,12 +35,13 @@ from zkproofs.group.expand import (
 )
 from zkproofs.group.interface import G1, G2, GT, ORDER, Scalar
 
-# The wheel's stubs type each operator by its own classes, the Protocols by each other.
-# Here, and nowhere else, the one is taken for the other.
+# The wheel's classes are taken for the interface's as they are, here and nowhere else.
 _Scalar: Any = wheel.Scalar
 _G1: Any = wheel.G1Point
 _G2: Any = wheel.G2Point
 _GT: Any = wheel.GT
+for _kind, _native in ((Scalar, _Scalar), (G1, _G1), (G2, _G2), (GT, _GT)):
+    _kind.register(_native)
 
 _FOREIGN: Final = "an element is of another kind, or of another backend than arkworks"
 

@@ -9,6 +9,10 @@ backend's addition costs; elements of two backends never meet. They cross as byt
     scalar + scalar, scalar - scalar, scalar * scalar, -scalar, int(scalar)
     gt * gt
 
+The four kinds are classes rather than protocols, since by their operators alone a
+type checker could not tell a point of G1 from one of G2, or from a scalar. A backend
+derives from them or registers with them. All have ``==`` and ``hash``.
+
 Anything else the backend's objects can do is not part of the interface: in
 particular ``+`` and ``-`` on py-arkworks's GT are those of the field around it. Mixing
 kinds in an operator raises ``TypeError``, as Python has it.
@@ -18,6 +22,7 @@ None of this is constant-time.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, Protocol, Self
 
@@ -27,42 +32,60 @@ ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF0000000
 """r, the prime order of G1, G2 and GT."""
 
 
-class Scalar(Protocol):
+class Scalar(ABC):
     """An integer modulo r."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def __add__(self, other: Self, /) -> Self: ...
+    @abstractmethod
     def __sub__(self, other: Self, /) -> Self: ...
+    @abstractmethod
     def __mul__(self, other: Self, /) -> Self: ...
+    @abstractmethod
     def __neg__(self) -> Self: ...
+    @abstractmethod
     def __int__(self) -> int: ...
-    def __hash__(self) -> int: ...
 
 
-class G1(Protocol):
+class G1(ABC):
     """A point of the subgroup of order r of E(Fp)."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def __add__(self, other: Self, /) -> Self: ...
+    @abstractmethod
     def __sub__(self, other: Self, /) -> Self: ...
+    @abstractmethod
     def __mul__(self, scalar: Scalar, /) -> Self: ...
+    @abstractmethod
     def __neg__(self) -> Self: ...
-    def __hash__(self) -> int: ...
 
 
-class G2(Protocol):
+class G2(ABC):
     """A point of the subgroup of order r of E'(Fp2)."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def __add__(self, other: Self, /) -> Self: ...
+    @abstractmethod
     def __sub__(self, other: Self, /) -> Self: ...
+    @abstractmethod
     def __mul__(self, scalar: Scalar, /) -> Self: ...
+    @abstractmethod
     def __neg__(self) -> Self: ...
-    def __hash__(self) -> int: ...
 
 
-class GT(Protocol):
+class GT(ABC):
     """An element of the target group. It has no encoding: it never leaves a process."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def __mul__(self, other: Self, /) -> Self: ...
-    def __hash__(self) -> int: ...
 
 
 class Group(Protocol):

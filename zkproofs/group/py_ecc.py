@@ -42,7 +42,7 @@ compression: Final[Any] = point_compression
 _FOREIGN: Final = "an element is of another kind, or of another backend than py_ecc"
 
 
-class PyEccScalar:
+class PyEccScalar(Scalar):
     """An integer modulo r."""
 
     __slots__ = ("_value",)
@@ -129,21 +129,21 @@ class _Point:
         return total
 
 
-class PyEccG1(_Point):
+class PyEccG1(_Point, G1):
     """A point of G1."""
 
     __slots__ = ()
     infinity = curve.Z1
 
 
-class PyEccG2(_Point):
+class PyEccG2(_Point, G2):
     """A point of G2."""
 
     __slots__ = ()
     infinity = curve.Z2
 
 
-class PyEccGT:
+class PyEccGT(GT):
     """An element of the target group."""
 
     __slots__ = ("value",)
