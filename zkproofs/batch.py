@@ -1,0 +1,209 @@
+"""Checking many equations at once, and finding the ones that do not hold.
+
+Verifying a proof comes down to equations. Those in G1 say that a sum is zero, those with
+a pairing that a product is one:
+
+    Equation           Σ sᵢ·Pᵢ = 0
+    PairingEquation    Π e(Pᵢ, Qᵢ) = 1
+
+Each equation k of a batch gets a weight ρₖ, fresh from the operating system, uniform
+from 1 to 2^128 - 1, and the batch checks
+
+    Σₖ ρₖ·(Σ sᵢ·Pᵢ) = 0                      one multi-scalar multiplication
+    Π_Q e(Σ ρₖ·Pᵢ of all pairs with Q, Q) = 1     one pairing for each distinct Q
+
+where all hold always, and where one does not with a probability below 2^-127. The
+weights are drawn after all equations are known, so nobody can make two that cancel.
+Equal points are added up before they are multiplied: proofs over the same generators
+share the cost of those. Equal means the same object for points of G1 (generators are
+kept), the same bytes for points of G2.
+
+A batch that fails is halved until single items are left, and an item fails exactly where
+verifying it by itself does: both are `holds`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from zkproofs.errors import ParameterError, VerificationError
+from zkproofs.group import G1, G2, Group, Scalar, group
+
+WEIGHT_BITS: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """The sum of ``scalars``ᵢ·``points``ᵢ is zero.
+
+    Raises `ParameterError` where the lengths differ, or nothing is added.
+    """
+
+    points: Sequence[G1]
+    scalars: Sequence[Scalar]
+
+    def __post_init__(self) -> None:
+        if len(self.points) != len(self.scalars):
+            raise ParameterError(f"{len(self.points)} points for {len(self.scalars)} scalars")
+        if not self.points:
+            raise ParameterError("an equation has at least one term")
+
+
+@dataclass(frozen=True, slots=True)
+class PairingEquation:
+    """The product of e(p, q) over ``pairs`` is one; `ParameterError` for no pairs."""
+
+    pairs: Sequence[tuple[G1, G2]]
+
+    def __post_init__(self) -> None:
+        if not self.pairs:
+            raise ParameterError("an equation has at least one term")
+
+
+AnyEquation = Equation | PairingEquation
+
+
+class BatchVerificationError(VerificationError):
+    """Some items of a batch do not verify; all others do."""
+
+    def __init__(self, failed: tuple[int, ...], size: int) -> None:
+        super().__init__(f"{len(failed)} of {size} do not verify: {', '.join(map(str, failed))}")
+        self.failed = failed
+        """The items that do not, by the numbers that `Batch.add` gave them."""
+
+
+class Batch:
+    """Collects what is to be verified, and verifies it once.
+
+    Equations belong to the backend in force when the batch is made.
+    """
+
+    __slots__ = ("_group", "_items", "_verified")
+
+    def __init__(self) -> None:
+        self._group = group()
+        self._items: list[tuple[AnyEquation, ...]] = []
+        self._verified = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, *equations: AnyEquation) -> int:
+        """Add an item, all of whose ``equations`` have to hold; its number, from 0.
+
+        Raises `ParameterError` for no equations, or once the batch was verified.
+        """
+        self._check_open()
+        if not equations:
+            raise ParameterError("an item without equations would verify whatever it is")
+        self._items.append(equations)
+        return len(self._items) - 1
+
+    def verify(self) -> None:
+        """Raise `BatchVerificationError`, naming the items, unless all verify.
+
+        A batch is verified once, and takes no more items then: `ParameterError`. So it
+        does for a batch of nothing.
+        """
+        self._check_open()
+        if not self._items:
+            raise ParameterError("a batch of nothing verifies nothing")
+        self._verified = True
+        failed = tuple(self._failing(0, len(self._items)))
+        if failed:
+            raise BatchVerificationError(failed, len(self._items))
+
+    def _check_open(self) -> None:
+        if self._verified:
+            raise ParameterError("a batch is verified once; make a new one")
+
+    def _failing(self, start: int, stop: int) -> list[int]:
+        """The numbers of those items from ``start`` to before ``stop`` that do not verify."""
+        equations = [equation for item in self._items[start:stop] for equation in item]
+        if holds(equations, self._group):
+            return []
+        if stop - start == 1:
+            return [start]
+        middle = (start + stop) // 2
+        return self._failing(start, middle) + self._failing(middle, stop)
+
+
+def verify_equations(equations: Sequence[AnyEquation], what: str) -> None:
+    """Raise `VerificationError`, saying that ``what`` does not verify, unless all hold."""
+    if not holds(equations, group()):
+        raise VerificationError(f"{what} does not verify")
+
+
+def holds(equations: Sequence[AnyEquation], backend: Group) -> bool:
+    """Whether all ``equations`` hold, each under a fresh weight.
+
+    Raises `ParameterError` for no equations, or elements of another backend.
+    """
+    if not equations:
+        raise ParameterError("no equations would hold whatever they stand for")
+    linear = _LinearSum(backend)
+    pairings = _PairingProduct(backend)
+    try:
+        for equation in equations:
+            weight = _fresh_weight(backend)
+            if isinstance(equation, Equation):
+                linear.add(equation, weight)
+            else:
+                pairings.add(equation, weight)
+    except TypeError:
+        raise ParameterError(f"an element is of another backend than {backend.name}") from None
+    return linear.is_zero() and pairings.is_one()
+
+
+def _fresh_weight(backend: Group) -> Scalar:
+    """ρ: never zero, never one that was used before but by chance."""
+    return backend.scalar(1 + secrets.randbelow((1 << WEIGHT_BITS) - 1))
+
+
+class _LinearSum:
+    """Σ ρ·(Σ s·P), with one scalar for each distinct point."""
+
+    def __init__(self, backend: Group) -> None:
+        self._group = backend
+        # By id(), which is that of one point for as long as the point is kept here.
+        self._points: dict[int, G1] = {}
+        self._scalars: dict[int, Scalar] = {}
+
+    def add(self, equation: Equation, weight: Scalar) -> None:
+        points, scalars = self._points, self._scalars
+        for point, scalar in zip(equation.points, equation.scalars, strict=True):
+            key = id(point)
+            if key in points:
+                scalars[key] += scalar * weight
+            else:
+                points[key] = point
+                scalars[key] = scalar * weight
+
+    def is_zero(self) -> bool:
+        points, scalars = list(self._points.values()), list(self._scalars.values())
+        return self._group.msm(points, scalars) == self._group.g1_identity
+
+
+class _PairingProduct:
+    """Π_Q e(Σ ρ·P, Q)."""
+
+    def __init__(self, backend: Group) -> None:
+        self._group = backend
+        self._sides: dict[bytes, tuple[G2, list[G1], list[Scalar]]] = {}
+
+    def add(self, equation: PairingEquation, weight: Scalar) -> None:
+        for point, fixed in equation.pairs:
+            key = self._group.encode_g2(fixed)
+            _, points, scalars = self._sides.setdefault(key, (fixed, [], []))
+            points.append(point)
+            scalars.append(weight)
+
+    def is_one(self) -> bool:
+        pairs = [
+            (self._group.msm(points, scalars), fixed)
+            for fixed, points, scalars in self._sides.values()
+        ]
+        return not pairs or self._group.pairing_product_is_one(pairs)
