@@ -32,8 +32,8 @@ from benchmarks.workload import Workload, entries_from, in_batches
 PROOFS = 10_000
 PEER_PROOFS = 100
 PEER_WARMING_PROOFS = 2_000
-SINGLES = 100
-SINGLES_A_TURN = 10
+SINGLES = 250
+SINGLES_A_TURN = 50
 SINGLE_ROUNDS = 9
 OPENINGS = 7
 INGEST_ROUNDS = 5

@@ -78,6 +78,14 @@ class CompactRange:
             raise MalformedError("the tree outgrows 2^63 - 1 leaves")
 
         parts = list(self.hashes)  # smallest last: popped level by level
+        if len(leaf_hashes) == 1:
+            # One leaf, the commonest case, is a carry: it joins equals as long as there are any.
+            node = leaf_hashes[0]
+            nodes = [[node]]
+            while old_size >> len(nodes) - 1 & 1:
+                node = node_hash(parts.pop(), node)
+                nodes.append([node])
+            return Growth(old_size, CompactRange(size, (*parts, node)), tuple(nodes))
         edge: list[bytes] = []  # the parts of the grown tree, smallest first
         rows: list[list[bytes]] = []
         row = list(leaf_hashes)

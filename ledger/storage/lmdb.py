@@ -238,7 +238,8 @@ class LmdbStorage:
         """
         if self._lock is None:
             raise ReadOnlyError(f"{self.path} is open for reading only")
-        with self._turnstile.writing():
+        self._turnstile.start_writing()
+        try:
             while True:
                 try:
                     with self._env.begin(write=True) as txn:
@@ -252,6 +253,8 @@ class LmdbStorage:
                     raise self._translate(error) from error
                 else:
                     return result
+        finally:
+            self._turnstile.stop_writing()
 
     def close(self) -> None:
         """Close the store and release the writer's lock; a second call does nothing."""

@@ -43,18 +43,18 @@ class Turnstile:
                 if self._resizing:
                     self._changed.notify_all()
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the one thread that writes. Raises StorageError inside a transaction."""
+    def start_writing(self) -> None:
+        """Become the one thread that writes. Raises StorageError inside a transaction."""
         me = threading.get_ident()
         if me in self._inside or self._writer_thread == me:
             raise StorageError("a thread cannot write inside a transaction of its own")
-        with self._writer:
-            self._writer_thread = me
-            try:
-                yield
-            finally:
-                self._writer_thread = 0
+        self._writer.acquire()
+        self._writer_thread = me
+
+    def stop_writing(self) -> None:
+        """Let another thread write."""
+        self._writer_thread = 0
+        self._writer.release()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
