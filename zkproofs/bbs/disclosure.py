@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zkproofs.errors import ParameterError
@@ -34,6 +34,12 @@ class Disclosure:
         check_indexes(indexes)
         check_range(indexes, len(messages))
         return cls(tuple(indexes), tuple(messages[i] for i in indexes))
+
+    @classmethod
+    def at(cls, messages: Mapping[int, Scalar]) -> Disclosure:
+        """Disclose ``messages`` by their indexes, in any order."""
+        indexes = tuple(sorted(messages))
+        return cls(indexes, tuple(messages[i] for i in indexes))
 
     def hidden(self, message_count: int) -> tuple[int, ...]:
         """The other indexes below ``message_count``, ascending."""

@@ -13,10 +13,11 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zkproofs.bbs.ciphersuite import Ciphersuite
+from zkproofs.bbs.disclosure import Disclosure
 from zkproofs.bbs.hash_chain import PointChain
 from zkproofs.errors import ParameterError
 from zkproofs.group import G1, Scalar
@@ -67,6 +68,13 @@ class Interface:
         """Map each message by its hash (section 4.1.2)."""
         dst = self.api_id + b"MAP_MSG_TO_SCALAR_AS_HASH_"
         return tuple(self.ciphersuite.hash_to_scalar(message, dst) for message in messages)
+
+    def disclosure(self, messages: Mapping[int, bytes]) -> Disclosure:
+        """The disclosure of messages mapped by their hashes, by index."""
+        if not all(type(index) is int for index in messages):
+            raise ParameterError("messages are disclosed by index, from 0")
+        scalars = self.messages_to_scalars(tuple(messages.values()))
+        return Disclosure.at(dict(zip(messages, scalars, strict=True)))
 
 
 def plain_interface(ciphersuite: Ciphersuite) -> Interface:

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from zkproofs.batch import PairingEquation, verify_equations
 from zkproofs.bbs.ciphersuite import Ciphersuite
 from zkproofs.bbs.domain import Domain
 from zkproofs.bbs.interface import plain_interface
 from zkproofs.bbs.keys import PublicKey, SecretKey
-from zkproofs.errors import DecodingError, IssuanceError, ParameterError, VerificationError
-from zkproofs.group import G1, G1_SIZE, G2, SCALAR_SIZE, Scalar, group
+from zkproofs.errors import DecodingError, IssuanceError, ParameterError
+from zkproofs.group import G1, G1_SIZE, SCALAR_SIZE, Scalar, group
 from zkproofs.group.encoding import check_size
 
 SIGNATURE_SIZE: Final = G1_SIZE + SCALAR_SIZE
@@ -73,17 +74,15 @@ def complete(secret_key: SecretKey, domain: Domain, b: G1, e_octets: bytes) -> S
 
 def core_verify(domain: Domain, signature: Signature, messages: Sequence[Scalar]) -> None:
     """CoreVerify. Raises `VerificationError` unless the signature is of these messages."""
-    if not group().pairing_product_is_one(signature_pairs(domain, signature, messages)):
-        raise VerificationError("the signature is not of these messages by this key")
+    verify_equations((signature_equation(domain, signature, messages),), "the signature")
 
 
-def signature_pairs(
+def signature_equation(
     domain: Domain, signature: Signature, messages: Sequence[Scalar]
-) -> tuple[tuple[G1, G2], tuple[G1, G2]]:
-    """The pairs whose pairings' product is one iff the signature is good."""
-    # e(A, W) · e(e·A - B, P2) = 1
+) -> PairingEquation:
+    """e(A, W) · e(e·A - B, P2) = 1, which holds iff the signature is of these messages."""
     remainder = signature.a * signature.e - domain.signed_point(messages)
-    return (signature.a, domain.public_key.point), (remainder, group().g2)
+    return PairingEquation(((signature.a, domain.public_key.point), (remainder, group().g2)))
 
 
 def sign(

@@ -11,26 +11,24 @@ equations that go into a batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from zkproofs.batch import AnyEquation, Equation, PairingEquation, verify_equations
 from zkproofs.bbs.challenge import proof_challenge
 from zkproofs.bbs.ciphersuite import Ciphersuite
-from zkproofs.bbs.disclosure import Disclosure, check_indexes
+from zkproofs.bbs.disclosure import Disclosure
 from zkproofs.bbs.domain import Domain
 from zkproofs.bbs.interface import plain_interface
 from zkproofs.bbs.keys import PublicKey
 from zkproofs.bbs.proof import BatchableProof, FirstMessage, Proof, Responses
-from zkproofs.errors import ParameterError, VerificationError
-from zkproofs.group import G1, G2, Scalar, group
-
-LinearEquation = tuple[tuple[G1, ...], tuple[Scalar, ...]]
-"""Points and scalars whose products have to add up to the identity."""
+from zkproofs.errors import VerificationError
+from zkproofs.group import G1, Scalar, group
 
 
 def recompute_first_message(domain: Domain, proof: Proof, disclosure: Disclosure) -> FirstMessage:
     """ProofVerifyInit: the first message that fits the proof's challenge and responses.
 
-    The proof is good iff its challenge is the hash of this, and `signature_pairs` hold.
+    The proof is good iff its challenge is the hash of this, and `pairing_equation` holds.
     Raises `VerificationError` where proof and disclosure do not add up to the domain's
     messages.
     """
@@ -48,31 +46,52 @@ def check_challenge(proof: Proof, challenge: Scalar) -> None:
 
 def linear_equations(
     domain: Domain, proof: BatchableProof, disclosure: Disclosure, challenge: Scalar
-) -> tuple[LinearEquation, LinearEquation]:
+) -> tuple[Equation, Equation]:
     """The equations of T1 and T2. Raises `VerificationError` as `recompute_first_message`."""
     first, responses = proof.first, proof.responses
     minus_one = group().scalar(-1)
     points, scalars = _t2_terms(domain, first.d, responses, disclosure, challenge)
     return (
-        (
+        Equation(
             (first.b_bar, first.a_bar, first.d, first.t1),
             (challenge, responses.e, responses.r1, minus_one),
         ),
-        ((*points, first.t2), (*scalars, minus_one)),
+        Equation((*points, first.t2), (*scalars, minus_one)),
     )
 
 
-def pairing_terms(
-    domain: Domain, first: FirstMessage | Proof
-) -> tuple[tuple[G1, G2], tuple[G1, G2]]:
-    """(Ā, W) and (-B̄, P2): the product of their pairings has to be one."""
-    return (first.a_bar, domain.public_key.point), (-first.b_bar, group().g2)
+def pairing_equation(domain: Domain, first: FirstMessage | Proof) -> PairingEquation:
+    """e(Ā, W) · e(-B̄, P2) = 1."""
+    return PairingEquation(((first.a_bar, domain.public_key.point), (-first.b_bar, group().g2)))
+
+
+def proof_equations(
+    domain: Domain,
+    proof: Proof | BatchableProof,
+    disclosure: Disclosure,
+    presentation_header: bytes,
+) -> tuple[AnyEquation, ...]:
+    """What is left to hold, alone or in a batch, for ``proof`` to be good.
+
+    The challenge of a `Proof` is checked on the way: one pairing equation is left of it.
+    Raises `VerificationError` where that alone shows that the proof is not good.
+    """
+    if isinstance(proof, Proof):
+        first = recompute_first_message(domain, proof, disclosure)
+        check_challenge(proof, proof_challenge(domain, disclosure, first, presentation_header))
+        return (pairing_equation(domain, first),)
+    challenge = proof_challenge(domain, disclosure, proof.first, presentation_header)
+    return (
+        *linear_equations(domain, proof, disclosure, challenge),
+        pairing_equation(domain, proof.first),
+    )
 
 
 def _t2_terms(
     domain: Domain, d: G1, responses: Responses, disclosure: Disclosure, c: Scalar
-) -> LinearEquation:
+) -> tuple[tuple[G1, ...], tuple[Scalar, ...]]:
     count = domain.message_count
+    check_count(disclosure, count)
     if len(disclosure.indexes) + len(responses.messages) != count:
         raise VerificationError(f"the proof is not of {count} messages")
     hidden = disclosure.hidden(count)
@@ -89,47 +108,40 @@ def _t2_terms(
 
 
 def core_verify_proof(
-    domain: Domain, proof: Proof, disclosure: Disclosure, presentation_header: bytes
+    domain: Domain,
+    proof: Proof | BatchableProof,
+    disclosure: Disclosure,
+    presentation_header: bytes,
 ) -> None:
     """CoreProofVerify: messages are scalars, for any interface.
 
     Raises `VerificationError` unless the proof is good.
     """
-    first = recompute_first_message(domain, proof, disclosure)
-    check_challenge(proof, proof_challenge(domain, disclosure, first, presentation_header))
-    check_pairing(domain, first)
-
-
-def check_pairing(domain: Domain, first: FirstMessage | Proof) -> None:
-    """Raise `VerificationError` unless e(Ā, W) = e(B̄, P2)."""
-    if not group().pairing_product_is_one(pairing_terms(domain, first)):
-        raise VerificationError("the proof is of no signature by this key")
+    equations = proof_equations(domain, proof, disclosure, presentation_header)
+    verify_equations(equations, "the proof of a signature")
 
 
 def verify_proof(
     public_key: PublicKey,
-    proof: Proof,
-    disclosed_messages: Sequence[bytes],
-    disclosed_indexes: Sequence[int],
+    proof: Proof | BatchableProof,
+    disclosed_messages: Mapping[int, bytes],
     header: bytes = b"",
     presentation_header: bytes = b"",
     ciphersuite: Ciphersuite = Ciphersuite.SHA_256,
 ) -> None:
-    """Verify a proof of a signature that discloses these messages (section 3.5.4).
+    """Verify a proof of a signature that discloses these messages, by index (section 3.5.4).
 
-    Raises `VerificationError` unless it is good, `ParameterError` for indexes that do
-    not ascend.
+    Raises `VerificationError` unless it is good.
     """
     interface = plain_interface(ciphersuite)
-    check_indexes(disclosed_indexes)
-    count = len(disclosed_indexes) + len(proof.responses.messages)
-    if disclosed_indexes and disclosed_indexes[-1] >= count:
+    disclosure = interface.disclosure(disclosed_messages)
+    count = len(disclosure.indexes) + len(proof.responses.messages)
+    check_count(disclosure, count)
+    domain = Domain.of(interface, public_key, header, count)
+    core_verify_proof(domain, proof, disclosure, presentation_header)
+
+
+def check_count(disclosure: Disclosure, count: int) -> None:
+    """Raise `VerificationError` if a proof of ``count`` messages cannot disclose these."""
+    if disclosure.indexes and disclosure.indexes[-1] >= count:
         raise VerificationError(f"a proof of {count} messages cannot disclose so late a one")
-    if len(disclosed_indexes) != len(disclosed_messages):
-        raise ParameterError("as many messages are disclosed as indexes")
-    core_verify_proof(
-        Domain.of(interface, public_key, header, count),
-        proof,
-        Disclosure(tuple(disclosed_indexes), interface.messages_to_scalars(disclosed_messages)),
-        presentation_header,
-    )

@@ -100,8 +100,8 @@ def check_proof(suite: Ciphersuite, case: Case, dst: bytes) -> bool:
     valid: bool = case["result"]["valid"]
     try:
         proof = Proof.from_bytes(bytes.fromhex(case["proof"]))
-        shown = [messages[i] for i in disclosed]
-        verify_proof(public_key, proof, shown, disclosed, header, ph, suite)
+        shown = {i: messages[i] for i in disclosed}
+        verify_proof(public_key, proof, shown, header, ph, suite)
     except ProofError:
         assert not valid
     else:
