@@ -179,6 +179,7 @@ class Robot:
     def start(
         self,
         *arguments: object,
+        stdin: int = subprocess.DEVNULL,
         stdout: int = subprocess.PIPE,
         stderr: int = subprocess.PIPE,
         **more: Any,
@@ -188,7 +189,7 @@ class Robot:
             [sys.executable, "-m", "ledger.cli.main", *map(str, arguments)],
             cwd=self.work,
             env={**self.environment, "PYTHONPATH": str(REPOSITORY)},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             **more,

@@ -174,3 +174,19 @@ def test_tiles_are_exported_again_when_the_log_has_grown(veteran: Robot) -> None
 
 def _files(work: Path) -> list[Path]:
     return [path for path in (work / "tiles").rglob("*") if path.is_file()]
+
+
+def test_a_proof_is_written_where_it_is_asked_for(veteran: Robot) -> None:
+    """Into a pipe and through a link: neither is replaced by a file."""
+    work = veteran.work
+    veteran.did("prove", 0, "-o", "claim")
+    claim = (work / "claim").read_bytes()
+    os.mkfifo(work / "pipe")
+    with veteran.start("prove", "0", "-o", "pipe") as process:
+        assert (work / "pipe").read_bytes() == claim
+        assert process.wait(30) == 0
+    assert (work / "pipe").is_fifo()
+    (work / "link").symlink_to("target")
+    veteran.did("prove", 0, "-o", "link")
+    assert (work / "link").is_symlink()
+    assert (work / "target").read_bytes() == claim
