@@ -130,6 +130,9 @@ def create_home(root: Path, origin: str | None = None) -> VerifierKey:
     name = origin or f"quipu/{bytes(key.public_key).hex()[:16]}"
     check_name(name)
     signer = NoteSigner(name, key)
+    published = PublishedCheckpoint(published_directory(), log_id(name))
+    with published.exclusively():
+        published.latest()  # refuse before anything is made
     with storage_errors(root):
         for folder in (paths.content, paths.incoming, paths.signing_keys, paths.record_keys):
             _make_private(root, folder)
@@ -137,7 +140,6 @@ def create_home(root: Path, origin: str | None = None) -> VerifierKey:
     SigningKeys(paths.signing_keys).add(signer)
     storage = LmdbStorage.create(paths.log)
     try:
-        published = PublishedCheckpoint(published_directory(), log_id(name))
         Log.create(storage, name, signer.verifier_key, published)
     finally:
         storage.close()

@@ -25,7 +25,7 @@ from ledger.published import published_directory
 @click.option("--deep", is_flag=True, help="Also read every byte of every recording.")
 @click.option(
     "--since",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, readable=False, dir_okay=False),
     metavar="CHECKPOINT",
     help="Trust this signed checkpoint, and check what came after it.",
 )

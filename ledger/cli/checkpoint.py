@@ -14,7 +14,7 @@ from ledger.home import open_home_to_write
 
 
 @verb("checkpoint")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path, readable=False, dir_okay=False))
 def command(invocation: Invocation, output: Path | None) -> None:
     """Sign size and root of the log. The checkpoint is durable before it is shown.
 

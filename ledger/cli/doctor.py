@@ -50,7 +50,7 @@ class Examined:
 @click.option(
     "--catch-up",
     "export",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, readable=False, file_okay=False),
     metavar="FOLDER",
     help="Bring a home restored from an old backup up to date from a tile export.",
 )

@@ -17,7 +17,7 @@ from ledger.storage.os_errors import storage_errors
 
 
 @verb("export-tiles")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, readable=False, file_okay=False))
 def command(invocation: Invocation, folder: Path) -> None:
     """Write FOLDER/checkpoint and FOLDER/tile/... for the newest checkpoint.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ledger.durable_file import PRIVATE, write_durably
@@ -32,7 +33,11 @@ def write_result(path: Path, data: bytes, *, private: bool = False) -> None:
 
     Raises `NotFoundError` where there is no such folder, and StorageError.
     """
-    if not path.absolute().parent.is_dir():
+    target = Path(os.path.realpath(path))  # a link stays one
+    if not target.parent.is_dir():
         raise NotFoundError(f"there is no folder {path.parent}", hint="make it first")
     with storage_errors(path):
-        write_durably(path, data, mode=PRIVATE if private else 0o644)
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)  # a pipe or a device, which nothing may replace
+        else:
+            write_durably(target, data, mode=PRIVATE if private else 0o644)

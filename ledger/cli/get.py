@@ -20,7 +20,9 @@ from ledger.log_reader import LogReader
 
 @verb("get")
 @click.argument("entry")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.argument(
+    "folder", type=click.Path(path_type=Path, readable=False, file_okay=False), required=False
+)
 @click.option("--segment", is_flag=True, help="Only this segment of a split bag.")
 def command(invocation: Invocation, entry: str, folder: Path | None, segment: bool) -> None:
     """Write the recording of ENTRY into FOLDER, every byte checked on the way.

@@ -20,7 +20,9 @@ from ledger.home import open_home_to_write
 
 
 @verb("ingest")
-@click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "recordings", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False)
+)
 @click.option("--link", is_flag=True, help="Hard-link the files instead of copying them.")
 @click.option("--in-place", is_flag=True, help="Leave the files where they are; keep hashes only.")
 @click.option("--encrypt", is_flag=True, help="Seal the copy under a key of its own.")

@@ -26,7 +26,7 @@ def command() -> None:
 def _passphrase(function: Function) -> Function:
     return click.option(
         "--passphrase-file",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=click.Path(path_type=Path, readable=False, dir_okay=False),
         help="Read the passphrase from the first line of this file instead of asking.",
     )(function)
 
@@ -59,7 +59,7 @@ def show(invocation: Invocation) -> None:
 
 
 @verb("backup")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, readable=False, dir_okay=False))
 @_passphrase
 def backup(invocation: Invocation, file: Path, passphrase_file: Path | None) -> None:
     """Write the private keys to FILE, sealed under a passphrase.
@@ -84,7 +84,7 @@ def backup(invocation: Invocation, file: Path, passphrase_file: Path | None) -> 
 
 
 @verb("restore")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, readable=False, dir_okay=False))
 @_passphrase
 @click.option("--force", is_flag=True, help="Replace key files that are there.")
 def restore(invocation: Invocation, file: Path, passphrase_file: Path | None, force: bool) -> None:

@@ -86,7 +86,7 @@ def home_option(function: Function) -> Function:
     return click.option(
         "--home",
         "home",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path, readable=False, file_okay=False),
         help="The robot's home [QUIPU_HOME, else ~/.quipu].",
     )(function)
 

@@ -16,7 +16,7 @@ from ledger.home import HomeReader, open_home
 
 
 @verb("offload")
-@click.argument("destination", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("destination", type=click.Path(path_type=Path, readable=False, file_okay=False))
 @click.argument("entries", nargs=-1)
 def command(invocation: Invocation, destination: Path, entries: tuple[str, ...]) -> None:
     """Copy the recordings of ENTRIES, or all that are kept here, to DESTINATION.

@@ -17,7 +17,7 @@ from ledger.prover import prove_entry
 
 @verb("prove")
 @click.argument("entry")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path, readable=False, dir_okay=False))
 @click.option(
     "--recording",
     "whole",

@@ -24,7 +24,7 @@ _PIECE_BYTES = 1 << 20
 
 
 @verb("verify")
-@click.argument("proof", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("proof", type=click.Path(path_type=Path, readable=False, dir_okay=False))
 @click.option(
     "--key",
     "keys",
@@ -40,13 +40,13 @@ _PIECE_BYTES = 1 << 20
 )
 @click.option(
     "--recording",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Check this recording, a file or a folder, against the entry.",
 )
 @click.option(
     "--chunk",
     nargs=2,
-    type=(click.IntRange(min=0), click.Path(path_type=Path, dir_okay=False)),
+    type=(click.IntRange(min=0), click.Path(path_type=Path, readable=False, dir_okay=False)),
     metavar="I FILE",
     help="Check that FILE holds chunk I of the recording.",
 )
