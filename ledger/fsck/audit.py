@@ -6,6 +6,7 @@ of ``data.mdb`` may kill; call this one only where that is not to be feared.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 from ledger.checkpoint import log_id
@@ -22,6 +23,8 @@ from ledger.storage.lmdb import LmdbStorage, verify_pages
 from ledger.storage.lmdb_pages import verify_meta_pages
 
 _PAGES_NAMED = 8
+_NO_DAMAGE = {errno.ENOMEM, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE}
+"""What keeps us from reading a store that may be sound."""
 
 
 def audit_in_process(request: AuditRequest, trail: AuditTrail) -> None:
@@ -41,6 +44,8 @@ def audit_in_process(request: AuditRequest, trail: AuditTrail) -> None:
         if not trail.findings_total:
             raise
     except StorageError as error:
+        if _code(error) in _NO_DAMAGE:
+            raise
         trail.find(FindingKind.STORE_DAMAGED, "data.mdb", error.message, file=_data(request))
 
 
@@ -106,6 +111,12 @@ def _published(request: AuditRequest, origin: bytes | None, trail: AuditTrail) -
     except (UnicodeDecodeError, StorageError) as error:
         trail.note(f"the published checkpoint could not be read: {error}")
         return None
+
+
+def _code(error: StorageError) -> int:
+    """The ``errno`` under an error of the storage, from the system or from LMDB; 0 for none."""
+    cause = error.__cause__
+    return getattr(cause, "errno", None) or getattr(cause, "code", None) or 0
 
 
 def _data(request: AuditRequest) -> str:

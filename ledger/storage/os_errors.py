@@ -22,13 +22,14 @@ def storage_error(code: int, path: Path) -> StorageError:
             hint="make room and try again; what was committed before is safe",
         )
     if code in _READ_ONLY:
+        verb = "written" if code == errno.EROFS else "used"
         return ReadOnlyError(
-            f"{path} cannot be written: {os.strerror(code)}",
+            f"{path} cannot be {verb}: {os.strerror(code)}",
             hint="check the owner and mode of the directory, and whether it is mounted read-only",
         )
     if code == errno.ENOENT:
         return StorageError(f"{path} does not exist", hint="check the path, or create the log")
-    return StorageError(f"{path}: {os.strerror(code)}")
+    return StorageError(f"{path}: {os.strerror(code)}", hint="check that path and its disk")
 
 
 @contextmanager
