@@ -30,7 +30,7 @@ from zkproofs.bbs.proof import BatchableProof, Proof
 from zkproofs.bbs.prover import core_prove
 from zkproofs.bbs.randomness import fresh_scalars
 from zkproofs.bbs.signature import Signature, complete, core_verify
-from zkproofs.bbs.verifier import core_verify_proof
+from zkproofs.bbs.verifier import check_count, core_verify_proof
 from zkproofs.errors import ParameterError, VerificationError
 from zkproofs.group import Scalar, group
 
@@ -63,7 +63,7 @@ def core_blind_sign(
     ``last_addition`` is added to the last committed message, unseen. Raises
     `ParameterError` where the counts do not fit the domain.
     """
-    committed_count = commitment.message_count if commitment else 0
+    committed_count = 0 if commitment is None else commitment.message_count
     if len(messages) + 1 + committed_count != domain.message_count:
         raise ParameterError(
             f"{len(messages)} messages and {committed_count} committed ones"
@@ -78,7 +78,7 @@ def core_blind_sign(
         scalars.append(last_addition)
     backend = group()
     b = domain.anchor + backend.msm(points, scalars)
-    if commitment:
+    if commitment is not None:
         b += commitment.point
     e_octets = backend.encode_scalar(secret_key.scalar) + backend.encode_g1(b)
     return complete(secret_key, domain, b, e_octets)
@@ -105,8 +105,8 @@ def blind_sign(
     Raises `VerificationError` if the commitment's proof does not verify.
     """
     interface = blind_interface(ciphersuite)
-    verified = core_verify_commitment(interface, commitment) if commitment else None
-    count = verified.message_count if verified else 0
+    verified = None if commitment is None else core_verify_commitment(interface, commitment)
+    count = 0 if verified is None else verified.message_count
     domain = blind_domain(interface, secret_key.public_key, header, len(messages), count)
     return core_blind_sign(secret_key, domain, interface.messages_to_scalars(messages), verified)
 
@@ -218,10 +218,13 @@ def combined_disclosure(
 
     Raises `VerificationError` where the proof is too short for that.
     """
+    if type(issuer_count) is not int or issuer_count < 0:
+        raise ParameterError("the issuer's messages are counted from 0")
     own, committed = interface.disclosure(messages), interface.disclosure(committed_messages)
     shown = len(own.indexes) + len(committed.indexes)
     committed_count = shown + len(proof.responses.messages) - issuer_count - 1
     if committed_count < 0:
         raise VerificationError(f"the proof is not of {issuer_count} messages and a blind")
+    check_count(committed, committed_count)
     indexes = combined_indexes(issuer_count, own.indexes, committed_count, committed.indexes)
     return Disclosure(indexes, own.messages + committed.messages), committed_count

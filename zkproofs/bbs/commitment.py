@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from zkproofs.bbs.hash_chain import MAX_GENERATORS
 from zkproofs.bbs.interface import Interface
+from zkproofs.bbs.proof import check_is_bytes
 from zkproofs.bbs.randomness import ScalarSource, draw
 from zkproofs.errors import DecodingError, ParameterError, VerificationError
 from zkproofs.group import G1, G1_SIZE, SCALAR_SIZE, Scalar, group
@@ -50,6 +51,7 @@ class CommitmentWithProof:
     @classmethod
     def from_bytes(cls, data: bytes) -> CommitmentWithProof:
         """Read a commitment with its proof. Raises `DecodingError`."""
+        check_is_bytes(data, "a commitment with proof")
         rest = len(data) - G1_SIZE - 2 * SCALAR_SIZE
         if rest < 0 or rest % SCALAR_SIZE or rest >= MAX_GENERATORS * SCALAR_SIZE:
             raise DecodingError(f"a commitment with proof does not have {len(data)} bytes")

@@ -10,8 +10,8 @@
 
     Ā || B̄ || D (48 bytes each) || ê || r̂1 || r̂3 || m̂ of each hidden message || c (32 each)
 
-`BatchableProof` holds T1 and T2 instead of c. It is 64 bytes longer with a version
-byte more, and its verification is linear in points that were sent, so that many are
+`BatchableProof` holds T1 and T2 instead of c, which makes it 65 bytes longer with its
+version byte. Its verification is linear in points that were sent, so that many are
 checked in one sum.
 
     0x01 || Ā || B̄ || D || T1 || T2 || ê || r̂1 || r̂3 || m̂ of each hidden message
@@ -27,9 +27,8 @@ from typing import Final
 
 from zkproofs.bbs.disclosure import Disclosure
 from zkproofs.bbs.hash_chain import MAX_GENERATORS
-from zkproofs.errors import DecodingError
+from zkproofs.errors import DecodingError, ParameterError
 from zkproofs.group import G1, G1_SIZE, SCALAR_SIZE, Scalar, group
-from zkproofs.group.encoding import check_size
 
 BATCHABLE_VERSION: Final = 1
 
@@ -123,12 +122,19 @@ class BatchableProof:
     def from_bytes(cls, data: bytes) -> BatchableProof:
         """Read a proof. Raises `DecodingError`."""
         what = "a batchable proof"
+        check_is_bytes(data, what)
         if not data:
-            check_size(data, 1 + 5 * G1_SIZE + 3 * SCALAR_SIZE, what)
+            raise DecodingError(f"{what} is empty")
         if data[0] != BATCHABLE_VERSION:
             raise DecodingError(f"{what} of version {data[0]} is not known")
         points, scalars = _decode(data[1:], 5, 3, what)
         return cls(FirstMessage(*points), Responses.from_scalars(scalars))
+
+
+def check_is_bytes(data: bytes, what: str) -> None:
+    """Raise `ParameterError` unless ``data`` is bytes; ``what`` names it."""
+    if not isinstance(data, bytes):
+        raise ParameterError(f"{what} is decoded from bytes, not {type(data).__name__}")
 
 
 def _encode_points(points: Sequence[G1]) -> bytes:
@@ -138,6 +144,7 @@ def _encode_points(points: Sequence[G1]) -> bytes:
 def _decode(
     data: bytes, point_count: int, least_scalars: int, what: str
 ) -> tuple[list[G1], list[Scalar]]:
+    check_is_bytes(data, what)
     scalars_start = point_count * G1_SIZE
     rest = len(data) - scalars_start - least_scalars * SCALAR_SIZE
     if rest < 0 or rest % SCALAR_SIZE or rest > MAX_GENERATORS * SCALAR_SIZE:

@@ -61,7 +61,13 @@ def linear_equations(
 
 
 def pairing_equation(domain: Domain, first: FirstMessage | Proof) -> PairingEquation:
-    """e(Ā, W) · e(-B̄, P2) = 1."""
+    """e(Ā, W) · e(-B̄, P2) = 1.
+
+    Raises `VerificationError` if Ā, B̄ or D is the identity: 0 and 0 pass any pairing,
+    and then whatever messages anyone likes.
+    """
+    if group().g1_identity in (first.a_bar, first.b_bar, first.d):
+        raise VerificationError("a point of the proof is the identity")
     return PairingEquation(((first.a_bar, domain.public_key.point), (-first.b_bar, group().g2)))
 
 
@@ -70,17 +76,21 @@ def proof_equations(
     proof: Proof | BatchableProof,
     disclosure: Disclosure,
     presentation_header: bytes,
+    more: bytes = b"",
 ) -> tuple[AnyEquation, ...]:
     """What is left to hold, alone or in a batch, for ``proof`` to be good.
 
-    The challenge of a `Proof` is checked on the way: one pairing equation is left of it.
+    ``more`` is that of `proof_challenge`. The challenge of a `Proof` is checked on the
+    way, and one pairing equation is left of it.
     Raises `VerificationError` where that alone shows that the proof is not good.
     """
     if isinstance(proof, Proof):
         first = recompute_first_message(domain, proof, disclosure)
-        check_challenge(proof, proof_challenge(domain, disclosure, first, presentation_header))
+        check_challenge(
+            proof, proof_challenge(domain, disclosure, first, presentation_header, more)
+        )
         return (pairing_equation(domain, first),)
-    challenge = proof_challenge(domain, disclosure, proof.first, presentation_header)
+    challenge = proof_challenge(domain, disclosure, proof.first, presentation_header, more)
     return (
         *linear_equations(domain, proof, disclosure, challenge),
         pairing_equation(domain, proof.first),
