@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,12 @@ from zkproofs.group.expand import FIELD_MODULUS
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_BYTES: list[Any] = ["x" * 48, None, 48, [0] * 48, bytearray(48), memoryview(bytes(48))]
+
+
+GENERATOR = (
+    "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac58"
+    "6c55e83ff97a1aeffb3af00adb22c6bb"
+)
 
 
 def other_than(backend: Group) -> str:
@@ -53,6 +60,25 @@ def test_infinity_has_one_encoding(backend: Group) -> None:
         for data in wrong:
             with pytest.raises(DecodingError):
                 decode(data, allow_identity=True)
+
+
+def test_a_library_that_reads_leniently_is_not_trusted(
+    backend: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend.name == "arkworks":
+        from zkproofs.group import arkworks
+
+        lenient = SimpleNamespace(from_compressed_bytes=lambda _: backend.g1)
+        monkeypatch.setattr(arkworks, "_G1", lenient)
+    else:
+        from zkproofs.group import py_ecc
+
+        monkeypatch.setattr(py_ecc, "compression", SimpleNamespace(**vars(py_ecc.compression)))
+        monkeypatch.setattr(py_ecc.compression, "decompress_G1", lambda _: py_ecc.curve.G1)
+    encoded = bytes.fromhex(GENERATOR)
+    assert backend.decode_g1(encoded) == backend.g1
+    with pytest.raises(DecodingError):
+        backend.decode_g1(bytes([encoded[0] ^ 0x20]) + encoded[1:])
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", bytes(500)])

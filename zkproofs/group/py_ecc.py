@@ -1,6 +1,6 @@
 """The independent reference: py_ecc, BLS12-381 in pure Python.
 
-About a thousand times slower than arkworks, and written by other people: what both
+Twenty to four hundred times as slow as arkworks, and written by other people: what both
 agree on is not a quirk of either. Field, curve and pairing arithmetic, the SSWU map and
 the compressed encoding are py_ecc's. Here are its operators, the loop over many
 scalars, and what it leaves to the caller:
@@ -79,14 +79,14 @@ class PyEccScalar(Scalar):
 
 
 class _Point:
-    """A point in py_ecc's projective coordinates; infinity always has the same ones."""
+    """A point in py_ecc's projective coordinates; at infinity the last of them is zero."""
 
     __slots__ = ("coordinates",)
 
     infinity: ClassVar[Any]
 
     def __init__(self, coordinates: Any) -> None:
-        self.coordinates = self.infinity if curve.is_inf(coordinates) else coordinates
+        self.coordinates = coordinates
 
     def __add__(self, other: Self) -> Self:
         _check_operand(self, other)
