@@ -31,6 +31,7 @@ from typing import Final
 
 from zkproofs.errors import ParameterError, VerificationError
 from zkproofs.group import G1, G2, Group, Scalar, group
+from zkproofs.group.tables import table_msm
 
 WEIGHT_BITS: Final = 128
 
@@ -184,7 +185,7 @@ class _LinearSum:
 
     def is_zero(self) -> bool:
         points, scalars = list(self._points.values()), list(self._scalars.values())
-        return self._group.msm(points, scalars) == self._group.g1_identity
+        return table_msm(points, scalars) == self._group.g1_identity
 
 
 class _PairingProduct:

@@ -26,6 +26,7 @@ from operator import mul
 from typing import Final
 
 from zkproofs.group import G1, Group, Scalar, group
+from zkproofs.group.tables import table_msm
 from zkproofs.transcript import Transcript
 
 ROUNDS_A_FOLD: Final = 3
@@ -50,16 +51,11 @@ class InnerProductProof:
 
 @dataclass(frozen=True, slots=True)
 class Challenges:
-    """What a verifier needs of the challenges u_j."""
+    """The challenges u_j, and what a verifier needs of y."""
 
-    squares: list[Scalar]
-    """u_j²"""
-    inverse_squares: list[Scalar]
-    """u_j^-2"""
-    products: list[Scalar]
-    """sᵢ"""
+    u: list[Scalar]
+    u_inverse: list[Scalar]
     y_inverse: Scalar
-    """y^-1, which is had on the way"""
 
 
 def prove_inner_product(
@@ -78,20 +74,29 @@ def prove_inner_product(
 
 
 def replay_challenges(transcript: Transcript, proof: InnerProductProof, y: Scalar) -> Challenges:
-    """Absorb L and R as the prover did, and derive what verification needs."""
+    """Absorb L and R as the prover did."""
     challenges = [
         _round_challenge(transcript, left, right)
         for left, right in zip(proof.left, proof.right, strict=True)
     ]
     y_inverse, *inverses = invert_all([y, *challenges])
-    squares = [u * u for u in challenges]
-    first = group().scalar(1)
-    for inverse in inverses:
-        first = first * inverse
-    products = [first]
-    for square in reversed(squares):  # the last round is the lowest bit
-        products += [product * square for product in products]
-    return Challenges(squares, [u * u for u in inverses], products, y_inverse)
+    return Challenges(challenges, inverses, y_inverse)
+
+
+def products_of_choices(start: Scalar, factors: Sequence[Scalar]) -> list[Scalar]:
+    """``start`` · Π factors_k^(bit k of i), for i from 0 to below 2^len(``factors``)."""
+    products = [start]
+    for factor in factors:
+        products += [product * factor for product in products]
+    return products
+
+
+def squarings(base: Scalar, count: int) -> list[Scalar]:
+    """base, base², base⁴, ...: the factors whose `products_of_choices` are the powers."""
+    values = [base]
+    for _ in range(count - 1):
+        values.append(values[-1] * values[-1])
+    return values[:count]
 
 
 def inner_product(one: Iterable[Scalar], other: Iterable[Scalar]) -> Scalar:
@@ -99,12 +104,9 @@ def inner_product(one: Iterable[Scalar], other: Iterable[Scalar]) -> Scalar:
     return sum(map(mul, one, other), group().scalar(0))
 
 
-def powers(base: Scalar, count: int) -> list[Scalar]:
-    """1, base, base², ..."""
-    values = [group().scalar(1)]
-    for _ in range(count - 1):
-        values.append(values[-1] * base)
-    return values
+def powers(base: Scalar, rounds: int) -> list[Scalar]:
+    """1, base, base², ..., 2^``rounds`` of them."""
+    return products_of_choices(group().scalar(1), squarings(base, rounds))
 
 
 def invert_all(scalars: Sequence[Scalar]) -> list[Scalar]:
@@ -121,8 +123,7 @@ def invert_all(scalars: Sequence[Scalar]) -> list[Scalar]:
 
 
 def _round_challenge(transcript: Transcript, left: G1, right: G1) -> Scalar:
-    transcript.append_point(b"L", left)
-    transcript.append_point(b"R", right)
+    transcript.append_points(b"L, R", (left, right))
     return transcript.challenge(b"u")
 
 
@@ -185,7 +186,7 @@ class _Prover:
             for at in range(start, len(all_points), step):
                 points += all_points[at : at + len(vector)]
                 scalars += map(mul, vector, factors[at : at + len(vector)])
-        return self._group.msm(points, scalars)
+        return table_msm(points, scalars)
 
     def _fold(self, u: Scalar) -> None:
         """Halve the vectors, and the generators by their factors only."""
@@ -207,4 +208,4 @@ class _Prover:
         self._g_factors = self._h_factors = [self._group.scalar(1)] * size
 
     def _sums(self, points: list[G1], factors: list[Scalar], size: int) -> list[G1]:
-        return [self._group.msm(points[i::size], factors[i::size]) for i in range(size)]
+        return [table_msm(points[i::size], factors[i::size]) for i in range(size)]

@@ -40,13 +40,16 @@ from zkproofs.batch import Equation, verify_equations
 from zkproofs.errors import DecodingError, ParameterError, VerificationError
 from zkproofs.group import G1, G1_SIZE, ORDER, SCALAR_SIZE, Group, Scalar, group
 from zkproofs.group.generators import generators
+from zkproofs.group.tables import table_msm, tabulate
 from zkproofs.inner_product import (
     Challenges,
     InnerProductProof,
     inner_product,
     powers,
+    products_of_choices,
     prove_inner_product,
     replay_challenges,
+    squarings,
 )
 from zkproofs.interval import MAX_SIZE, Interval, SlotPlan, plan_slots
 from zkproofs.pedersen import Bases, Opening, default_bases
@@ -116,7 +119,7 @@ def prove(
     ``context`` is what the proof is tied to: a chain, a key, an entry. Raises
     `ParameterError` for values outside, without saying which, or lists of other lengths.
     """
-    bases = bases or default_bases()
+    bases = bases or _own_bases()
     commitments = [opening.commitment(bases) for opening in openings]
     statement = _Statement.of(commitments, intervals, bases)
     return _Prover(statement, openings).run(statement.transcript(context))
@@ -149,7 +152,7 @@ def equations(
     Raises `VerificationError` for a proof that no equations can save: of another number of
     rounds, or with the identity in it.
     """
-    statement = _Statement.of(commitments, intervals, bases or default_bases())
+    statement = _Statement.of(commitments, intervals, bases or _own_bases())
     _check_shape(proof, statement.plan)
     return _Verifier(statement, proof, context).equations()
 
@@ -176,8 +179,7 @@ class _Statement:
         transcript = Transcript(PROTOCOL, context)
         transcript.append_bytes(b"G", G_TAG)
         transcript.append_bytes(b"H", H_TAG)
-        transcript.append_point(b"g", self.bases.value)
-        transcript.append_point(b"h", self.bases.blinding)
+        transcript.append_points(b"g, h", (self.bases.value, self.bases.blinding))
         transcript.append_u64(b"n", self.plan.bits)
         transcript.append_u64(b"m", self.plan.count)
         bounds = b"".join(interval.to_bytes() for interval in self.intervals)
@@ -187,13 +189,15 @@ class _Statement:
 
     def generators(self) -> tuple[tuple[G1, ...], tuple[G1, ...]]:
         """G and H."""
-        return generators(G_TAG, self.plan.size), generators(H_TAG, self.plan.size)
+        both = generators(G_TAG, self.plan.size), generators(H_TAG, self.plan.size)
+        for points in both:
+            tabulate(points)
+        return both
 
-    def weighted_bits(self, z: Scalar) -> tuple[list[Scalar], list[Scalar]]:
-        """z^(2+j) by j, and z^(2+j)·2^k by i."""
-        weights = [power * z * z for power in powers(z, self.plan.count)]
-        of_two = powers(group().scalar(2), self.plan.bits)
-        return weights, [weight * power for weight in weights for power in of_two]
+    def weights(self, z: Scalar) -> list[Scalar]:
+        """z^(2+j), by j."""
+        rounds = self.plan.count.bit_length() - 1
+        return products_of_choices(z * z, squarings(z, rounds))
 
 
 class _Prover:
@@ -225,21 +229,19 @@ class _Prover:
         points_g, points_h = statement.generators()
 
         point_a = self._commit_bits(alpha)
-        point_s = backend.msm((h, *points_g, *points_h), (rho, *s_l, *s_r))
-        transcript.append_point(b"A", point_a)
-        transcript.append_point(b"S", point_s)
+        point_s = table_msm((h, *points_g, *points_h), (rho, *s_l, *s_r))
+        transcript.append_points(b"A, S", (point_a, point_s))
         y, z = transcript.challenge(b"y"), transcript.challenge(b"z")
 
-        y_powers = powers(y, size)
-        weights, weighted_bits = statement.weighted_bits(z)
-        l0, r0 = self._constant_terms(z, y_powers, weighted_bits)
+        y_powers = powers(y, statement.plan.rounds)
+        weights = statement.weights(z)
+        l0, r0 = self._constant_terms(z, y_powers, weights)
         l1, r1 = s_l, list(map(mul, y_powers, s_r))
         t1 = inner_product(l0, r1) + inner_product(l1, r0)
         t2 = inner_product(l1, r1)
-        point_t1 = backend.msm((g, h), (t1, tau1))
-        point_t2 = backend.msm((g, h), (t2, tau2))
-        transcript.append_point(b"T1", point_t1)
-        transcript.append_point(b"T2", point_t2)
+        point_t1 = table_msm((g, h), (t1, tau1))
+        point_t2 = table_msm((g, h), (t2, tau2))
+        transcript.append_points(b"T1, T2", (point_t1, point_t2))
         x = transcript.challenge(b"x")
 
         l_x = [zero + one * x for zero, one in zip(l0, l1, strict=True)]
@@ -252,7 +254,7 @@ class _Prover:
         inner = prove_inner_product(
             transcript,
             (points_g, points_h),
-            powers(backend.inverse(y), size),
+            powers(backend.inverse(y), statement.plan.rounds),
             (g, w),
             (l_x, r_x),
         )
@@ -265,12 +267,14 @@ class _Prover:
         return reduce(add, chosen, self._statement.bases.blinding * alpha)
 
     def _constant_terms(
-        self, z: Scalar, y_powers: Sequence[Scalar], weighted_bits: Sequence[Scalar]
+        self, z: Scalar, y_powers: Sequence[Scalar], weights: Sequence[Scalar]
     ) -> tuple[list[Scalar], list[Scalar]]:
         """l(0) and r(0)."""
-        one = self._group.scalar(1)
+        one, two = self._group.scalar(1), self._group.scalar(2)
         left_by_bit = (-z, one - z)  # a_L - z
         right_by_bit = (z - one, z)  # a_R + z
+        of_two = powers(two, self._statement.plan.bits.bit_length() - 1)
+        weighted_bits = [weight * power for weight in weights for power in of_two]
         right = [
             power * right_by_bit[bit] + weighted
             for bit, power, weighted in zip(self._bits, y_powers, weighted_bits, strict=True)
@@ -284,15 +288,13 @@ class _Verifier:
     def __init__(self, statement: _Statement, proof: RangeProof, context: bytes) -> None:
         self._statement, self._proof = statement, proof
         transcript = statement.transcript(context)
-        transcript.append_point(b"A", proof.A)
-        transcript.append_point(b"S", proof.S)
+        transcript.append_points(b"A, S", (proof.A, proof.S))
         self._y, self._z = transcript.challenge(b"y"), transcript.challenge(b"z")
-        transcript.append_point(b"T1", proof.T1)
-        transcript.append_point(b"T2", proof.T2)
+        transcript.append_points(b"T1, T2", (proof.T1, proof.T2))
         self._x = transcript.challenge(b"x")
         self._w = _absorb_scalars(transcript, proof.t, proof.tau, proof.mu)
-        self._u: Challenges = replay_challenges(transcript, proof.inner, self._y)
-        self._weights, self._weighted_bits = statement.weighted_bits(self._z)
+        self._challenges: Challenges = replay_challenges(transcript, proof.inner, self._y)
+        self._weights = statement.weights(self._z)
 
     def equations(self) -> tuple[Equation, Equation]:
         """The inner product's and the polynomial's."""
@@ -300,31 +302,42 @@ class _Verifier:
 
     def _inner_product_equation(self) -> Equation:
         """A + x·S + ... = 0."""
-        proof, bases, u = self._proof, self._statement.bases, self._u
-        inner, z = proof.inner, self._z
+        proof, bases, z = self._proof, self._statement.bases, self._z
+        inner, u, u_inverse = proof.inner, self._challenges.u, self._challenges.u_inverse
         points_g, points_h = self._statement.generators()
-        minus_z, minus_a, minus_b = -z, -inner.a, -inner.b
-        scalars_g = [minus_z + minus_a * s for s in u.products]
-        scalars_h = [
-            z + y_inverse * (weighted + minus_b * s_inverse)
-            for y_inverse, weighted, s_inverse in zip(
-                powers(u.y_inverse, len(points_h)),
-                self._weighted_bits,
-                reversed(u.products),
-                strict=True,
-            )
-        ]
-        of_g = self._w * (proof.t - inner.a * inner.b)
+        squares, inverse_squares = [f * f for f in u], [f * f for f in u_inverse]
+        minus_z, (a_s, b_s, weighted) = -z, self._generator_terms(squares, inverse_squares)
         return Equation(
             [
                 *(proof.A, proof.S, *inner.left, *inner.right),
                 *(bases.value, bases.blinding, *points_g, *points_h),
             ],
             [
-                *(group().scalar(1), self._x, *u.squares, *u.inverse_squares),
-                *(of_g, -proof.mu, *scalars_g, *scalars_h),
+                *(group().scalar(1), self._x, *squares, *inverse_squares),
+                *(self._w * (proof.t - inner.a * inner.b), -proof.mu),
+                *[minus_z - term for term in a_s],
+                *[z + w - term for w, term in zip(weighted, b_s, strict=True)],
             ],
         )
+
+    def _generator_terms(
+        self, squares: list[Scalar], inverse_squares: list[Scalar]
+    ) -> tuple[list[Scalar], list[Scalar], list[Scalar]]:
+        """a·sᵢ, y^-i·b·sᵢ^-1 and y^-i·z^(2+j)·2^k: each has a factor for each bit of i.
+
+        Raising bit 0 of i, that of the last round, takes s from u_k^-1 to u_k, and so on.
+        """
+        inner, plan, challenges = self._proof.inner, self._statement.plan, self._challenges
+        by_bit = squarings(challenges.y_inverse, plan.rounds)
+        a_s = products_of_choices(reduce(mul, challenges.u_inverse, inner.a), squares[::-1])
+        b_s = products_of_choices(
+            reduce(mul, challenges.u, inner.b),
+            list(map(mul, by_bit, reversed(inverse_squares))),
+        )
+        low = plan.bits.bit_length() - 1  # bits of k; above them are those of j
+        of_two = squarings(group().scalar(2), low) + squarings(self._z, plan.rounds - low)
+        weighted = products_of_choices(self._z * self._z, list(map(mul, by_bit, of_two)))
+        return a_s, b_s, weighted
 
     def _polynomial_equation(self) -> Equation:
         """x·T1 + x²·T2 + ... = 0, with V' taken apart into V and g."""
@@ -332,7 +345,9 @@ class _Verifier:
         backend = group()
         of_v = [backend.scalar(0)] * len(statement.commitments)
         of_g = self._delta() - proof.t
-        for slot, weight in zip(statement.plan.slots, self._weights, strict=False):
+        for slot, weight in zip(
+            statement.plan.slots, self._weights[: len(statement.plan.slots)], strict=True
+        ):
             of_v[slot.source] += weight if slot.sign > 0 else -weight
             of_g += weight * backend.scalar(slot.offset)
         bases = statement.bases
@@ -342,13 +357,11 @@ class _Verifier:
         )
 
     def _delta(self) -> Scalar:
-        """δ = (z - z²)·Σ yⁱ - z³·(2ⁿ - 1)·Σ z^j; the last sum times z² is that of the weights."""
+        """δ = (z - z²)·Σ yⁱ - z³·(2ⁿ - 1)·Σ z^j, with Σ yⁱ = Π (1 + y^(2^k))."""
         backend, plan, z = group(), self._statement.plan, self._z
-        zero = backend.scalar(0)
-        ones = backend.scalar((1 << plan.bits) - 1)
-        return (z - z * z) * sum(powers(self._y, plan.size), zero) - z * ones * sum(
-            self._weights, zero
-        )
+        one, ones = backend.scalar(1), backend.scalar((1 << plan.bits) - 1)
+        sum_y = reduce(mul, (one + power for power in squarings(self._y, plan.rounds)))
+        return (z - z * z) * sum_y - z * ones * reduce(add, self._weights)
 
 
 class _Reader:
@@ -368,11 +381,16 @@ class _Reader:
         return [self._data[at : at + size] for at in range(start, self._at, size)]
 
 
+def _own_bases() -> Bases:
+    """The kit's g and h; a caller's are not tabulated, for they may be new each time."""
+    bases = default_bases()
+    tabulate((bases.value, bases.blinding))
+    return bases
+
+
 def _absorb_scalars(transcript: Transcript, t: Scalar, tau: Scalar, mu: Scalar) -> Scalar:
     """Absorb t, τ, μ, and draw w."""
-    transcript.append_scalar(b"t", t)
-    transcript.append_scalar(b"tau", tau)
-    transcript.append_scalar(b"mu", mu)
+    transcript.append_scalars(b"t, tau, mu", (t, tau, mu))
     return transcript.challenge(b"w")
 
 
