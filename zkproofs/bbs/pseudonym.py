@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from zkproofs.batch import PairingEquation, verify_equations
+from zkproofs.batch import PairingEquation
 from zkproofs.bbs.blind import (
     blind_domain,
     combined_disclosure,
@@ -42,6 +42,7 @@ from zkproofs.bbs.verifier import (
     check_challenge,
     pairing_equation,
     recompute_first_message,
+    verify_proof_equations,
 )
 from zkproofs.errors import ParameterError, VerificationError
 from zkproofs.group import G1, Scalar, group
@@ -245,4 +246,4 @@ def verify_proof_with_pseudonym(
     equation = pseudonym_proof_equation(
         domain, proof, pseudonym, disclosure, context, presentation_header
     )
-    verify_equations((equation,), "the proof of a signature")
+    verify_proof_equations((equation,))
