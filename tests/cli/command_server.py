@@ -11,6 +11,7 @@ fewer capabilities: its commands then run there.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -25,6 +26,7 @@ from ledger.cli.main import VERBS, main
 def serve() -> None:
     for name in VERBS:
         importlib.import_module(f"ledger.cli.{name.replace('-', '_')}")
+    gc.freeze()  # what every command shares stays shared
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
