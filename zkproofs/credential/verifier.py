@@ -21,7 +21,7 @@ from zkproofs.credential.attributes import Attribute
 from zkproofs.credential.binding import Binding
 from zkproofs.credential.issuer import NYM_INDEX, Issuer
 from zkproofs.credential.policy import Policy, Source
-from zkproofs.credential.presentation import Presentation
+from zkproofs.credential.presentation import Presentation, RangeParts
 from zkproofs.credential.revocation import GapMessage
 from zkproofs.credential.statement import FirstMessages, PresentationTranscript, Statement
 from zkproofs.errors import VerificationError
@@ -65,14 +65,17 @@ def statement_equations(
     _check_no_identity(first, statement)
     transcript = PresentationTranscript(statement, first)
     ranges = presentation.ranges
-    context = transcript.range_context() if ranges else b""
+    # Before c is drawn: this refuses a range proof that has no bytes to absorb.
+    of_ranges = (
+        _range_equations(ranges, statement.policy, transcript.range_context()) if ranges else ()
+    )
     challenge = transcript.challenge(ranges.proof if ranges else None)
     answers = _Answers(presentation, statement, challenge)
     return (
         *answers.signatures(),
         *answers.nullifier(),
         *answers.ranged_sums(),
-        *_range_equations(presentation, statement.policy, context),
+        *of_ranges,
     )
 
 
@@ -143,12 +146,7 @@ class _Answers:
         return proof.responses.of_message(disclosure, index)
 
 
-def _range_equations(
-    presentation: Presentation, policy: Policy, context: bytes
-) -> tuple[Equation, ...]:
-    ranges = presentation.ranges
-    if ranges is None:
-        return ()
+def _range_equations(ranges: RangeParts, policy: Policy, context: bytes) -> tuple[Equation, ...]:
     intervals = [ranged.interval for ranged in policy.ranged_sums]
     return range_equations(ranges.proof, ranges.commitments, intervals, context)
 
