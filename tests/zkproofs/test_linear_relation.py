@@ -53,6 +53,7 @@ def test_bad_relations_are_refused(backend: Group) -> None:
     good = Equation((ImageTerm(1),), (MapTerm(0, 0),))
     bad: list[tuple[tuple[G1, ...], tuple[Equation, ...]]] = [
         ((g, h), ()),
+        ((g,), ()),
         ((g, h), (Equation((), good.terms),)),
         ((g, h), (Equation(good.image, ()),)),
         ((g,), (good,)),  # point 1 is missing

@@ -245,6 +245,17 @@ def test_every_element_moved_is_refused(backend: Group) -> None:
             sigma.verify_compact(PROTOCOL, relation, moved)
 
 
+def test_an_identity_among_the_commitments_is_refused_though_the_equations_hold(
+    backend: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relation, witness = equal_logs(backend)
+    monkeypatch.setattr(sigma, "_fresh_nonces", lambda count: [backend.scalar(0)] * count)
+    with pytest.raises(VerificationError, match="identity"):
+        sigma.verify(PROTOCOL, relation, sigma.prove(PROTOCOL, relation, witness))
+    with pytest.raises(VerificationError, match="identity"):
+        sigma.verify_compact(PROTOCOL, relation, sigma.prove_compact(PROTOCOL, relation, witness))
+
+
 def test_a_proof_is_bound_to_protocol_statement_and_form(backend: Group) -> None:
     relation, witness = equal_logs(backend)
     proof = sigma.prove(PROTOCOL, relation, witness)
