@@ -185,7 +185,7 @@ class _LinearSum:
 
     def is_zero(self) -> bool:
         points, scalars = list(self._points.values()), list(self._scalars.values())
-        return table_msm(points, scalars) == self._group.g1_identity
+        return table_msm(points, scalars, self._group) == self._group.g1_identity
 
 
 class _PairingProduct:

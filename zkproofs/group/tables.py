@@ -18,7 +18,7 @@ from typing import Final
 
 from zkproofs.errors import ParameterError
 from zkproofs.group.encoding import SCALAR_SIZE
-from zkproofs.group.interface import G1, Scalar
+from zkproofs.group.interface import G1, Group, Scalar
 from zkproofs.group.selection import group
 
 _TABULATING: Final = frozenset({"arkworks"})
@@ -48,11 +48,14 @@ def tabulate(points: Sequence[G1]) -> None:
             _multiples[id(point)] = tuple(multiples)
 
 
-def table_msm(points: Sequence[G1], scalars: Sequence[Scalar]) -> G1:
-    """What `Group.msm` gives, and raises; faster where points are tabulated."""
+def table_msm(points: Sequence[G1], scalars: Sequence[Scalar], backend: Group | None = None) -> G1:
+    """What `Group.msm` gives, and raises; faster where points are tabulated.
+
+    ``backend`` is the one in force, unless given.
+    """
     if len(points) != len(scalars):
         raise ParameterError(f"{len(points)} points for {len(scalars)} scalars")
-    backend = group()
+    backend = backend or group()
     kept: list[G1] = []
     encoded: list[bytes] = []
     others: list[G1] = []
