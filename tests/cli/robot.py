@@ -8,7 +8,8 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,7 @@ class Robot:
         vkeys: list[str] = self.told("key", "show")["active"]
         return vkeys[-1]
 
+    @contextmanager
     def start(
         self,
         *arguments: object,
@@ -183,9 +185,9 @@ class Robot:
         stdout: int = subprocess.PIPE,
         stderr: int = subprocess.PIPE,
         **more: Any,
-    ) -> subprocess.Popen[bytes]:
-        """Start ``quipu`` as a user would, in a Python of its own."""
-        return subprocess.Popen(
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start ``quipu`` as a user would, in a Python of its own; it ends with the block."""
+        with subprocess.Popen(
             [sys.executable, "-m", "ledger.cli.main", *map(str, arguments)],
             cwd=self.work,
             env={**self.environment, "PYTHONPATH": str(REPOSITORY)},
@@ -193,7 +195,11 @@ class Robot:
             stdout=stdout,
             stderr=stderr,
             **more,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()  # nothing, if it ended by itself
 
     def is_whole(self) -> dict[str, Any]:
         """The report of a deep audit, which must find nothing."""
