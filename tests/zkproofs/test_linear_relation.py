@@ -87,6 +87,7 @@ def test_encoded_relations_are_read_strictly(backend: Group) -> None:
     coefficient = data[:12] + ORDER.to_bytes(32, "big") + data[44:]
     for wrong in (
         data + b"\0",
+        data + data[-48:],
         bytes(4) + data[4:],
         (count + 1).to_bytes(4, "little") + data[4:],
         b"\xff" * 4 + data[4:],
