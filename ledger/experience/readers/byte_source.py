@@ -1,88 +1,115 @@
-"""Reading forward through bytes that may be damaged, in bounded memory.
+"""Streams that libraries may read bytes from which can be damaged or hostile.
 
-A length found in the input is never believed: it is compared with what may be
-taken, and bytes that only have to be passed over are passed over piece by piece.
-Compressed parts are decompressed as a stream, so that what they declare about
-their size costs nothing.
+The format libraries believe what a file says about itself. So what they are handed
+is strict: a length beyond the end of the input or beyond what is held in memory is
+refused, and a read gives all it was asked for or raises. Compressed parts are
+decompressed as a stream, so that what they declare about their size costs nothing.
 """
 
 from __future__ import annotations
 
 import bz2
 import io
+import os
 import struct
-import zlib
-from typing import BinaryIO, Protocol, cast
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
 
 from ledger.errors import RecordingError
 from ledger.experience.readers.input_files import reason
 
 PIECE = 1 << 20
-# The largest single field or record that is held in memory.
-TAKE_LIMIT = 64 << 20
+# How often a whole stream may be read over: an index can name one part a million times.
+SEEK_LIMIT = 4
+# Small, because looking up a record fills it.
+BUFFER = 8 << 10
+# The largest single field that is held in memory.
+READ_LIMIT = 512 << 20
 # A Zstandard frame may ask for a window; 128 MiB is the library's own limit.
 ZSTD_WINDOW_LIMIT = 1 << 27
+# What parsers raise at bytes that they did not expect; ValueError is also broken UTF-8.
+PARSER_ERRORS = (
+    AssertionError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OverflowError,
+    StopIteration,
+    ValueError,
+    struct.error,
+)
 
 
 class DamageError(Exception):
     """The bytes break their format. Readers turn it into a `RecordingError` with the path."""
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+class StrictStream(io.BufferedReader):
+    """A stream whose reads are complete and stay within ``size`` bytes, else `DamageError`.
 
+    Without ``size`` it ends where the source does. ``offset`` is where it stands, and
+    ``furthest`` the last byte where it stood before a `seek` or after one.
+    """
 
-class ByteSource:
-    """A forward-only reader that counts bytes and, when asked, their CRC-32."""
+    def __init__(self, source: object, size: int = sys.maxsize) -> None:
+        super().__init__(cast(io.RawIOBase, source), BUFFER)
+        self.size = size
+        self.offset = self.furthest = 0
+        self._start = self._taken = 0
+        self._previous = b""
 
-    def __init__(self, stream: _Readable, *, offset: int = 0, with_crc: bool = False) -> None:
-        self._stream = stream
-        self._with_crc = with_crc
-        self.offset = offset
-        self.crc = 0
-
-    def take(self, size: int) -> bytes:
-        """Exactly ``size`` bytes, else `DamageError`."""
-        if size > TAKE_LIMIT:
-            raise DamageError(f"a field at byte {self.offset} claims to be {size} bytes long")
-        data = self._stream.read(size)
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Exactly ``size`` bytes. Libraries call it for every field: it does little."""
+        offset = self.offset
+        if size is None or not 0 <= size <= READ_LIMIT or offset + size > self.size:
+            raise DamageError(f"a field at byte {offset} claims to be {size} bytes long")
+        if size == 8 and self._previous == b"\0":
+            # MCAP records start with an opcode of one byte, never 0, and a length of eight.
+            # Without this a file's tail of zeros is walked through as empty records.
+            raise DamageError(f"byte {offset - 1} starts no record")
+        self._previous = data = super().read(size)
+        self.offset = offset + len(data)
         if len(data) != size:
-            raise DamageError(f"it ends inside a record, after byte {self.offset + len(data)}")
-        self.offset += size
-        if self._with_crc:
-            self.crc = zlib.crc32(data, self.crc)
+            raise DamageError(f"it ends inside a record, after byte {self.offset}")
         return data
-
-    def skip(self, size: int) -> None:
-        """Pass over ``size`` bytes, else `DamageError`."""
-        while size > 0:
-            step = min(size, PIECE)
-            self.take(step)
-            size -= step
 
     def at_end(self) -> bool:
         """Whether nothing follows. Only for use after the last record: it may take a byte."""
-        return not self._stream.read(1)
+        return not super().read(1)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The next line, which must be a short one."""
+        line = super().readline(BUFFER)
+        self.offset += len(line)
+        return line
+
+    def seek(self, target: int, whence: int = os.SEEK_SET, /) -> int:
+        """Stand at another byte, which the stream must have."""
+        self._taken += self.offset - self._start
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.offset, os.SEEK_END: self.size}[whence]
+        if not 0 <= base + target <= self.size:
+            raise DamageError(f"it points at byte {base + target}, and it has {self.size}")
+        if self._taken > SEEK_LIMIT * self.size:
+            raise DamageError("it points at the same bytes again and again")
+        self.furthest = max(self.furthest, self.offset, base + target)
+        self.offset = self._start = super().seek(base + target)
+        return self.offset
 
 
-class Window(io.RawIOBase):
-    """The next ``size`` bytes of a source, as a stream for a decompressor."""
-
-    def __init__(self, source: ByteSource, size: int) -> None:
-        super().__init__()
-        self._source = source
-        self.remaining = size
-
-    def readable(self) -> bool:
-        """Yes: it is for reading."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        """Fill the buffer as far as the window reaches."""
-        step = min(len(buffer), self.remaining, PIECE)
-        buffer[:step] = self._source.take(step)
-        self.remaining -= step
-        return step
+@contextmanager
+def reading(path: Path, hint: str, *library_errors: type[Exception]) -> Iterator[None]:
+    """Turn every error that damaged bytes cause in a format library into a `RecordingError`."""
+    errors: tuple[type[Exception], ...] = (*PARSER_ERRORS, *library_errors)
+    try:
+        yield
+    except DamageError as error:
+        raise damaged(path, error, hint) from error
+    except errors as error:
+        found = DamageError(f"its bytes break the format ({reason(error)})")
+        raise damaged(path, found, hint) from error
 
 
 class _Guarded(io.RawIOBase):
@@ -107,86 +134,32 @@ class _Guarded(io.RawIOBase):
         return len(data)
 
 
-def decompressed(stream: Window | BinaryIO, compression: str) -> io.BufferedReader:
+def decompressed(stream: BinaryIO, compression: str) -> io.BufferedReader:
     """What ``stream`` decompresses to: zstd, lz4 (frame format), bz2, or as it is for "".
 
     Raises `DamageError` for another name, and on reading what is no such stream.
     """
-    source = cast(BinaryIO, stream)
     errors: tuple[type[Exception], ...] = ()
-    opened: object = source
+    opened: object = stream
     if compression in ("", "none"):
         pass
     elif compression == "zstd":
         import zstandard
 
         decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT)
-        opened = decompressor.stream_reader(source, read_across_frames=True)
+        opened = decompressor.stream_reader(stream, read_across_frames=True)
         errors = (zstandard.ZstdError, MemoryError)
     elif compression == "lz4":
         import lz4.frame  # type: ignore[import-untyped]
 
-        opened = lz4.frame.LZ4FrameFile(source)
+        opened = lz4.frame.LZ4FrameFile(stream)
         errors = (RuntimeError, EOFError, ValueError, MemoryError)
     elif compression == "bz2":
-        opened = bz2.BZ2File(source)
+        opened = bz2.BZ2File(stream)
         errors = (OSError, EOFError, ValueError)
     else:
         raise DamageError(f"its compression {compression!r} is not supported")
     return io.BufferedReader(_Guarded(cast(BinaryIO, opened), errors), PIECE)
-
-
-class Fields:
-    """The little-endian fields of one record's body. Every read is checked against its end."""
-
-    def __init__(self, body: bytes, where: str) -> None:
-        self._body = body
-        self._where = where
-        self._position = 0
-
-    def take(self, size: int) -> bytes:
-        """The next ``size`` bytes, else `DamageError`."""
-        end = self._position + size
-        if end > len(self._body):
-            raise DamageError(f"the {self._where} record is too short for its fields")
-        data = self._body[self._position : end]
-        self._position = end
-        return data
-
-    def u16(self) -> int:
-        """An unsigned 16-bit integer."""
-        return int.from_bytes(self.take(2), "little")
-
-    def u32(self) -> int:
-        """An unsigned 32-bit integer."""
-        return int.from_bytes(self.take(4), "little")
-
-    def u64(self) -> int:
-        """An unsigned 64-bit integer."""
-        return int.from_bytes(self.take(8), "little")
-
-    def text(self) -> str:
-        """A string: u32 length, then UTF-8."""
-        try:
-            return self.take(self.u32()).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise DamageError(f"the {self._where} record holds text that is not UTF-8") from error
-
-    def pairs(self, format_: str) -> list[tuple[int, int]]:
-        """An array of pairs: u32 length in bytes, then pairs packed as ``format_`` says."""
-        data = self.take(self.u32())
-        if len(data) % struct.calcsize(format_):
-            raise DamageError(f"the {self._where} record holds a broken array")
-        return [(first, second) for first, second in struct.iter_unpack(format_, data)]
-
-    def text_map(self) -> dict[str, str]:
-        """A map of strings: u32 length in bytes, then keys and values in turn."""
-        inner = Fields(self.take(self.u32()), self._where)
-        result: dict[str, str] = {}
-        while inner._position < len(inner._body):
-            key = inner.text()
-            result[key] = inner.text()
-        return result
 
 
 def damaged(path: object, error: DamageError, hint: str) -> RecordingError:

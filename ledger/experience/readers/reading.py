@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.experience.readers import mcap_records, rosbag1, sqlite_file
+from ledger.experience.readers import sqlite_file
 from ledger.experience.readers.input_files import open_input, resolve_input, unreadable
 from ledger.experience.readers.lerobot import read_lerobot
 from ledger.experience.readers.lerobot_info import is_lerobot
-from ledger.experience.readers.mcap_file import read_mcap_file
 from ledger.experience.readers.opaque import read_opaque
 from ledger.experience.readers.recording import Recording
 from ledger.experience.readers.rosbag2 import is_rosbag2, read_rosbag2
 
+MCAP_MAGIC = b"\x89MCAP0\r\n"
+ROSBAG1_MAGIC = b"#ROSBAG V"
 BAG_SUFFIXES = frozenset({".mcap", ".bag"})
 SQLITE_SUFFIXES = frozenset({".db3", ".db", ".sqlite", ".sqlite3"})
 
@@ -63,10 +64,15 @@ def _read_file(path: Path) -> Recording:
     opaque = read_opaque(path)
     with open_input(path) as stream:
         head = stream.read(16)
-    if head.startswith(mcap_records.MAGIC) or path.suffix == ".mcap":
+    # The format libraries take time to import and are not always needed.
+    if head.startswith(MCAP_MAGIC) or path.suffix == ".mcap":
+        from ledger.experience.readers.mcap_file import read_mcap_file
+
         return read_mcap_file(path)
-    if head.startswith(rosbag1.MAGIC) or path.suffix == ".bag":
-        return rosbag1.read_rosbag1(path)
+    if head.startswith(ROSBAG1_MAGIC) or path.suffix == ".bag":
+        from ledger.experience.readers.rosbag1 import read_rosbag1
+
+        return read_rosbag1(path)
     if head.startswith(sqlite_file.MAGIC):
         sqlite_file.check_settled(path)
         return (sqlite_file.read_sqlite_file(path) if path.suffix == ".db3" else None) or opaque

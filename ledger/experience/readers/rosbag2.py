@@ -39,7 +39,6 @@ from ledger.experience.readers.bag_metadata import (
 )
 from ledger.experience.readers.byte_source import PIECE, DamageError, damaged, decompressed
 from ledger.experience.readers.input_files import list_files, open_input, unreadable
-from ledger.experience.readers.mcap_file import read_mcap, scan_mcap
 from ledger.experience.readers.recording import Recording, RecordingFile
 from ledger.experience.readers.sqlite_file import check_settled, read_sqlite
 from ledger.experience.readers.topic_counts import StorageContents, sorted_tags
@@ -173,6 +172,8 @@ def _read_storage(path: Path, metadata: BagMetadata) -> StorageContents:
     """Topics, counts and times of one storage file, unpacked if it is compressed as a whole."""
     packed = metadata.compression_mode == "file"
     if metadata.storage == "mcap":
+        from ledger.experience.readers.mcap_file import read_mcap, scan_mcap
+
         return scan_mcap(path, metadata.compression_format) if packed else read_mcap(path)
     contents = None
     if packed:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ledger.errors import RecordingError
 from ledger.experience.readers.input_files import open_input, reason, recording_file
 from ledger.experience.readers.recording import Recording
-from ledger.experience.readers.topic_counts import StorageContents, count_topics, sorted_tags
+from ledger.experience.readers.topic_counts import StorageContents, count_topics, file_recording
 
 MAGIC = b"SQLite format 3\0"
 MEDIA_TYPE = "application/vnd.sqlite3"
@@ -32,17 +32,7 @@ def read_sqlite_file(path: Path) -> Recording | None:
     contents = read_sqlite(path)
     if contents is None:
         return None
-    return Recording(
-        root=path.parent,
-        name=path.name,
-        media_type=MEDIA_TYPE,
-        files=(recording_file(path.parent, path.name),),
-        topics=contents.topics,
-        start_ns=contents.start_ns,
-        end_ns=contents.end_ns,
-        message_count=contents.message_count,
-        tags=sorted_tags({**contents.tags, "format": "rosbag2"}),
-    )
+    return file_recording(path, MEDIA_TYPE, "rosbag2", contents)
 
 
 def read_sqlite(path: Path) -> StorageContents | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from ledger.experience.readers.recording import RecordingTag, RecordingTopic
+from ledger.experience.readers.input_files import recording_file
+from ledger.experience.readers.recording import Recording, RecordingTag, RecordingTopic
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,23 @@ def count_topics(counts: Iterable[tuple[str, str, int]]) -> tuple[RecordingTopic
 def sorted_tags(tags: Mapping[str, str]) -> tuple[RecordingTag, ...]:
     """Tags in order of their key, without the empty ones."""
     return tuple(RecordingTag(key, value) for key, value in sorted(tags.items()) if value)
+
+
+def file_recording(
+    path: Path, media_type: str, format_name: str, contents: StorageContents
+) -> Recording:
+    """The recording that one storage file is by itself.
+
+    Raises `RecordingError` when its values cannot be written into an entry.
+    """
+    return Recording(
+        root=path.parent,
+        name=path.name,
+        media_type=media_type,
+        files=(recording_file(path.parent, path.name),),
+        topics=contents.topics,
+        start_ns=contents.start_ns,
+        end_ns=contents.end_ns,
+        message_count=contents.message_count,
+        tags=sorted_tags({**contents.tags, "format": format_name}),
+    )
