@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import add, mul
 from typing import Final
 
@@ -189,10 +189,7 @@ class _Statement:
 
     def generators(self) -> tuple[tuple[G1, ...], tuple[G1, ...]]:
         """G and H."""
-        both = generators(G_TAG, self.plan.size), generators(H_TAG, self.plan.size)
-        for points in both:
-            tabulate(points)
-        return both
+        return _tabulated_generators(group().name, self.plan.size)
 
     def weights(self, z: Scalar) -> list[Scalar]:
         """z^(2+j), by j."""
@@ -379,6 +376,15 @@ class _Reader:
     def _take(self, count: int, size: int) -> list[bytes]:
         start, self._at = self._at, self._at + count * size
         return [self._data[at : at + size] for at in range(start, self._at, size)]
+
+
+@cache
+def _tabulated_generators(_backend: str, size: int) -> tuple[tuple[G1, ...], tuple[G1, ...]]:
+    """G and H, for each backend its own."""
+    both = generators(G_TAG, size), generators(H_TAG, size)
+    for points in both:
+        tabulate(points)
+    return both
 
 
 def _own_bases() -> Bases:

@@ -13,8 +13,8 @@ does not pay, has no table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from zkproofs.errors import ParameterError
 from zkproofs.group.encoding import SCALAR_SIZE
@@ -70,10 +70,20 @@ def table_msm(points: Sequence[G1], scalars: Sequence[Scalar], backend: Group | 
             encoded.append(backend.encode_scalar(scalar))
     if not kept:
         return backend.msm(others, other_scalars)
+    decode = _limb_decoder()
     limbs = [
-        backend.decode_scalar(_PADDING + scalar[at : at + _LIMB_SIZE])
+        decode(_PADDING + scalar[at : at + _LIMB_SIZE])
         for scalar in encoded
         for at in range(SCALAR_SIZE - _LIMB_SIZE, -1, -_LIMB_SIZE)
     ]
     total = backend.msm(kept, limbs)
     return total + backend.msm(others, other_scalars) if others else total
+
+
+def _limb_decoder() -> Callable[[bytes], Scalar]:
+    """The wheel's own decoder: limbs are in range, and there are hundreds of them."""
+    from py_arkworks_bls12381 import Scalar as NativeScalar
+
+    decode: Any = NativeScalar.from_be_bytes
+    read: Callable[[bytes], Scalar] = decode
+    return read
