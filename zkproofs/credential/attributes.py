@@ -139,6 +139,8 @@ class Attributes:
 
 def encode_values(attributes: Sequence[Attribute], values: Sequence[Value]) -> bytes:
     """Write values one after the other. Raises `ParameterError`."""
+    if len(attributes) != len(values):
+        raise ParameterError(f"{len(values)} values of {len(attributes)} attributes")
     return b"".join(
         attribute.encode(value) for attribute, value in zip(attributes, values, strict=True)
     )

@@ -153,19 +153,27 @@ class HolderAwaitingResponse:
     It holds the robot's share of the nym, which nothing else does until then.
     """
 
-    __slots__ = ("_issuer", "_share", "request")
+    __slots__ = ("_issuer", "_renewed", "_share", "request")
 
-    def __init__(self, issuer: Issuer, share: Scalar, request: HolderRequest) -> None:
+    def __init__(
+        self, issuer: Issuer, share: Scalar, request: HolderRequest, renewed: Credential | None
+    ) -> None:
         self._issuer = issuer
         self._share = share
+        self._renewed = renewed
         self.request = request
 
     def __repr__(self) -> str:
         return "HolderAwaitingResponse(<secret>)"
 
     def complete(self, response: IssuerResponse) -> Credential:
-        """The credential. Raises `VerificationError` unless the issuer signed it."""
+        """The credential. Raises `VerificationError` unless the issuer signed it.
+
+        In a re-issue also for a nym that is not the one before.
+        """
         nym = self._share + response.entropy
+        if self._renewed is not None and nym != self._renewed.nym:
+            raise VerificationError("the issuer has changed the nym")
         credential = Credential(self._issuer, response.attributes, nym, response.signature)
         credential.verify()
         return credential
@@ -173,12 +181,12 @@ class HolderAwaitingResponse:
 
 def request_credential(issuer: Issuer, nonce: bytes) -> HolderAwaitingResponse:
     """Ask for a robot's first credential. ``nonce`` is the issuer's, 16 bytes or more."""
-    return _request(issuer, group().random_scalar(), nonce)
+    return _request(issuer, group().random_scalar(), nonce, None)
 
 
 def request_reissue(credential: Credential, nonce: bytes) -> HolderAwaitingResponse:
     """Ask for another credential of the same nym."""
-    return _request(credential.issuer, credential.nym, nonce)
+    return _request(credential.issuer, credential.nym, nonce, credential)
 
 
 def issue(
@@ -219,10 +227,12 @@ def reissue(
     return IssuerResponse(attributes, zero, _sign(key, attributes, registration.point))
 
 
-def _request(issuer: Issuer, share: Scalar, nonce: bytes) -> HolderAwaitingResponse:
+def _request(
+    issuer: Issuer, share: Scalar, nonce: bytes, renewed: Credential | None
+) -> HolderAwaitingResponse:
     commitment = issuer.nym_point * share
     proof = prove(_protocol(issuer, nonce), _relation(issuer, commitment), [share])
-    return HolderAwaitingResponse(issuer, share, HolderRequest(commitment, proof))
+    return HolderAwaitingResponse(issuer, share, HolderRequest(commitment, proof), renewed)
 
 
 def _sign(key: IssuerKey, attributes: Attributes, registered: G1) -> Signature:

@@ -37,7 +37,8 @@ class Equals:
     value: Value
 
     def __post_init__(self) -> None:
-        Attribute(self.attribute).check(self.value)
+        _check_attributes((self.attribute,))
+        self.attribute.check(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,10 @@ class Policy:
     epoch: int | None = None
 
     def __post_init__(self) -> None:
+        if not all(isinstance(each, Predicate) for each in self.predicates):
+            raise ParameterError("a predicate is Equals, AtLeast, AtMost or Between")
         _check_order([predicate.attribute for predicate in self.predicates])
+        _check_attributes(self.disclose)
         _check_order(self.disclose)
         shown = self.shown
         if len(set(shown)) != len(shown):
@@ -192,10 +196,16 @@ class Policy:
 
 
 def _check_range(attribute: Attribute, low: int, high: int) -> None:
-    if Attribute(attribute).is_text:
+    _check_attributes((attribute,))
+    if attribute.is_text:
         raise ParameterError(f"{attribute.label} is a text, which has no range")
     if type(low) is not int or type(high) is not int or not 0 <= low <= high <= MAX_NUMBER:
         raise ParameterError(f"a range of {attribute.label} lies in 0 to 2^{NUMBER_BITS} - 1")
+
+
+def _check_attributes(attributes: Sequence[Attribute]) -> None:
+    if not all(isinstance(each, Attribute) for each in attributes):
+        raise ParameterError("an attribute is one of Attribute")
 
 
 def _check_order(attributes: Sequence[Attribute]) -> None:

@@ -25,6 +25,7 @@ from zkproofs.credential.issuer import NYM_INDEX
 from zkproofs.credential.nullifier import Nullifier
 from zkproofs.credential.policy import Policy
 from zkproofs.credential.revocation import GapMessage
+from zkproofs.errors import ParameterError
 from zkproofs.group import G1, G1_SIZE, SCALAR_SIZE, Scalar, group
 from zkproofs.interval import plan_slots
 from zkproofs.range_proof import RangeProof
@@ -71,7 +72,9 @@ class Presentation:
         return None if self.nullifier_proof is None else self.nullifier_proof.nullifier
 
     def disclosed(self, policy: Policy) -> dict[Attribute, Value]:
-        """The values of the attributes that ``policy`` has disclosed."""
+        """The values that ``policy`` has disclosed; `ParameterError` if it is another's."""
+        if len(self.values) != len(policy.disclose):
+            raise ParameterError("the presentation answers another policy")
         return dict(zip(policy.disclose, self.values, strict=True))
 
     def to_bytes(self, policy: Policy) -> bytes:

@@ -14,8 +14,7 @@ public. A verifier demands the epoch that it knows to be the newest.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -124,16 +123,16 @@ def sign_gaps(key: IssuerKey, fleet: str, epoch: int, revoked: Iterable[int]) ->
     return tuple(gaps)
 
 
-def find_gap(gaps: Sequence[Gap], robot_id: int) -> Gap:
-    """The gap of a list, as `sign_gaps` orders it, that ``robot_id`` lies in.
+def find_gap(gaps: Iterable[Gap], robot_id: int) -> Gap:
+    """The gap of a list that ``robot_id`` lies in.
 
     Raises `VerificationError` where it lies in none: it is revoked.
     """
     Attribute.ROBOT_ID.check(robot_id)
-    position = bisect_left(gaps, robot_id, key=lambda gap: gap.low) - 1
-    if position < 0 or gaps[position].high <= robot_id:
-        raise VerificationError("the robot id is revoked")
-    return gaps[position]
+    for gap in gaps:
+        if gap.low < robot_id < gap.high:
+            return gap
+    raise VerificationError("the robot id is revoked")
 
 
 def gap_messages(fleet: str, epoch: int, low: int, high: int) -> tuple[Scalar, ...]:

@@ -106,6 +106,16 @@ def test_a_reissue_is_of_use_to_the_holder_only() -> None:
         thief.complete(response)
 
 
+def test_an_issuer_that_changes_the_nym_is_found_out() -> None:
+    key, ann = fleet().key, fleet().ann
+    asking = request_reissue(ann, NONCE)
+    entropy = group().scalar(5)
+    moved = fleet().registration.point + key.issuer.nym_point * entropy
+    response = IssuerResponse(ATTRIBUTES, entropy, issuance._sign(key, ATTRIBUTES, moved))
+    with pytest.raises(VerificationError, match="changed the nym"):
+        asking.complete(response)
+
+
 def test_who_does_not_know_the_nym_cannot_ask() -> None:
     key, ann, registration = fleet().key, fleet().ann, fleet().registration
     other = request_credential(key.issuer, NONCE).request

@@ -275,6 +275,15 @@ def test_a_presentation_of_another_shape_is_refused(name: str) -> None:
             verify(presentation, fleet().issuer, other, BINDING)
 
 
+def test_values_are_read_under_the_policy_that_asked() -> None:
+    presentation = Presentation.from_bytes(answer(SMALL), SMALL)
+    assert presentation.disclosed(SMALL) == {Attribute.FLEET: FLEET}
+    with pytest.raises(ParameterError):
+        presentation.disclosed(USUAL)
+    with pytest.raises(ParameterError):
+        presentation.to_bytes(USUAL)
+
+
 def test_another_issuer_is_refused() -> None:
     presentation = Presentation.from_bytes(answer(SMALL), SMALL)
     with pytest.raises(VerificationError):
@@ -299,6 +308,10 @@ def test_another_issuer_is_refused() -> None:
         lambda: AtLeast(Attribute.LEVEL, 1.0),  # type: ignore[arg-type]
         lambda: Between(Attribute.LEVEL, 5, 4),
         lambda: Equals(Attribute.LEVEL, "4"),
+        lambda: Equals("level", 4),  # type: ignore[arg-type]
+        lambda: AtMost(2, 4),  # type: ignore[arg-type]
+        lambda: Policy(("level >= 3",)),  # type: ignore[arg-type]
+        lambda: Policy((), ("fleet",)),  # type: ignore[arg-type]
         lambda: Binding(NONCE[1:], b"v", b""),
         lambda: Binding(NONCE, b"", b""),
         lambda: Binding(NONCE, b"v", None),  # type: ignore[arg-type]
