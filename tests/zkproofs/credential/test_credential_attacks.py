@@ -6,7 +6,9 @@ forgeries against weakened transcripts, `test_revocation` those with gaps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,10 +20,12 @@ from zkproofs.credential import (
     AtLeast,
     Attribute,
     Between,
+    Credential,
     Equals,
     Nullifier,
     Policy,
     Presentation,
+    issuance,
     nullifier_of,
     present,
     prover,
@@ -33,8 +37,10 @@ from zkproofs.credential.policy import RangedSum, Source, Term
 from zkproofs.credential.presentation import NullifierProof
 from zkproofs.credential.statement import PresentationTranscript, Statement
 from zkproofs.credential.verifier import _first_messages
-from zkproofs.errors import ParameterError, VerificationError
+from zkproofs.errors import DecodingError, ParameterError, VerificationError
 from zkproofs.group import Scalar, group
+from zkproofs.pedersen import Opening
+from zkproofs.range_proof import RangeProof, prove
 
 NULLIFIED = Policy(scope=b"contract 4")
 
@@ -129,6 +135,37 @@ def test_one_attribute_for_another_is_refused(monkeypatch: pytest.MonkeyPatch) -
         patch.setattr(RangedSum, "evaluate", of_expiry)
         presentation = present(fleet().ben, policy, BINDING)
     refused(presentation, policy)
+
+
+def test_a_range_proof_of_another_value_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ben commits to his level of 1, as he should, and proves the range of a 5."""
+    policy = Policy((AtLeast(Attribute.LEVEL, 3),))
+
+    def of_five(sums: Sequence[Any], transcript: PresentationTranscript) -> RangeProof:
+        openings = [Opening(5, each.opening.blinding) for each in sums]
+        return prove(openings, [each.interval for each in sums], transcript.range_context())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prover, "_prove_ranges", of_five)
+        presentation = present(fleet().ben, policy, BINDING)
+    refused(presentation, policy)
+    refused(Presentation.from_bytes(presentation.to_bytes(policy), policy), policy)
+
+
+def test_a_nym_of_zero_is_refused() -> None:
+    """It would have the identity for nullifier in every scope, if an issuer helped with it."""
+    ann, key = fleet().ann, fleet().key
+    identity = group().g1_identity
+    signature = issuance._sign(key, ann.attributes, identity)
+    nobody = Credential(key.issuer, ann.attributes, group().scalar(0), signature)
+    nobody.verify()
+    presentation = present(nobody, NULLIFIED, BINDING)
+    with pytest.raises(VerificationError, match="identity"):
+        verify(presentation, fleet().issuer, NULLIFIED, BINDING)
+    with pytest.raises(DecodingError, match="identity"):
+        Presentation.from_bytes(presentation.to_bytes(NULLIFIED), NULLIFIED)
+    with pytest.raises(DecodingError):
+        Credential.from_bytes(nobody.to_bytes(), key.issuer)
 
 
 def test_swapped_commitments_are_refused() -> None:
