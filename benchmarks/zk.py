@@ -19,7 +19,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import zk_bbs, zk_range
+from benchmarks import zk_bbs, zk_credential, zk_range
 from benchmarks.machine import machine_facts
 from benchmarks.measure import mid, take_turns
 from benchmarks.report import Field
@@ -39,6 +39,9 @@ FIELDS = (
     Field("range64_batch64_each", "one of a batch of 64 over a single one", at_most=0.2),
     Field("bbs_proof_verify_vs_pairing", "verifying a BBS proof over one pairing", at_most=4.2),
     Field("bbs_batch64_each", "one of a batch of 64, over one pairing", at_most=0.6),
+    Field("credential_present_ms", "presenting a credential, ms"),
+    Field("credential_check_ms", "checking a presentation, ms"),
+    Field("credential_check_vs_parts", "the same over the sum of its bare parts", at_most=1.5),
     Field("import_s", "import zkproofs, in seconds", at_most=0.3),
 )
 
@@ -54,9 +57,11 @@ def run(rounds: int) -> dict[str, object]:
     ranges = zk_range.measure_range(rounds)
     say(f"BBS, {rounds} rounds")
     bbs = zk_bbs.measure_bbs(rounds)
+    say(f"credentials, {rounds} rounds")
+    credential = zk_credential.measure_credential(rounds)
     say("imports")
     imports = take_turns(IMPORTS, lambda _: {"import_s": import_seconds()})
-    fields: dict[str, float | None] = {**ranges.fields, **bbs.fields}
+    fields: dict[str, float | None] = {**ranges.fields, **bbs.fields, **credential.fields}
     fields["import_s"] = mid(imports["import_s"])
     judged = {field.name: field.judge(fields[field.name]) for field in FIELDS}
     with tempfile.TemporaryDirectory() as folder:
@@ -64,8 +69,8 @@ def run(rounds: int) -> dict[str, object]:
     return {
         **{field.name: fields[field.name] for field in FIELDS},
         "bounds": {name: verdict for name, verdict in judged.items() if verdict is not None},
-        "figures": {**ranges.figures, **bbs.figures},
-        "turns": {**ranges.turns, **imports},
+        "figures": {**ranges.figures, **bbs.figures, **credential.figures},
+        "turns": {**ranges.turns, **credential.turns, **imports},
         "machine": machine,
     }
 
@@ -74,7 +79,7 @@ def import_seconds() -> float:
     """Of all of ``zkproofs`` that a verifier of proofs imports, in a fresh interpreter."""
     program = (
         "from time import perf_counter; start = perf_counter(); "
-        "import zkproofs, zkproofs.range_proof, zkproofs.bbs; print(perf_counter() - start)"
+        "import zkproofs, zkproofs.range_proof, zkproofs.credential; print(perf_counter() - start)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     return float(done.stdout)
