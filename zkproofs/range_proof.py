@@ -81,7 +81,9 @@ class RangeProof:
     inner: InnerProductProof
 
     def to_bytes(self) -> bytes:
-        """Write the layout above."""
+        """Write the layout above. Raises `ParameterError` where L and R are not of one length."""
+        if len(self.inner.left) != len(self.inner.right):
+            raise ParameterError(f"{_WHAT} has another number of L than of R")
         point, scalar = group().encode_g1, group().encode_scalar
         parts = [bytes([VERSION]), *map(point, (self.A, self.S, self.T1, self.T2))]
         parts += map(scalar, (self.t, self.tau, self.mu))

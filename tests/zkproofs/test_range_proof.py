@@ -197,6 +197,16 @@ def test_two_proofs_of_one_fact_share_nothing() -> None:
     assert not set(chunks[0]) & set(chunks[1])
 
 
+def test_a_proof_with_an_l_too_few_is_not_written() -> None:
+    opening = opening_of(200)
+    whole = prove([opening], [BYTE], CONTEXT)
+    cut = replace(whole, inner=replace(whole.inner, left=whole.inner.left[1:]))
+    with pytest.raises(ParameterError, match="number of L"):
+        cut.to_bytes()
+    with pytest.raises(VerificationError):
+        verify(cut, [opening.commitment()], [BYTE], CONTEXT)
+
+
 def test_a_proof_is_frozen() -> None:
     proof = sample((1, BYTE)).proof
     with pytest.raises(FrozenInstanceError):
