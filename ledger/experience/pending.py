@@ -63,12 +63,15 @@ class PendingNotes:
             sync_folder(self._folder)
 
     def left(self) -> Iterator[tuple[Path, PendingWork]]:
-        """The notes that are there, with what they say."""
+        """The notes that are there, with what they say; one finished meanwhile is left out."""
         with storage_errors(self._folder):
             notes = sorted(self._folder.glob("*.pending")) if self._folder.is_dir() else []
         for note in notes:
             with storage_errors(note):
-                encoded = note.read_bytes()
+                try:
+                    encoded = note.read_bytes()
+                except FileNotFoundError:
+                    continue
             yield note, _decode(note, encoded)
 
 

@@ -274,15 +274,19 @@ class ContentCheck:
         return _Record(index, entry.kind, state, leaves, originals)
 
     def _is_under_way(self, record: _Record) -> bool:
-        """Whether the record's state has changed, or a note says that it will."""
+        """Whether a note says that the record will be removed, or its state has changed.
+
+        In this order: a note goes only after the new state is there, so a removal that
+        ends between the two looks is seen by the second.
+        """
         try:
-            with self._storage.read() as txn:
-                if RecordTables(Snapshot(txn)).state(record.id) != record.state:
-                    return True
-            return any(
+            if any(
                 isinstance(work, PendingRemoval) and record.id in work.entry.record_ids
                 for _, work in PendingNotes(self._incoming).left()
-            )
+            ):
+                return True
+            with self._storage.read() as txn:
+                return RecordTables(Snapshot(txn)).state(record.id) != record.state
         except LedgerError:
             return False
 

@@ -8,8 +8,11 @@ from ledger.checkpoint import log_id
 from ledger.experience.access import ExperienceWriter
 from ledger.experience.erasure import erase
 from ledger.experience.ingest import ingest
+from ledger.experience.pending import PendingNotes
 from ledger.experience.readers.recording import Recording, RecordingFile
 from ledger.fsck import AuditRequest, Depth, Phase, audit_home
+from ledger.fsck.content_check import ContentCheck
+from ledger.fsck.findings import AuditTrail
 from ledger.log import Log
 from ledger.published import PublishedCheckpoint
 from ledger.storage.lmdb import LmdbStorage
@@ -81,3 +84,27 @@ def test_writer_at_work_is_not_taken_for_damage(tiny_home, tmp_path, signer):
         done.set()
         thread.join()
         log.close()
+
+
+def test_a_removal_that_ends_between_two_looks_is_seen(tiny_home, tmp_path, signer, monkeypatch):
+    """The note is gone by the time it is looked for: then the state has changed."""
+    home = tiny_home.copy(tmp_path)
+    source = tmp_path / "recording.bin"
+    source.write_bytes(b"seen" * 1000)
+    recording = Recording(tmp_path, "r", "text/plain", (RecordingFile(source.name, source, 4000),))
+    storage = LmdbStorage.open_writer(home.root / "log")
+    log = Log.open(storage, PublishedCheckpoint(home.published, log_id(signer.name)))
+    writer = ExperienceWriter(home.root, storage, log, signer.private_key)
+    record_id = ingest(writer, recording).record_id
+    check = ContentCheck(storage, home.root, AuditTrail(), Depth.LOG, 0)
+    (record,) = [record for record in check._records() if record.id == record_id]
+    assert not check._is_under_way(record)
+
+    def ends_meanwhile(notes):
+        monkeypatch.undo()
+        erase(writer, [record_id])
+        return notes.left()
+
+    monkeypatch.setattr(PendingNotes, "left", ends_meanwhile)
+    assert check._is_under_way(record)
+    log.close()
