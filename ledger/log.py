@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from ledger.checkpoint import (
     Checkpoint,
@@ -46,15 +46,13 @@ from ledger.log_reader import (
     read_size,
 )
 from ledger.merkle.compact_range import Growth
+from ledger.merkle.entry_bundle import MAX_ENTRY_SIZE
 from ledger.merkle.hashing import leaf_hashes
 from ledger.merkle.tiles import Block, extend_blocks
 from ledger.note import KeyKind, NoteSigner, SignedNote, VerifierKey, sign_note
 from ledger.published import PublishedCheckpoint
 from ledger.restart import RightEdge, check_right_edge, still_partial
 from ledger.storage import Storage, Table, WriteTransaction
-
-MAX_ENTRY_BYTES: Final = 65535
-"""The longest entry: an entry bundle has a uint16 before each (C2SP tlog-tiles)."""
 
 Row: TypeAlias = tuple[Table, bytes, bytes]
 """A row to write with an append: table, key, value."""
@@ -339,9 +337,9 @@ def _grown(edge: RightEdge, growth: Growth, blocks: Sequence[Block]) -> RightEdg
 
 def _check_entry_sizes(entries: Sequence[bytes]) -> None:
     longest = max(map(len, entries), default=0)
-    if longest > MAX_ENTRY_BYTES:
+    if longest > MAX_ENTRY_SIZE:
         raise EntryTooLargeError(
-            f"an entry of {longest} bytes; the limit is {MAX_ENTRY_BYTES}",
+            f"an entry of {longest} bytes; the limit is {MAX_ENTRY_SIZE}",
             hint="log a digest and metadata, and keep the content beside the log",
         )
 

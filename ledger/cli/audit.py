@@ -55,7 +55,7 @@ def command(invocation: Invocation, deep: bool, since: Path | None, keys: tuple[
 
         with advice("give a checkpoint that this log signed", about=since):
             report = audit_home(request, follow)
-    invocation.output.verdict(report.to_json(), lambda console: _show(console, report, deep))
+    invocation.output.result(report.to_json(), lambda console: _show(console, report, deep))
     if not report.ok:
         click.get_current_context().exit(ExitCode.NOT_VERIFIED)
 

@@ -89,7 +89,7 @@ def command(invocation: Invocation, export: Path | None, keys: tuple[str, ...]) 
         for e in examined
     ]
     data = {"ok": not wrong, "caught_up": caught_up, "examined": found}
-    invocation.output.verdict(data, show)
+    invocation.output.result(data, show)
     if wrong:
         click.get_current_context().exit(ExitCode.HOME_UNUSABLE)
 

@@ -42,16 +42,12 @@ class Output:
     as_json: bool
 
     def result(self, data: Mapping[str, Any], show: Callable[[Console], None]) -> None:
-        """Print ``data`` as JSON, or let ``show`` write it for a person."""
+        """Print ``data`` as JSON, ``ok`` unless it says otherwise, or let ``show`` write it."""
         with printing():
             if self.as_json:
                 _write_json({"ok": True, **data})
             else:
                 show(stdout())
-
-    def verdict(self, data: Mapping[str, Any], show: Callable[[Console], None]) -> None:
-        """Like `result`, for data that says itself whether it is ``ok``."""
-        self.result(data, show)
 
     def text(self, data: Mapping[str, Any], *lines: str) -> None:
         """Print ``data`` as JSON, or ``lines`` of rich markup."""

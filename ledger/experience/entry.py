@@ -42,6 +42,7 @@ from ledger.experience.kinds import (
     Tag,
     Topic,
 )
+from ledger.merkle.entry_bundle import MAX_ENTRY_SIZE
 from ledger.schema import entry_pb2
 
 __all__ = [
@@ -65,9 +66,6 @@ __all__ = [
     "parse_entry",
     "verify_entry",
 ]
-
-MAX_ENTRY_SIZE: Final = 65_535
-"""Bytes: tlog-tiles writes an entry behind a uint16 length."""
 
 VERSION: Final = 1
 

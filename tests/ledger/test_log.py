@@ -22,9 +22,10 @@ from ledger.errors import (
     StorageError,
     StorageFullError,
 )
-from ledger.log import MAX_ENTRY_BYTES, Log
+from ledger.log import Log
 from ledger.log_reader import TILE_KEY, U64, LogReader
 from ledger.merkle.consistency import verify_consistency
+from ledger.merkle.entry_bundle import MAX_ENTRY_SIZE
 from ledger.merkle.hashing import EMPTY_ROOT, leaf_hash, leaf_hashes
 from ledger.merkle.inclusion import verify_inclusion
 from ledger.merkle.tiles import encode_block
@@ -205,9 +206,9 @@ def test_records_are_written_with_no_entry_too(sample: SampleLog) -> None:
 
 
 def test_the_largest_entry(sample: SampleLog) -> None:
-    sample.log.append([b"x" * MAX_ENTRY_BYTES])
+    sample.log.append([b"x" * MAX_ENTRY_SIZE])
     with pytest.raises(EntryTooLargeError, match="65536"):
-        sample.log.append([b"fits", b"x" * (MAX_ENTRY_BYTES + 1)])
+        sample.log.append([b"fits", b"x" * (MAX_ENTRY_SIZE + 1)])
     assert sample.log.size == 1
 
 
