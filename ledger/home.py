@@ -149,7 +149,7 @@ def create_home(root: Path, origin: str | None = None) -> VerifierKey:
 @contextmanager
 def open_home(root: Path) -> Iterator[HomeReader]:
     """Open a home to read. Raises `StorageError` where there is none."""
-    paths = _existing(root)
+    paths = existing_home(root)
     storage = LmdbStorage.open_reader(paths.log)
     try:
         yield HomeReader(paths, storage, LogReader(storage))
@@ -165,7 +165,7 @@ def open_home_to_write(root: Path, keys: Sequence[VerifierKey] = ()) -> Iterator
     which a home restored from a backup may lack. Raises `LockedError` while another
     process writes, `CorruptStoreError` or `ForkError` if the log is not what was signed.
     """
-    paths = _existing(root)
+    paths = existing_home(root)
     storage = LmdbStorage.open_writer(paths.log)
     try:
         origin = LogReader(storage).origin
@@ -178,7 +178,8 @@ def open_home_to_write(root: Path, keys: Sequence[VerifierKey] = ()) -> Iterator
         storage.close()
 
 
-def _existing(root: Path) -> HomePaths:
+def existing_home(root: Path) -> HomePaths:
+    """The folders of the home at ``root``. Raises `StorageError` where there is none."""
     paths = HomePaths(root)
     if not paths.exists:
         raise StorageError(

@@ -148,6 +148,13 @@ class LogReader:
             row = transaction.last(Table.CHECKPOINTS)
         return row[1] if row else None
 
+    def checkpoint_at(self, size: int) -> bytes | None:
+        """The stored note of exactly this size, or None."""
+        if not 0 <= size < 1 << 64:
+            return None
+        with self._storage.read() as transaction:
+            return transaction.get(Table.CHECKPOINTS, U64.pack(size))
+
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
         """Every stored note with its size, smallest first."""
         start = b""

@@ -21,20 +21,27 @@ def prove_entry(
     experiences: ExperienceReader,
     index: int,
     *,
+    size: int | None = None,
     disclose_recording: bool = False,
     chunks: Iterable[int] = (),
 ) -> TlogProof:
     """The proof that leaf ``index`` is in the log, under the newest checkpoint.
 
+    Or under the checkpoint of ``size`` leaves, for whoever holds that one.
     ``disclose_recording`` puts the salt key into it, with which its holder can check the
     whole recording; ``chunks`` the salts and paths of single chunks of 262,144 bytes.
 
-    Raises `NotFoundError` for an entry or a chunk that is not there, `RefusedError` for
-    an entry that is under no checkpoint or has no content, `KeyStoreError` for erased keys.
+    Raises `NotFoundError` for an entry, a chunk or a checkpoint that is not there,
+    `RefusedError` for an entry that is under no checkpoint or has no content,
+    `KeyStoreError` for erased keys.
     """
     log = experiences.log
     encoded = log.entry(index)
-    note = log.latest_checkpoint()
+    note = log.latest_checkpoint() if size is None else log.checkpoint_at(size)
+    if note is None and size is not None:
+        raise NotFoundError(
+            f"no checkpoint of {size} leaves is stored", hint="ask for the newest one"
+        )
     size = Checkpoint.of_note(note).size if note else 0
     if note is None or index >= size:
         raise RefusedError(
