@@ -31,6 +31,7 @@ from ledger.errors import (
     ForkError,
     KeyStoreError,
     LedgerError,
+    NotFoundError,
     RefusedError,
     VerificationError,
 )
@@ -53,6 +54,7 @@ from ledger.note import KeyKind, NoteSigner, SignedNote, VerifierKey, sign_note
 from ledger.published import PublishedCheckpoint
 from ledger.restart import RightEdge, check_right_edge, still_partial
 from ledger.storage import Storage, Table, WriteTransaction
+from ledger.witness import merge_cosignatures
 
 Row: TypeAlias = tuple[Table, bytes, bytes]
 """A row to write with an append: table, key, value."""
@@ -185,6 +187,30 @@ class Log(LogReader):
             self._edge = None
             self._checked_edge()
             return indices
+
+    def merge_cosignatures(
+        self, size: int, lines: bytes, witness_keys: Sequence[VerifierKey]
+    ) -> bytes:
+        """Add witnesses' signature lines to the stored checkpoint of ``size``; the note, durable.
+
+        Lines of other keys than ``witness_keys`` are left out, and of a witness's lines
+        the newest is kept. Raises `NotFoundError` for a size without a checkpoint, and as
+        `ledger.witness.merge_cosignatures` does; nothing is changed then.
+        """
+        key = U64.pack(size)
+        with self._lock:
+            keys = self._all_keys()
+
+            def merge(transaction: WriteTransaction) -> bytes:
+                stored = transaction.get(Table.CHECKPOINTS, key)
+                if stored is None:
+                    raise NotFoundError(f"no checkpoint of {size} leaves is stored")
+                note = merge_cosignatures(stored, lines, keys, witness_keys)
+                if note != stored:
+                    transaction.put(Table.CHECKPOINTS, key, note)
+                return note
+
+            return self._storage.write(merge)
 
     def vkey_rows(self, active: Sequence[VerifierKey]) -> tuple[Row, Row]:
         """The rows that make ``active`` the signing keys, to append with a key's entry."""

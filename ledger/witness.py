@@ -141,6 +141,29 @@ def add_cosignatures(note: bytes, answer: bytes, witness_keys: Sequence[Verifier
     return SignedNote(parsed.text, add_signatures(parsed.signatures, lines)).encode()
 
 
+def merge_cosignatures(
+    stored: bytes,
+    answer: bytes,
+    log_keys: Sequence[VerifierKey],
+    witness_keys: Sequence[VerifierKey],
+) -> bytes:
+    """Do what `add_cosignatures` does to a checkpoint in its log's own store.
+
+    Raises as it does, `RefusedError` for a witness with a key of the log, and
+    `CorruptStoreError` if the log did not sign what is stored.
+    """
+    try:
+        before = open_checkpoint(stored, log_keys)
+    except (MalformedError, VerificationError) as error:
+        raise CorruptStoreError(f"a stored checkpoint is not good: {error.message}") from error
+    merged = add_cosignatures(stored, answer, witness_keys)
+    # Roles are checked here, and that no line of the log gave way to a witness's.
+    after = open_checkpoint(merged, log_keys, witness_keys)
+    if after.log_signatures != before.log_signatures:
+        raise RefusedError("a cosignature would replace the log's own signature")
+    return merged
+
+
 @dataclass(frozen=True, slots=True)
 class WitnessState:
     """The newest checkpoint of each log that this witness has seen to be consistent.

@@ -42,9 +42,10 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.witness": NOTES | {"ledger.merkle", "ledger.storage"},
     "ledger.log_reader": NOTES | {"ledger.merkle", "ledger.storage"},
     "ledger.restart": NOTES | {"ledger.merkle", "ledger.storage", "ledger.log_reader"},
-    "ledger.log": LOG | {"ledger.restart"},
+    "ledger.log": LOG | {"ledger.restart", "ledger.witness"},
     "ledger.experience.readers": BASE,
     "ledger.experience": EXPERIENCE,
+    "ledger.witnessing": NOTES | FILES | {"ledger.merkle", "ledger.log_reader", "ledger.witness"},
     "ledger.verifier": NOTES
     | {"ledger.merkle", "ledger.schema", "ledger.experience", "ledger.tlog_proof"},
     "ledger.prover": EXPERIENCE | {"ledger.tlog_proof"},
@@ -63,6 +64,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.tlog_proof",
         "ledger.verifier",
         "ledger.witness",
+        "ledger.witnessing",
     },
     "zkproofs": set(),
 }

@@ -75,7 +75,27 @@ def verify_consistency(
         raise VerificationError("consistency proof is empty")
     # 2. If first is an exact power of 2, prepend first_hash to the path.
     path = proof if old_size & (old_size - 1) else (old_root, *proof)
-    # 3. fn = first - 1, sn = second - 1.
+    led_to = follow_consistency(old_size, size, path)
+    if led_to[0] != old_root:
+        raise VerificationError("consistency proof does not lead to the old root")
+    if led_to[1] != root:
+        raise VerificationError("consistency proof does not lead to the root")
+
+
+def follow_consistency(old_size: int, size: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the two roots, of ``old_size`` and of ``size`` leaves, that a path leads to.
+
+    ``path`` is a consistency proof that always begins with the hash of the last complete
+    subtree of the older tree; the proof itself leaves it out where that is the older
+    root. If the second root is that of a tree, the first is that of its prefix: no
+    other path could have led there (SHA-256 has no collisions). 0 < old_size < size.
+
+    Raises:
+        VerificationError: the path is too short or too long for these sizes.
+    """
+    if not path or not 0 < old_size < size:
+        raise VerificationError("no path from one tree to a larger one")
+    # RFC 9162 section 2.1.4.2.  3. fn = first - 1, sn = second - 1.
     fn, sn = old_size - 1, size - 1
     # 4. If LSB(fn) is set, right-shift both until LSB(fn) is not set.
     while fn & 1:
@@ -105,7 +125,4 @@ def verify_consistency(
     # 7. fr is first_hash, sr is second_hash, and sn is 0.
     if sn != 0:
         raise VerificationError("consistency proof is too short for these tree sizes")
-    if fr != old_root:
-        raise VerificationError("consistency proof does not lead to the old root")
-    if sr != root:
-        raise VerificationError("consistency proof does not lead to the root")
+    return fr, sr
