@@ -92,7 +92,7 @@ class LockedError(StorageError):
 
 
 class FormatVersionError(StorageError):
-    """The store was written by a newer version of this package."""
+    """The store was written by another version of this package."""
 
 
 class CorruptStoreError(StorageError):

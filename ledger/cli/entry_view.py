@@ -8,7 +8,14 @@ from rich.console import Console
 
 from ledger.cli.ui import escape, human_bytes, human_duration, human_time, short, table
 from ledger.experience.entry import Entry
-from ledger.experience.kinds import Erasure, Experience, KeyRetirement, KeyRotation, Pruning
+from ledger.experience.kinds import (
+    Erasure,
+    Experience,
+    KeyRetirement,
+    KeyRotation,
+    Progress,
+    Pruning,
+)
 
 
 def kind_name(entry: Entry) -> str:
@@ -24,6 +31,8 @@ def kind_name(entry: Entry) -> str:
             return "key-rotation"
         case KeyRetirement():
             return "key-retirement"
+        case Progress():
+            return "progress"
 
 
 def summary(entry: Entry) -> str:
@@ -37,6 +46,8 @@ def summary(entry: Entry) -> str:
             return f"new key {short(key)}"
         case KeyRetirement(retired_key=key):
             return f"key {short(key)} retired"
+        case Progress() as progress:
+            return f"{human_bytes(progress.length)} of record {short(progress.record_id)}"
 
 
 def entry_json(entry: Entry, index: int) -> dict[str, Any]:
@@ -61,6 +72,14 @@ def _kind_json(entry: Entry) -> dict[str, Any]:
             return {"new_key": key.hex()}
         case KeyRetirement(retired_key=key):
             return {"retired_key": key.hex()}
+        case Progress() as progress:
+            return {
+                "record_id": progress.record_id.hex(),
+                "length": progress.length,
+                "leaf_count": progress.leaf_count,
+                "root": progress.root.hex(),
+                "tail_hash": progress.tail_hash.hex(),
+            }
 
 
 def _experience_json(experience: Experience) -> dict[str, Any]:
@@ -121,6 +140,12 @@ def show_entry(console: Console, entry: Entry, index: int) -> None:
             rows.add_row("reason", escape(entry.kind.reason) or "-")
         case KeyRotation(new_key=key) | KeyRetirement(retired_key=key):
             rows.add_row("key", key.hex())
+        case Progress() as progress:
+            rows.add_row("record", progress.record_id.hex())
+            rows.add_row("committed", f"{progress.length} bytes, {progress.leaf_count} chunks")
+            rows.add_row("root", progress.root.hex())
+            if progress.tail_hash:
+                rows.add_row("tail", progress.tail_hash.hex())
     console.print(rows)
 
 

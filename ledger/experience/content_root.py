@@ -21,13 +21,11 @@ from typing import Final
 
 from ledger.errors import MalformedError, NotFoundError
 from ledger.experience.disclosure import SALT_SIZE, ChunkDisclosure
+from ledger.experience.fields import CHUNK_SIZE as CHUNK_SIZE
 from ledger.experience.fields import HASH_SIZE, require_bytes
 from ledger.merkle.hashing import tree_root
 from ledger.merkle.inclusion import prove_inclusion
 from ledger.merkle.reader import NodeAddress
-
-CHUNK_SIZE: Final = 262_144
-"""Bytes in every chunk but the last."""
 
 _SALT_DOMAIN: Final = b"quipu/chunk-salt/v1"
 

@@ -3,6 +3,7 @@
 ::
 
     HOME/incoming/<record id hex>/         where content arrives; 0700
+    HOME/recording/<record id hex>/        where content is being written; 0700
     HOME/content/<hh>/<root hex>/<name>    plain content, the files by their names
     HOME/content/<hh>/<root hex>/sealed    sealed content, see `ledger.experience.sealing`
 
@@ -88,6 +89,7 @@ class ContentStore:
     def __init__(self, home: Path) -> None:
         self._content = home / "content"
         self._incoming = home / "incoming"
+        self._recording = home / "recording"
 
     def stage(
         self,
@@ -146,10 +148,32 @@ class ContentStore:
         make_private_folder(target.parent)
         if target.exists():
             raise StorageError(f"{target} is there already", hint="audit the home")
+        self._move(staged.folder, target)
+
+    def recording_folder(self, record_id: bytes) -> Path:
+        """Where the content of a record is written that is not kept elsewhere."""
+        return self._recording / record_id.hex()
+
+    def adopt(self, record_id: bytes, root: bytes) -> None:
+        """Give what was written in a record's own folder its place, durably."""
+        folder, target = self.recording_folder(record_id), self.folder_of(root)
+        make_private_folder(target.parent)
+        if target.exists():
+            raise StorageError(f"{target} is there already", hint="audit the home")
+        _sync_folders(folder)
+        self._move(folder, target)
+
+    def give_back(self, record_id: bytes, root: bytes) -> None:
+        """Undo `adopt`, durably; what never left its folder is fine."""
+        folder, target = self.recording_folder(record_id), self.folder_of(root)
+        if target.is_dir() and not folder.exists():
+            self._move(target, folder)
+
+    def _move(self, source: Path, target: Path) -> None:
         with storage_errors(target):
-            staged.folder.rename(target)
+            source.rename(target)
             sync_folder(target.parent)
-            sync_folder(self._incoming)
+            sync_folder(source.parent)
 
     def discard(self, staged: StagedContent) -> None:
         """Remove staged content, wherever it is by now."""

@@ -18,6 +18,9 @@ INT64_MAX: Final = 2**63 - 1
 RECORD_ID_SIZE: Final = 16
 """Bytes in a record id."""
 
+CHUNK_SIZE: Final = 262_144
+"""Bytes in every chunk of a content but the last."""
+
 HASH_SIZE: Final = 32
 KEY_SIZE: Final = 32
 SIGNATURE_SIZE: Final = 64

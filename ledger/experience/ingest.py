@@ -31,14 +31,22 @@ from ledger.experience.kinds import Commitment, ContentRange, Experience, File, 
 from ledger.experience.pending import PendingIngest
 from ledger.experience.readers.recording import Recording
 from ledger.experience.record_keys import CommitmentOpening, RecordKeys
-from ledger.experience.records import Presence, Row, index_row, leaves_row, state_row
+from ledger.experience.records import (
+    ContentState,
+    Presence,
+    Row,
+    index_row,
+    leaves_row,
+    state_row,
+)
 from ledger.merkle.hashing import EMPTY_ROOT
 
 BATCH_RECORDS: Final = 256
 BATCH_BYTES: Final = 256 << 20
 """A batch is closed when it has this many records, or this many bytes of content."""
 
-_SOME_ROOT: Final = bytes(32)
+SOME_ROOT: Final = bytes(32)
+"""Stands for a root that is not known yet, where only the entry's length matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +166,8 @@ def _stage(
     hidden = options.commit(recording) if options.commit else ()
     openings = tuple(value.opening for value in hidden)
     keys = RecordKeys.generate(record_id, sealed=options.seal, openings=openings)
-    draft = _experience(recording, record_id, options, hidden, known)
-    writer.require_room_for(draft(_SOME_ROOT))
+    draft = draft_experience(recording, record_id, options, hidden, known)
+    writer.require_room_for(draft(SOME_ROOT))
     writer.keys.require_readable(record_id)
     staged = writer.content.stage(recording.files, keys, options.mode, progress=progress)
     return _Arrival(draft(staged.digest.root), keys, staged)
@@ -187,7 +195,7 @@ def _commit(writer: ExperienceWriter, batch: list[_Arrival]) -> list[IngestRecei
             lambda indices: [
                 row
                 for index, arrival in zip(indices, batch, strict=True)
-                for row in _rows(index, arrival)
+                for row in record_rows(index, arrival.staged)
             ],
         )
     except BaseException:
@@ -198,19 +206,23 @@ def _commit(writer: ExperienceWriter, batch: list[_Arrival]) -> list[IngestRecei
         writer.pending.finish(note)
         raise
     writer.pending.finish(note)
-    return [_receipt(index, arrival) for index, arrival in zip(indices, batch, strict=True)]
+    return [
+        receipt_of(index, arrival.experience, arrival.staged.state)
+        for index, arrival in zip(indices, batch, strict=True)
+    ]
 
 
-def _rows(index: int, arrival: _Arrival) -> list[Row]:
-    record_id, staged = arrival.experience.record_id, arrival.staged
+def record_rows(index: int, staged: StagedContent) -> list[Row]:
+    """The rows of a record whose Experience is entry ``index``."""
+    record_id = staged.record_id
     rows = [index_row(record_id, index), state_row(record_id, staged.state)]
     if staged.digest.leaves:
         rows.append(leaves_row(record_id, staged.digest.leaves))
     return rows + copy_rows(record_id, staged.copies)
 
 
-def _receipt(index: int, arrival: _Arrival) -> IngestReceipt:
-    experience, state = arrival.experience, arrival.staged.state
+def receipt_of(index: int, experience: Experience, state: ContentState) -> IngestReceipt:
+    """What is told of a record that is in the log."""
     return IngestReceipt(
         index=index,
         record_id=experience.record_id,
@@ -222,14 +234,17 @@ def _receipt(index: int, arrival: _Arrival) -> IngestReceipt:
     )
 
 
-def _experience(
+def draft_experience(
     recording: Recording,
     record_id: bytes,
     options: IngestOptions,
     hidden: tuple[HiddenValue, ...],
     known: dict[str, bytes],
 ) -> Callable[[bytes], Experience]:
-    """What the entry will say, but for the root."""
+    """What the entry will say, but for the root.
+
+    What comes back raises `RecordingError` for what no entry can say.
+    """
     size = recording.size
     ranges = _resolve(recording, known)
 

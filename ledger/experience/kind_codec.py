@@ -1,4 +1,4 @@
-"""The five kinds of an entry, to and from their protobuf messages.
+"""The six kinds of an entry, to and from their protobuf messages.
 
 Names follow ``ledger/schema/entry.proto``. What the values may be is checked by
 `ledger.experience.kinds`, which refuses to hold anything malformed.
@@ -17,6 +17,7 @@ from ledger.experience.kinds import (
     KeyRetirement,
     KeyRotation,
     Kind,
+    Progress,
     Pruning,
     RewardSource,
     Tag,
@@ -41,6 +42,12 @@ def kind_into_body(kind: Kind, body: entry_pb2.Body) -> None:
             body.rotation.new_signature = kind.new_signature
         case KeyRetirement():
             body.retirement.retired_key = kind.retired_key
+        case Progress():
+            body.progress.record_id = kind.record_id
+            body.progress.leaf_count = kind.leaf_count
+            body.progress.root = kind.root
+            body.progress.length = kind.length
+            body.progress.tail_hash = kind.tail_hash
 
 
 def kind_from_body(body: entry_pb2.Body) -> Kind:
@@ -56,6 +63,9 @@ def kind_from_body(body: entry_pb2.Body) -> Kind:
             return KeyRotation(body.rotation.new_key, body.rotation.new_signature)
         case "retirement":
             return KeyRetirement(body.retirement.retired_key)
+        case "progress":
+            said = body.progress
+            return Progress(said.record_id, said.leaf_count, said.root, said.length, said.tail_hash)
         case _:
             raise MalformedError("the entry says nothing: it has no kind")
 

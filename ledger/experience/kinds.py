@@ -1,4 +1,4 @@
-"""What an entry can say: five kinds of frozen values, checked when they are made.
+"""What an entry can say: six kinds of frozen values, checked when they are made.
 
 An instance that exists is well-formed: lengths, ranges, order, file names and
 sums have been checked, whether it was built here or parsed from a stranger's
@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from ledger.errors import MalformedError
 from ledger.experience.fields import (
+    CHUNK_SIZE,
     HASH_SIZE,
     KEY_SIZE,
     RECORD_ID_SIZE,
@@ -241,5 +242,33 @@ class KeyRetirement:
         require_bytes(self.retired_key, KEY_SIZE, "retired key")
 
 
-Kind: TypeAlias = Experience | Erasure | Pruning | KeyRotation | KeyRetirement
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The first ``length`` bytes of a record that is being written.
+
+    ``root`` is over its first ``leaf_count`` chunk leaves; ``tail_hash`` is the chunk
+    leaf of the bytes that follow them, or empty where none do.
+    """
+
+    record_id: bytes
+    leaf_count: int
+    root: bytes
+    length: int
+    tail_hash: bytes
+
+    def __post_init__(self) -> None:
+        require_bytes(self.record_id, RECORD_ID_SIZE, "record id")
+        require_uint64(self.leaf_count, "leaf count")
+        require_bytes(self.root, HASH_SIZE, "root")
+        require_uint64(self.length, "length")
+        if self.leaf_count != self.length // CHUNK_SIZE:
+            raise MalformedError(
+                f"{self.length} bytes of progress are not {self.leaf_count} whole chunks and a tail"
+            )
+        if (self.leaf_count == 0) != (self.root == EMPTY_ROOT):
+            raise MalformedError("leaf count and root disagree about there being no chunk")
+        require_bytes(self.tail_hash, HASH_SIZE if self.length % CHUNK_SIZE else 0, "tail hash")
+
+
+Kind: TypeAlias = Experience | Erasure | Pruning | KeyRotation | KeyRetirement | Progress
 """What one entry says."""

@@ -84,6 +84,11 @@ class RecordKeys:
         content_key = os.urandom(KEY_SIZE) if sealed else None
         return cls(record_id, os.urandom(KEY_SIZE), content_key, openings)
 
+    def extended(self, *, sealed: bool, openings: tuple[CommitmentOpening, ...]) -> RecordKeys:
+        """The same with ``openings``, and with a fresh content key if ``sealed``."""
+        content_key = os.urandom(KEY_SIZE) if sealed else None
+        return RecordKeys(self.record_id, self.salt_key, content_key, openings)
+
 
 class RecordKeyStore:
     """The folder of record keys of one home. One process writes, many may read."""
@@ -121,6 +126,19 @@ class RecordKeyStore:
                 if kept.setdefault(record_id, record) != record:
                     raise KeyStoreError(f"record {record_id.hex()} has other keys already")
             self._replace(path, kept)
+
+    def amend(self, keys: RecordKeys) -> None:
+        """Give a record that has keys its other secrets, durable on return.
+
+        The salt key stays what it is: `KeyStoreError` for another one, or for none.
+        """
+        path = self._path(keys.record_id)
+        kept = self._read(path)
+        before = kept.get(keys.record_id)
+        if before is None or before.salt_key != keys.salt_key:
+            raise KeyStoreError(f"record {keys.record_id.hex()} has other keys, or none")
+        if before != keys:
+            self._replace(path, {**kept, keys.record_id: keys})
 
     def destroy(self, record_ids: Iterable[bytes]) -> None:
         """Destroy every secret of these records; those without keys are passed over.

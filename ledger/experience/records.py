@@ -6,6 +6,7 @@ Tables (``ledger.storage.Table``)::
     CONTENT   record id -> ContentState (ledger/schema/store.proto)
     CHUNKS    record id -> chunk leaves, 32 bytes each; kept when the content goes
     COPIES    record id || u32be(n) -> Copy; see `ledger.experience.copies`
+    PROGRESS  record id || u64be(2^64 - 1 - leaf index) -> empty: its Progress entries
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Final, TypeAlias
 from ledger.errors import CorruptStoreError, MalformedError, NotFoundError
 from ledger.experience.canonical import parse_message, serialize_message
 from ledger.experience.content_root import split_leaves
+from ledger.experience.fields import RECORD_ID_SIZE, UINT64_MAX
 from ledger.schema import store_pb2
-from ledger.storage import Storage, Table
+from ledger.storage import ReadTransaction, Storage, Table
 
 Row: TypeAlias = tuple[Table, bytes, bytes]
 """A row to be written together with entries: table, key, value."""
@@ -89,6 +91,49 @@ class RecordTables:
             raise CorruptStoreError(
                 f"the chunk hashes of record {record_id.hex()} are damaged"
             ) from error
+
+    def progress(self, record_id: bytes) -> list[int]:
+        """The indices of a record's Progress entries, in the order of the log."""
+        with self._storage.read() as transaction:
+            indices = [progress_index(key) for key in _progress_keys(transaction, record_id)]
+        indices.reverse()
+        return indices
+
+    def newest_progress(self, record_id: bytes) -> int | None:
+        """The index of a record's last Progress entry; None if it has none."""
+        with self._storage.read() as transaction:
+            key = next(_progress_keys(transaction, record_id), None)
+        return None if key is None else progress_index(key)
+
+    def recording_ids(self) -> Iterator[bytes]:
+        """The ids of all records that have Progress entries, ascending."""
+        start = b""
+        while True:
+            with self._storage.read() as transaction:
+                row = next(transaction.scan(Table.PROGRESS, start), None)
+            if row is None:
+                return
+            record_id = row[0][:RECORD_ID_SIZE]
+            yield record_id
+            start = record_id + b"\xff" * 9
+
+
+def progress_row(record_id: bytes, index: int) -> Row:
+    """The row that says that entry ``index`` is progress of a record."""
+    # 2^64 - 1 - index: a scan ascends, and the newest entry is the one most asked for.
+    return Table.PROGRESS, record_id + (UINT64_MAX - index).to_bytes(8, "big"), b""
+
+
+def progress_index(key: bytes) -> int:
+    """The entry index in the key of a `progress_row`. Raises `CorruptStoreError`."""
+    if len(key) != RECORD_ID_SIZE + 8:
+        raise CorruptStoreError(f"row {key.hex()} of PROGRESS is damaged", hint="audit the home")
+    return UINT64_MAX - int.from_bytes(key[RECORD_ID_SIZE:], "big")
+
+
+def _progress_keys(transaction: ReadTransaction, record_id: bytes) -> Iterator[bytes]:
+    rows = transaction.scan(Table.PROGRESS, record_id, record_id + b"\xff" * 9)
+    return (key for key, _ in rows)
 
 
 def state_row(record_id: bytes, state: ContentState) -> Row:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from ledger.errors import BehindError, KeyStoreError, LedgerError
 from ledger.experience.access import ExperienceWriter
+from ledger.experience.growing import settle_recording
 from ledger.experience.ingest import settle_ingest
 from ledger.experience.kinds import Erasure
-from ledger.experience.pending import PendingIngest
+from ledger.experience.pending import PendingIngest, PendingRecording
 from ledger.experience.removal import carry_out
 
 
@@ -29,8 +30,10 @@ def recover(writer: ExperienceWriter) -> RecoveryReport:
     """Set a home right that was left in the middle of something.
 
     To be called by the writer after opening, before it does anything else; costs
-    nothing when there is nothing to do. Work that a damaged key file or a log behind
-    its published past stands in the way of is reported and waits. Raises StorageError.
+    nothing when there is nothing to do. A record that is being written stays open, as its
+    writer left it (`ledger.experience.growing`). Work that a damaged key file or a log
+    behind its published past stands in the way of is reported and waits. Raises
+    StorageError.
     """
     undone: list[bytes] = []
     erased: list[bytes] = []
@@ -38,6 +41,9 @@ def recover(writer: ExperienceWriter) -> RecoveryReport:
     waiting: list[LedgerError] = []
     for note, work in writer.pending.left():
         try:
+            if isinstance(work, PendingRecording):
+                settle_recording(writer, note, work)
+                continue
             if isinstance(work, PendingIngest):
                 if settle_ingest(writer, work):
                     undone += work.record_ids

@@ -39,7 +39,7 @@ class Entry(_message.Message):
     def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Body(_message.Message):
-    __slots__ = ("version", "robot_key", "sequence", "experience", "erasure", "pruning", "rotation", "retirement")
+    __slots__ = ("version", "robot_key", "sequence", "experience", "erasure", "pruning", "rotation", "retirement", "progress")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROBOT_KEY_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,7 @@ class Body(_message.Message):
     PRUNING_FIELD_NUMBER: _ClassVar[int]
     ROTATION_FIELD_NUMBER: _ClassVar[int]
     RETIREMENT_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     version: int
     robot_key: bytes
     sequence: int
@@ -56,7 +57,8 @@ class Body(_message.Message):
     pruning: Pruning
     rotation: KeyRotation
     retirement: KeyRetirement
-    def __init__(self, version: _Optional[int] = ..., robot_key: _Optional[bytes] = ..., sequence: _Optional[int] = ..., experience: _Optional[_Union[Experience, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., pruning: _Optional[_Union[Pruning, _Mapping]] = ..., rotation: _Optional[_Union[KeyRotation, _Mapping]] = ..., retirement: _Optional[_Union[KeyRetirement, _Mapping]] = ...) -> None: ...
+    progress: Progress
+    def __init__(self, version: _Optional[int] = ..., robot_key: _Optional[bytes] = ..., sequence: _Optional[int] = ..., experience: _Optional[_Union[Experience, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., pruning: _Optional[_Union[Pruning, _Mapping]] = ..., rotation: _Optional[_Union[KeyRotation, _Mapping]] = ..., retirement: _Optional[_Union[KeyRetirement, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
 
 class Experience(_message.Message):
     __slots__ = ("record_id", "start_ns", "end_ns", "content_root", "content_size", "files", "media_type", "topics", "tags", "commitments", "contract_id", "ranges", "name", "message_count")
@@ -175,6 +177,20 @@ class KeyRetirement(_message.Message):
     RETIRED_KEY_FIELD_NUMBER: _ClassVar[int]
     retired_key: bytes
     def __init__(self, retired_key: _Optional[bytes] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("record_id", "leaf_count", "root", "length", "tail_hash")
+    RECORD_ID_FIELD_NUMBER: _ClassVar[int]
+    LEAF_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    TAIL_HASH_FIELD_NUMBER: _ClassVar[int]
+    record_id: bytes
+    leaf_count: int
+    root: bytes
+    length: int
+    tail_hash: bytes
+    def __init__(self, record_id: _Optional[bytes] = ..., leaf_count: _Optional[int] = ..., root: _Optional[bytes] = ..., length: _Optional[int] = ..., tail_hash: _Optional[bytes] = ...) -> None: ...
 
 class Disclosure(_message.Message):
     __slots__ = ("entry", "salt_key", "chunks")

@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ledger/schema/store.proto\x12\x15quipu.ledger.store.v1\"C\n\rRecordKeyFile\x12\x32\n\x07records\x18\x01 \x03(\x0b\x32!.quipu.ledger.store.v1.RecordKeys\"\x82\x01\n\nRecordKeys\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x10\n\x08salt_key\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63ontent_key\x18\x03 \x01(\x0c\x12:\n\x08openings\x18\x04 \x03(\x0b\x32(.quipu.ledger.store.v1.CommitmentOpening\"R\n\x11\x43ommitmentOpening\x12\x0c\n\x04kind\x18\x01 \x01(\r\x12\x0e\n\x06source\x18\x02 \x01(\r\x12\r\n\x05value\x18\x03 \x01(\x12\x12\x10\n\x08\x62linding\x18\x04 \x01(\x0c\"z\n\x0c\x43ontentState\x12\x31\n\x08presence\x18\x01 \x01(\x0e\x32\x1f.quipu.ledger.store.v1.Presence\x12\x0e\n\x06sealed\x18\x02 \x01(\x08\x12\x12\n\nremoved_by\x18\x03 \x01(\x04\x12\x13\n\x0bstray_links\x18\x04 \x01(\x04\"f\n\x04\x43opy\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.quipu.ledger.store.v1.CopyKind\x12\x0e\n\x06sealed\x18\x02 \x01(\x08\x12\x10\n\x08verified\x18\x03 \x01(\x08\x12\r\n\x05paths\x18\x04 \x03(\x0c\"\xbd\x01\n\x07Pending\x12\x36\n\x06ingest\x18\x01 \x01(\x0b\x32$.quipu.ledger.store.v1.PendingIngestH\x00\x12\x38\n\x07\x65rasure\x18\x02 \x01(\x0b\x32%.quipu.ledger.store.v1.PendingRemovalH\x00\x12\x38\n\x07pruning\x18\x03 \x01(\x0b\x32%.quipu.ledger.store.v1.PendingRemovalH\x00\x42\x06\n\x04work\"8\n\rPendingIngest\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x14\n\x0c\x63ontent_root\x18\x02 \x03(\x0c\"H\n\x0ePendingRemoval\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0bstray_links\x18\x03 \x03(\x04*\x8e\x01\n\x08Presence\x12\x18\n\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePRESENCE_EMPTY\x10\x01\x12\x13\n\x0fPRESENCE_STORED\x10\x02\x12\x15\n\x11PRESENCE_IN_PLACE\x10\x03\x12\x13\n\x0fPRESENCE_PRUNED\x10\x04\x12\x13\n\x0fPRESENCE_ERASED\x10\x05*\x83\x01\n\x08\x43opyKind\x12\x19\n\x15\x43OPY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OPY_KIND_EXPORT\x10\x01\x12\x17\n\x13\x43OPY_KIND_HARD_LINK\x10\x02\x12\x16\n\x12\x43OPY_KIND_ORIGINAL\x10\x03\x12\x15\n\x11\x43OPY_KIND_OFFLOAD\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ledger/schema/store.proto\x12\x15quipu.ledger.store.v1\"C\n\rRecordKeyFile\x12\x32\n\x07records\x18\x01 \x03(\x0b\x32!.quipu.ledger.store.v1.RecordKeys\"\x82\x01\n\nRecordKeys\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x10\n\x08salt_key\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63ontent_key\x18\x03 \x01(\x0c\x12:\n\x08openings\x18\x04 \x03(\x0b\x32(.quipu.ledger.store.v1.CommitmentOpening\"R\n\x11\x43ommitmentOpening\x12\x0c\n\x04kind\x18\x01 \x01(\r\x12\x0e\n\x06source\x18\x02 \x01(\r\x12\r\n\x05value\x18\x03 \x01(\x12\x12\x10\n\x08\x62linding\x18\x04 \x01(\x0c\"z\n\x0c\x43ontentState\x12\x31\n\x08presence\x18\x01 \x01(\x0e\x32\x1f.quipu.ledger.store.v1.Presence\x12\x0e\n\x06sealed\x18\x02 \x01(\x08\x12\x12\n\nremoved_by\x18\x03 \x01(\x04\x12\x13\n\x0bstray_links\x18\x04 \x01(\x04\"f\n\x04\x43opy\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.quipu.ledger.store.v1.CopyKind\x12\x0e\n\x06sealed\x18\x02 \x01(\x08\x12\x10\n\x08verified\x18\x03 \x01(\x08\x12\r\n\x05paths\x18\x04 \x03(\x0c\"\xfb\x01\n\x07Pending\x12\x36\n\x06ingest\x18\x01 \x01(\x0b\x32$.quipu.ledger.store.v1.PendingIngestH\x00\x12\x38\n\x07\x65rasure\x18\x02 \x01(\x0b\x32%.quipu.ledger.store.v1.PendingRemovalH\x00\x12\x38\n\x07pruning\x18\x03 \x01(\x0b\x32%.quipu.ledger.store.v1.PendingRemovalH\x00\x12<\n\trecording\x18\x04 \x01(\x0b\x32\'.quipu.ledger.store.v1.PendingRecordingH\x00\x42\x06\n\x04work\"8\n\rPendingIngest\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x14\n\x0c\x63ontent_root\x18\x02 \x03(\x0c\"H\n\x0ePendingRemoval\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0bstray_links\x18\x03 \x03(\x04\"\xc5\x01\n\x10PendingRecording\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x10\n\x08in_place\x18\x02 \x01(\x08\x12\x0e\n\x06source\x18\x03 \x01(\x0c\x12\x32\n\x04seal\x18\x04 \x01(\x0b\x32\".quipu.ledger.store.v1.PendingSealH\x00\x12@\n\x0b\x61\x62\x61ndonment\x18\x05 \x01(\x0b\x32).quipu.ledger.store.v1.PendingAbandonmentH\x00\x42\x06\n\x04step\"2\n\x0bPendingSeal\x12\x14\n\x0c\x63ontent_root\x18\x01 \x01(\x0c\x12\r\n\x05moved\x18\x02 \x01(\x08\"$\n\x12PendingAbandonment\x12\x0e\n\x06reason\x18\x01 \x01(\t*\x8e\x01\n\x08Presence\x12\x18\n\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePRESENCE_EMPTY\x10\x01\x12\x13\n\x0fPRESENCE_STORED\x10\x02\x12\x15\n\x11PRESENCE_IN_PLACE\x10\x03\x12\x13\n\x0fPRESENCE_PRUNED\x10\x04\x12\x13\n\x0fPRESENCE_ERASED\x10\x05*\x83\x01\n\x08\x43opyKind\x12\x19\n\x15\x43OPY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OPY_KIND_EXPORT\x10\x01\x12\x17\n\x13\x43OPY_KIND_HARD_LINK\x10\x02\x12\x16\n\x12\x43OPY_KIND_ORIGINAL\x10\x03\x12\x15\n\x11\x43OPY_KIND_OFFLOAD\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.schema.store_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRESENCE']._serialized_start=891
-  _globals['_PRESENCE']._serialized_end=1033
-  _globals['_COPYKIND']._serialized_start=1036
-  _globals['_COPYKIND']._serialized_end=1167
+  _globals['_PRESENCE']._serialized_start=1243
+  _globals['_PRESENCE']._serialized_end=1385
+  _globals['_COPYKIND']._serialized_start=1388
+  _globals['_COPYKIND']._serialized_end=1519
   _globals['_RECORDKEYFILE']._serialized_start=52
   _globals['_RECORDKEYFILE']._serialized_end=119
   _globals['_RECORDKEYS']._serialized_start=122
@@ -46,9 +46,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COPY']._serialized_start=462
   _globals['_COPY']._serialized_end=564
   _globals['_PENDING']._serialized_start=567
-  _globals['_PENDING']._serialized_end=756
-  _globals['_PENDINGINGEST']._serialized_start=758
-  _globals['_PENDINGINGEST']._serialized_end=814
-  _globals['_PENDINGREMOVAL']._serialized_start=816
-  _globals['_PENDINGREMOVAL']._serialized_end=888
+  _globals['_PENDING']._serialized_end=818
+  _globals['_PENDINGINGEST']._serialized_start=820
+  _globals['_PENDINGINGEST']._serialized_end=876
+  _globals['_PENDINGREMOVAL']._serialized_start=878
+  _globals['_PENDINGREMOVAL']._serialized_end=950
+  _globals['_PENDINGRECORDING']._serialized_start=953
+  _globals['_PENDINGRECORDING']._serialized_end=1150
+  _globals['_PENDINGSEAL']._serialized_start=1152
+  _globals['_PENDINGSEAL']._serialized_end=1202
+  _globals['_PENDINGABANDONMENT']._serialized_start=1204
+  _globals['_PENDINGABANDONMENT']._serialized_end=1240
 # @@protoc_insertion_point(module_scope)

@@ -91,14 +91,16 @@ class Copy(_message.Message):
     def __init__(self, kind: _Optional[_Union[CopyKind, str]] = ..., sealed: _Optional[bool] = ..., verified: _Optional[bool] = ..., paths: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Pending(_message.Message):
-    __slots__ = ("ingest", "erasure", "pruning")
+    __slots__ = ("ingest", "erasure", "pruning", "recording")
     INGEST_FIELD_NUMBER: _ClassVar[int]
     ERASURE_FIELD_NUMBER: _ClassVar[int]
     PRUNING_FIELD_NUMBER: _ClassVar[int]
+    RECORDING_FIELD_NUMBER: _ClassVar[int]
     ingest: PendingIngest
     erasure: PendingRemoval
     pruning: PendingRemoval
-    def __init__(self, ingest: _Optional[_Union[PendingIngest, _Mapping]] = ..., erasure: _Optional[_Union[PendingRemoval, _Mapping]] = ..., pruning: _Optional[_Union[PendingRemoval, _Mapping]] = ...) -> None: ...
+    recording: PendingRecording
+    def __init__(self, ingest: _Optional[_Union[PendingIngest, _Mapping]] = ..., erasure: _Optional[_Union[PendingRemoval, _Mapping]] = ..., pruning: _Optional[_Union[PendingRemoval, _Mapping]] = ..., recording: _Optional[_Union[PendingRecording, _Mapping]] = ...) -> None: ...
 
 class PendingIngest(_message.Message):
     __slots__ = ("record_id", "content_root")
@@ -117,3 +119,31 @@ class PendingRemoval(_message.Message):
     reason: str
     stray_links: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, record_id: _Optional[_Iterable[bytes]] = ..., reason: _Optional[str] = ..., stray_links: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class PendingRecording(_message.Message):
+    __slots__ = ("record_id", "in_place", "source", "seal", "abandonment")
+    RECORD_ID_FIELD_NUMBER: _ClassVar[int]
+    IN_PLACE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SEAL_FIELD_NUMBER: _ClassVar[int]
+    ABANDONMENT_FIELD_NUMBER: _ClassVar[int]
+    record_id: bytes
+    in_place: bool
+    source: bytes
+    seal: PendingSeal
+    abandonment: PendingAbandonment
+    def __init__(self, record_id: _Optional[bytes] = ..., in_place: _Optional[bool] = ..., source: _Optional[bytes] = ..., seal: _Optional[_Union[PendingSeal, _Mapping]] = ..., abandonment: _Optional[_Union[PendingAbandonment, _Mapping]] = ...) -> None: ...
+
+class PendingSeal(_message.Message):
+    __slots__ = ("content_root", "moved")
+    CONTENT_ROOT_FIELD_NUMBER: _ClassVar[int]
+    MOVED_FIELD_NUMBER: _ClassVar[int]
+    content_root: bytes
+    moved: bool
+    def __init__(self, content_root: _Optional[bytes] = ..., moved: _Optional[bool] = ...) -> None: ...
+
+class PendingAbandonment(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...

@@ -49,6 +49,8 @@ class Table(Enum):
     """record id -> 32-byte chunk leaf hashes, concatenated."""
     COPIES = b"copies"
     """record id || u32be(n) -> path of a known plaintext copy."""
+    PROGRESS = b"progress"
+    """record id || u64be(2^64 - 1 - leaf index) -> empty; a record's newest entry first."""
 
 
 class ReadTransaction(Protocol):

@@ -56,6 +56,8 @@ FIRST_MAP_BYTES: Final = 16 << 20
 MAP_STEP_BYTES: Final = 1 << 30
 _MAX_READERS: Final = 510
 _PROBE_BYTES: Final = 1 << 20
+_ADDED_TABLES: Final = frozenset({Table.PROGRESS})
+"""Tables that stores of this format did not have at first; their writer makes them."""
 
 
 class _LmdbTransaction:
@@ -326,11 +328,22 @@ class LmdbStorage:
             if not create:
                 with self._env.begin(db=meta) as txn:
                     self._check_format(txn.get(_FORMAT_KEY, b""), foreign)
-            self._databases = {
-                table: self._env.open_db(table.value, create=create) for table in Table
-            }
+            for table in Table:
+                self._databases[table] = self._open_table(table, create=create)
         except (lmdb.NotFoundError, lmdb.IncompatibleError, lmdb.ReadonlyError) as error:
             raise foreign from error
+
+    def _open_table(self, table: Table, *, create: bool) -> lmdb._Database:
+        added = table in _ADDED_TABLES
+        try:
+            return self._env.open_db(table.value, create=create or (added and bool(self._lock)))
+        except lmdb.NotFoundError:
+            if not added:
+                raise
+            raise FormatVersionError(
+                f"{self.path} was made by an older version",
+                hint="open it once to write, and it is brought up to date: quipu doctor",
+            ) from None
 
     def _check_format(self, value: bytes, foreign: CorruptStoreError) -> None:
         digits = value.removeprefix(_FORMAT_PREFIX)
