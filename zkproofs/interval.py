@@ -96,8 +96,8 @@ class SlotPlan:
         return self.bits * self.count
 
     @property
-    def rounds(self) -> int:
-        """log2 of N, the number of L and of R."""
+    def log_size(self) -> int:
+        """log2 of N."""
         return self.size.bit_length() - 1
 
 

@@ -9,23 +9,22 @@ commitments V'_j; N = n·m, and i = j·n + k numbers bit k of slot j. What is se
     T1 = t1·g + τ1·h,  T2 = t2·g + τ2·h    of t(X) = ⟨l(X), r(X)⟩ = t0 + t1·X + t2·X²  → x
          l(X) = a_L - z + s_L·X,  r(X)ᵢ = yⁱ·(a_Rᵢ + z + s_Rᵢ·X) + z^(2+j)·2^k
     t  = t(x),  τ = τ2·x² + τ1·x + Σ z^(2+j)·γ'_j,  μ = α + ρ·x                      → w
-    L, R, a, b   the inner product of l(x) and r(x), over Gᵢ, y^-i·Hᵢ and w·g        → u
+    L, R         of each round on l(x) and r(x), over Gᵢ, y^-i·Hᵢ and w·g            → u
+    a, b         what is left of the two vectors, d scalars each
 
-and what is verified, with δ = (z - z²)·Σ yⁱ - z³·(2ⁿ - 1)·Σ z^j and s of the inner product:
+and what is verified, with δ = (z - z²)·Σ yⁱ - z³·(2ⁿ - 1)·Σ z^j, s of the inner product and
+l = i mod d:
 
-    A + x·S + Σ (u²·L + u^-2·R) + w·(t - a·b)·g - μ·h
-      + Σ (-z - a·sᵢ)·Gᵢ + Σ (z + y^-i·(z^(2+j)·2^k - b·sᵢ^-1))·Hᵢ = 0
+    A + x·S + Σ (u²·L + u^-2·R) + w·(t - ⟨a, b⟩)·g - μ·h
+      + Σ (-z - a_l·sᵢ)·Gᵢ + Σ (z + y^-i·(z^(2+j)·2^k - b_l·sᵢ^-1))·Hᵢ = 0
     x·T1 + x²·T2 + Σ z^(2+j)·V'_j + (δ - t)·g - τ·h = 0
 
-Verified together, the second times a random scalar c, they are one multi-scalar
-multiplication of 2N + 2·log2(N) + 6 points and the commitments.
+Verified together, under random weights, they are one multi-scalar multiplication of
+2N + 2·log2(N/d) + 6 points and the commitments. Nothing is drawn from the transcript after a
+and b, and the weights are the verifier's own, drawn when it has all of the proof.
 
 The transcript absorbs the generators' tags, g and h, n, m, all bounds and all V before
-anything that is sent. Layout of a proof:
-
-    version (1) || A || S || T1 || T2 || t || τ || μ || L_1 || R_1 || .. || a || b
-
-that is 1 + 4·48 + 5·32 + 96·log2(N) bytes: 929 for one value of 64 bits.
+anything that is sent. `zkproofs.range_layout` has the bytes, and d, by version.
 """
 
 from __future__ import annotations
@@ -37,13 +36,12 @@ from operator import add, mul
 from typing import Final
 
 from zkproofs.batch import Equation, verify_equations
-from zkproofs.errors import DecodingError, ParameterError, VerificationError
-from zkproofs.group import G1, G1_SIZE, ORDER, SCALAR_SIZE, Group, Scalar, group
+from zkproofs.errors import ParameterError, VerificationError
+from zkproofs.group import G1, ORDER, Group, Scalar, group
 from zkproofs.group.generators import generators
 from zkproofs.group.tables import table_msm, tabulate
 from zkproofs.inner_product import (
     Challenges,
-    InnerProductProof,
     inner_product,
     powers,
     products_of_choices,
@@ -51,63 +49,15 @@ from zkproofs.inner_product import (
     replay_challenges,
     squarings,
 )
-from zkproofs.interval import MAX_SIZE, Interval, SlotPlan, plan_slots
+from zkproofs.interval import Interval, SlotPlan, plan_slots
 from zkproofs.pedersen import Bases, Opening, default_bases
+from zkproofs.range_layout import NEWEST, WHAT, Layout, RangeProof
 from zkproofs.transcript import Transcript
 
-VERSION: Final = 1
-PROTOCOL: Final = b"range-proof-v1"
+__all__ = ["G_TAG", "H_TAG", "RangeProof", "equations", "prove", "verify"]
+
 G_TAG: Final = b"range-proof/G"
 H_TAG: Final = b"range-proof/H"
-_FIXED_SIZE: Final = 1 + 4 * G1_SIZE + 5 * SCALAR_SIZE
-_ROUND_SIZE: Final = 2 * G1_SIZE
-_MAX_ROUNDS: Final = MAX_SIZE.bit_length() - 1
-_WHAT: Final = "a range proof"
-
-
-@dataclass(frozen=True, slots=True)
-class RangeProof:
-    """A proof; the letters are the paper's."""
-
-    A: G1
-    S: G1
-    T1: G1
-    T2: G1
-    t: Scalar
-    tau: Scalar
-    """τ, the paper's τ_x"""
-    mu: Scalar
-    """μ"""
-    inner: InnerProductProof
-
-    def to_bytes(self) -> bytes:
-        """Write the layout above. Raises `ParameterError` where L and R are not of one length."""
-        if len(self.inner.left) != len(self.inner.right):
-            raise ParameterError(f"{_WHAT} has another number of L than of R")
-        point, scalar = group().encode_g1, group().encode_scalar
-        parts = [bytes([VERSION]), *map(point, (self.A, self.S, self.T1, self.T2))]
-        parts += map(scalar, (self.t, self.tau, self.mu))
-        for left, right in zip(self.inner.left, self.inner.right, strict=True):
-            parts += (point(left), point(right))
-        parts += map(scalar, (self.inner.a, self.inner.b))
-        return b"".join(parts)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> RangeProof:
-        """Read `to_bytes`; of any number of rounds. Raises `DecodingError`."""
-        if not isinstance(data, bytes):
-            raise ParameterError(f"{_WHAT} is decoded from bytes, not {type(data).__name__}")
-        rounds, rest = divmod(len(data) - _FIXED_SIZE, _ROUND_SIZE)
-        if rest or not 0 <= rounds <= _MAX_ROUNDS:
-            raise DecodingError(f"{_WHAT} does not take {len(data)} bytes")
-        if data[0] != VERSION:
-            raise DecodingError(f"{_WHAT} of version {data[0]}, not {VERSION}")
-        reader = _Reader(data)
-        a, s, t1, t2 = reader.points(4)
-        t, tau, mu = reader.scalars(3)
-        pairs = reader.points(2 * rounds)
-        inner = InnerProductProof(tuple(pairs[0::2]), tuple(pairs[1::2]), *reader.scalars(2))
-        return cls(a, s, t1, t2, t, tau, mu, inner)
 
 
 def prove(
@@ -139,7 +89,7 @@ def verify(
     Everything but ``proof`` has to be known to the verifier from elsewhere. Raises
     `ParameterError` for lists of other lengths.
     """
-    verify_equations(equations(proof, commitments, intervals, context, bases), _WHAT)
+    verify_equations(equations(proof, commitments, intervals, context, bases), WHAT)
 
 
 def equations(
@@ -152,10 +102,10 @@ def equations(
     """What has to hold for `verify`, for a `zkproofs.batch.Batch`.
 
     Raises `VerificationError` for a proof that no equations can save: of another number of
-    rounds, or with the identity in it.
+    rounds or last scalars, or with the identity in it.
     """
-    statement = _Statement.of(commitments, intervals, bases or _own_bases())
-    _check_shape(proof, statement.plan)
+    statement = _Statement.of(commitments, intervals, bases or _own_bases(), proof.layout)
+    _check_shape(proof, statement)
     return _Verifier(statement, proof, context).equations()
 
 
@@ -167,18 +117,23 @@ class _Statement:
     intervals: Sequence[Interval]
     bases: Bases
     plan: SlotPlan
+    layout: Layout
 
     @classmethod
     def of(
-        cls, commitments: Sequence[G1], intervals: Sequence[Interval], bases: Bases
+        cls,
+        commitments: Sequence[G1],
+        intervals: Sequence[Interval],
+        bases: Bases,
+        layout: Layout = NEWEST,
     ) -> _Statement:
         if len(commitments) != len(intervals):
             raise ParameterError(f"{len(commitments)} values for {len(intervals)} intervals")
-        return cls(commitments, intervals, bases, plan_slots(intervals))
+        return cls(commitments, intervals, bases, plan_slots(intervals), layout)
 
     def transcript(self, context: bytes) -> Transcript:
         """A transcript that has absorbed all of this."""
-        transcript = Transcript(PROTOCOL, context)
+        transcript = Transcript(self.layout.protocol, context)
         transcript.append_bytes(b"G", G_TAG)
         transcript.append_bytes(b"H", H_TAG)
         transcript.append_points(b"g, h", (self.bases.value, self.bases.blinding))
@@ -195,8 +150,7 @@ class _Statement:
 
     def weights(self, z: Scalar) -> list[Scalar]:
         """z^(2+j), by j."""
-        rounds = self.plan.count.bit_length() - 1
-        return products_of_choices(z * z, squarings(z, rounds))
+        return products_of_choices([z * z], squarings(z, self.plan.count.bit_length() - 1))
 
 
 class _Prover:
@@ -232,7 +186,7 @@ class _Prover:
         transcript.append_points(b"A, S", (point_a, point_s))
         y, z = transcript.challenge(b"y"), transcript.challenge(b"z")
 
-        y_powers = powers(y, statement.plan.rounds)
+        y_powers = powers(y, statement.plan.log_size)
         weights = statement.weights(z)
         l0, r0 = self._constant_terms(z, y_powers, weights)
         l1, r1 = s_l, list(map(mul, y_powers, s_r))
@@ -253,11 +207,13 @@ class _Prover:
         inner = prove_inner_product(
             transcript,
             (points_g, points_h),
-            powers(backend.inverse(y), statement.plan.rounds),
+            powers(backend.inverse(y), statement.plan.log_size),
             (g, w),
             (l_x, r_x),
+            statement.layout.last,
         )
-        return RangeProof(point_a, point_s, point_t1, point_t2, t, tau, mu, inner)
+        version = statement.layout.version
+        return RangeProof(point_a, point_s, point_t1, point_t2, t, tau, mu, inner, version)
 
     def _commit_bits(self, alpha: Scalar) -> G1:
         """A: Gᵢ for a bit that is set, -Hᵢ for one that is not; N additions, whatever the bits."""
@@ -313,7 +269,7 @@ class _Verifier:
             ],
             [
                 *(group().scalar(1), self._x, *squares, *inverse_squares),
-                *(self._w * (proof.t - inner.a * inner.b), -proof.mu),
+                *(self._w * (proof.t - inner_product(inner.a, inner.b)), -proof.mu),
                 *[minus_z - term for term in a_s],
                 *[z + w - term for w, term in zip(weighted, b_s, strict=True)],
             ],
@@ -322,20 +278,25 @@ class _Verifier:
     def _generator_terms(
         self, squares: list[Scalar], inverse_squares: list[Scalar]
     ) -> tuple[list[Scalar], list[Scalar], list[Scalar]]:
-        """a·sᵢ, y^-i·b·sᵢ^-1 and y^-i·z^(2+j)·2^k: each has a factor for each bit of i.
+        """a_l·sᵢ, y^-i·b_l·sᵢ^-1 and y^-i·z^(2+j)·2^k, l the low bits of i.
 
-        Raising bit 0 of i, that of the last round, takes s from u_k^-1 to u_k, and so on.
+        Each has a factor for each further bit of i. Raising the lowest of them, that of the
+        last round, takes s from u^-1 to u, and so on.
         """
         inner, plan, challenges = self._proof.inner, self._statement.plan, self._challenges
-        by_bit = squarings(challenges.y_inverse, plan.rounds)
-        a_s = products_of_choices(reduce(mul, challenges.u_inverse, inner.a), squares[::-1])
+        by_bit = squarings(challenges.y_inverse, plan.log_size)
+        lowest = plan.log_size - len(squares)
+        s_inverse = reduce(mul, challenges.u, group().scalar(1))
+        s = reduce(mul, challenges.u_inverse, group().scalar(1))
+        of_y = products_of_choices([s_inverse], by_bit[:lowest])
+        a_s = products_of_choices([a * s for a in inner.a], squares[::-1])
         b_s = products_of_choices(
-            reduce(mul, challenges.u, inner.b),
-            list(map(mul, by_bit, reversed(inverse_squares))),
+            list(map(mul, inner.b, of_y)),
+            list(map(mul, by_bit[lowest:], reversed(inverse_squares))),
         )
         low = plan.bits.bit_length() - 1  # bits of k; above them are those of j
-        of_two = squarings(group().scalar(2), low) + squarings(self._z, plan.rounds - low)
-        weighted = products_of_choices(self._z * self._z, list(map(mul, by_bit, of_two)))
+        of_two = squarings(group().scalar(2), low) + squarings(self._z, plan.log_size - low)
+        weighted = products_of_choices([self._z * self._z], list(map(mul, by_bit, of_two)))
         return a_s, b_s, weighted
 
     def _polynomial_equation(self) -> Equation:
@@ -359,25 +320,8 @@ class _Verifier:
         """δ = (z - z²)·Σ yⁱ - z³·(2ⁿ - 1)·Σ z^j, with Σ yⁱ = Π (1 + y^(2^k))."""
         backend, plan, z = group(), self._statement.plan, self._z
         one, ones = backend.scalar(1), backend.scalar((1 << plan.bits) - 1)
-        sum_y = reduce(mul, (one + power for power in squarings(self._y, plan.rounds)))
+        sum_y = reduce(mul, (one + power for power in squarings(self._y, plan.log_size)))
         return (z - z * z) * sum_y - z * ones * reduce(add, self._weights)
-
-
-class _Reader:
-    """Takes a proof's bytes apart, once their number is right."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 1
-
-    def points(self, count: int) -> list[G1]:
-        return list(map(group().decode_g1, self._take(count, G1_SIZE)))
-
-    def scalars(self, count: int) -> list[Scalar]:
-        return list(map(group().decode_scalar, self._take(count, SCALAR_SIZE)))
-
-    def _take(self, count: int, size: int) -> list[bytes]:
-        start, self._at = self._at, self._at + count * size
-        return [self._data[at : at + size] for at in range(start, self._at, size)]
 
 
 @cache
@@ -402,13 +346,16 @@ def _absorb_scalars(transcript: Transcript, t: Scalar, tau: Scalar, mu: Scalar) 
     return transcript.challenge(b"w")
 
 
-def _check_shape(proof: RangeProof, plan: SlotPlan) -> None:
-    inner = proof.inner
-    if len(inner.left) != plan.rounds or len(inner.right) != plan.rounds:
+def _check_shape(proof: RangeProof, statement: _Statement) -> None:
+    inner, layout = proof.inner, statement.layout
+    rounds = layout.rounds(statement.plan.size)
+    if len(inner.left) != rounds or len(inner.right) != rounds:
         raise VerificationError(
-            f"{_WHAT} of {plan.rounds} rounds has {len(inner.left)} L and {len(inner.right)} R"
+            f"{WHAT} of {rounds} rounds has {len(inner.left)} L and {len(inner.right)} R"
         )
+    if len(inner.a) != layout.last or len(inner.b) != layout.last:
+        raise VerificationError(f"a and b of {WHAT} have {layout.last} scalars each")
     identity = group().g1_identity
     for point in (proof.A, proof.S, proof.T1, proof.T2, *inner.left, *inner.right):
         if point == identity:
-            raise VerificationError(f"a point of {_WHAT} is the identity")
+            raise VerificationError(f"a point of {WHAT} is the identity")

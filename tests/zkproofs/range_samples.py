@@ -12,11 +12,13 @@ import pytest
 from zkproofs import range_proof
 from zkproofs.group import G1, ORDER, Scalar, group
 from zkproofs.interval import Interval
-from zkproofs.pedersen import Opening
-from zkproofs.range_proof import RangeProof, prove, verify
+from zkproofs.pedersen import Opening, default_bases
+from zkproofs.range_layout import LAYOUTS, NEWEST, RangeProof
+from zkproofs.range_proof import verify
 from zkproofs.transcript import Transcript
 
 CONTEXT = b"chain 7, entry 12"
+VERSIONS = tuple(LAYOUTS)
 BYTE = Interval.of_bits(8)
 
 
@@ -38,12 +40,23 @@ def opening_of(value: int) -> Opening:
     return Opening.of(value % ORDER)
 
 
-def sample(*claims: tuple[int, Interval]) -> Sample:
+def prove_in(
+    version: int, openings: Sequence[Opening], intervals: Sequence[Interval], context: bytes
+) -> RangeProof:
+    """What `range_proof.prove` would have made when this version was the newest."""
+    bases = default_bases()
+    commitments = [opening.commitment(bases) for opening in openings]
+    statement = range_proof._Statement.of(commitments, intervals, bases, LAYOUTS[version])
+    return range_proof._Prover(statement, openings).run(statement.transcript(context))
+
+
+def sample(*claims: tuple[int, Interval], version: int = NEWEST.version) -> Sample:
     """A proof of values in intervals."""
     openings = tuple(opening_of(value) for value, _ in claims)
     intervals = tuple(interval for _, interval in claims)
     commitments = tuple(opening.commitment() for opening in openings)
-    return Sample(openings, intervals, commitments, prove(openings, intervals, CONTEXT))
+    proof = prove_in(version, openings, intervals, CONTEXT)
+    return Sample(openings, intervals, commitments, proof)
 
 
 class WeakTranscript(Transcript):

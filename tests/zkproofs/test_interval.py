@@ -66,7 +66,7 @@ def test_bytes_of_bounds() -> None:
 def test_plans(intervals: list[Interval], bits: int, count: int, slots: list[Slot]) -> None:
     plan = plan_slots(intervals)
     assert (plan.bits, plan.count, list(plan.slots)) == (bits, count, slots)
-    assert plan.size == bits * count == 1 << plan.rounds
+    assert plan.size == bits * count == 1 << plan.log_size
 
 
 def test_there_are_limits() -> None:

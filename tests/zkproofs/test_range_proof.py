@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.zkproofs.range_samples import BYTE, CONTEXT, opening_of, sample
+from tests.zkproofs.range_samples import BYTE, CONTEXT, VERSIONS, opening_of, sample
 from zkproofs import inner_product, range_proof
 from zkproofs.batch import Batch, BatchVerificationError
 from zkproofs.errors import ParameterError, VerificationError
 from zkproofs.group import G1, ORDER, Scalar, group, using
 from zkproofs.group.generators import generators
 from zkproofs.group.tables import table_msm
-from zkproofs.interval import MAX_SIZE, Interval, plan_slots
+from zkproofs.interval import BIT_SIZES, MAX_SIZE, Interval, plan_slots
 from zkproofs.pedersen import Bases, Opening, commit, default_bases
-from zkproofs.range_proof import RangeProof, equations, prove, verify
+from zkproofs.range_layout import LAYOUTS, RangeProof
+from zkproofs.range_proof import equations, prove, verify
 
 WORD = Interval.of_bits(64)
 EDGES: list[tuple[int, Interval]] = [
@@ -40,6 +41,7 @@ def test_a_value_at_the_edge_verifies(value: int, interval: Interval) -> None:
     assert RangeProof.from_bytes(good.proof.to_bytes()) == good.proof
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("claims", "size"),
     [
@@ -51,12 +53,32 @@ def test_a_value_at_the_edge_verifies(value: int, interval: Interval) -> None:
         ([(1, BYTE), (-1, Interval(-2, 3)), (9, Interval(0, 10))], 929),
     ],
 )
-def test_sizes_are_those_of_the_layout(claims: list[tuple[int, Interval]], size: int) -> None:
-    good = sample(*claims)
+def test_sizes_are_those_of_the_layout(
+    version: int, claims: list[tuple[int, Interval]], size: int
+) -> None:
+    good = sample(*claims, version=version)
     good.verify()
-    plan = plan_slots(good.intervals)
-    assert len(good.proof.inner.left) == len(good.proof.inner.right) == plan.rounds
-    assert len(good.proof.to_bytes()) == size == 353 + 96 * plan.rounds
+    bits = plan_slots(good.intervals).size
+    rounds, last = {1: (bits.bit_length() - 1, 1), 2: (bits.bit_length() - 3, 4)}[version]
+    inner = good.proof.inner
+    assert len(inner.left) == len(inner.right) == rounds
+    assert len(inner.a) == len(inner.b) == last
+    assert len(good.proof.to_bytes()) == size == 353 + 96 * (bits.bit_length() - 1)
+    assert LAYOUTS[version].proof_size(bits) == size
+
+
+def test_the_newest_version_is_made() -> None:
+    opening = opening_of(5)
+    assert prove([opening], [BYTE], CONTEXT).to_bytes()[0] == 2 == max(VERSIONS)
+
+
+def test_all_versions_take_as_many_bytes_whatever_is_proven() -> None:
+    """Presentations are laid out for one size; and no statement is too small for a version."""
+    bits = min(BIT_SIZES)
+    while bits <= MAX_SIZE:
+        assert len({layout.proof_size(bits) for layout in LAYOUTS.values()}) == 1
+        assert all(layout.rounds(bits) >= 0 for layout in LAYOUTS.values())
+        bits *= 2
 
 
 intervals = st.builds(
@@ -252,15 +274,17 @@ def test_a_batch_names_the_proofs_that_do_not_verify() -> None:
 
 
 def test_two_bad_proofs_that_cancel_are_caught() -> None:
-    """The last scalar is under no challenge: b + d here and b - d' there make sums that cancel.
+    """The last scalars are under no challenge: b + d here and b - d there make sums that cancel.
 
     With a and b moved, the equations of two copies of one proof differ from zero by E and
     by -E, E having one scalar for each H and one for g; without weights the sum is zero.
     """
     good = sample((5, BYTE))
-    one = group().scalar(1)
-    up = replace(good.proof, inner=replace(good.proof.inner, b=good.proof.inner.b + one))
-    down = replace(good.proof, inner=replace(good.proof.inner, b=good.proof.inner.b - one))
+    one, inner = group().scalar(1), good.proof.inner
+    up, down = (
+        replace(good.proof, inner=replace(inner, b=(*inner.b[:-1], inner.b[-1] + step)))
+        for step in (one, -one)
+    )
     sums = [equations(p, good.commitments, good.intervals, CONTEXT)[0] for p in (up, down)]
     backend = group()
     totals = [backend.msm(equation.points, equation.scalars) for equation in sums]

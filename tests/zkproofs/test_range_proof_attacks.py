@@ -6,7 +6,7 @@ thing out of its transcript, and sees ours refuse it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.zkproofs.range_samples import (
     BYTE,
     CONTEXT,
     MeddlingTranscript,
+    Sample,
     opening_of,
     sample,
     weaken,
@@ -23,9 +24,11 @@ from tests.zkproofs.range_samples import (
 from zkproofs import range_proof
 from zkproofs.errors import VerificationError
 from zkproofs.group import G1, ORDER, Scalar, group
+from zkproofs.inner_product import powers, prove_inner_product
 from zkproofs.interval import Interval
 from zkproofs.pedersen import Bases, Opening, commit, default_bases
-from zkproofs.range_proof import RangeProof, equations, verify
+from zkproofs.range_layout import Layout, RangeProof
+from zkproofs.range_proof import equations, verify
 
 SHIFT = 1
 FAR = 256
@@ -200,6 +203,61 @@ def test_a_forgery_passes_a_weakened_verifier_and_not_ours(
         verify(*forgery)
     weaken(monkeypatch, forgotten)
     verify(*forgery)
+
+
+def test_nobody_goes_on_with_the_rounds_of_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof of version 2 ends early, with all that is needed to go on as version 1 does.
+
+    Were the version not in the transcript, whoever sees a proof could make another one of
+    it, of which the prover knows nothing. This does, where it is not.
+    """
+    same = property(lambda layout: b"range-proof")
+    with monkeypatch.context() as patch:
+        patch.setattr(Layout, "protocol", same)
+        good = sample((5, BYTE))
+        other = continued(good)
+        good.verify()
+        good.verify(other)
+    assert other.version == 1
+    assert RangeProof.from_bytes(other.to_bytes()) == other
+    good = sample((5, BYTE))
+    for proof in (continued(good), replace(other, version=2, inner=good.proof.inner)):
+        with pytest.raises(VerificationError):
+            good.verify(proof)
+
+
+def continued(good: Sample) -> RangeProof:
+    """The version 1 that ``good`` of version 2 and 8 bits, one round, can be made into."""
+    backend, proof = group(), good.proof
+    statement = range_proof._Statement.of(good.commitments, good.intervals, default_bases())
+    kept: list[MeddlingTranscript] = []
+
+    def transcript(protocol: bytes, context: bytes) -> MeddlingTranscript:
+        kept.append(MeddlingTranscript(protocol, context))
+        return kept[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(range_proof, "Transcript", transcript)
+        range_proof._Verifier(statement, proof, CONTEXT)
+    seen = kept[0]
+    u, y_inverse = seen.drawn("u"), backend.inverse(seen.drawn("y"))
+    points_g, points_h = statement.generators()
+    scaled_h = [h * power for h, power in zip(points_h, powers(y_inverse, 3), strict=True)]
+
+    def folded(points: Sequence[G1], factor: Scalar) -> list[G1]:
+        halves = zip(points[:4], points[4:], strict=True)
+        return [lo * factor + hi * backend.inverse(factor) for lo, hi in halves]
+
+    more = prove_inner_product(
+        seen,
+        (folded(points_g, backend.inverse(u)), folded(scaled_h, u)),
+        powers(backend.scalar(1), 2),
+        (default_bases().value, seen.drawn("w")),
+        (proof.inner.a, proof.inner.b),
+        1,
+    )
+    left, right = proof.inner.left + more.left, proof.inner.right + more.right
+    return replace(proof, version=1, inner=replace(more, left=left, right=right))
 
 
 @pytest.mark.parametrize("label", ["G", "H", "n", "m"])

@@ -10,7 +10,8 @@ Their size follows from the policy alone:
     || C .. || Ĉ .. (48 each) || ŝ .. (32 each)            one of each a ranged sum
     || range proof                                         of zkproofs.range_proof, if any sum
 
-No point is the identity. Values that the policy itself names are not sent.
+No point is the identity. Values that the policy itself names are not sent. The range proof
+has a version of its own; those there are take the same number of bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from zkproofs.credential.revocation import GapMessage
 from zkproofs.errors import ParameterError
 from zkproofs.group import G1, G1_SIZE, SCALAR_SIZE, Scalar, group
 from zkproofs.interval import plan_slots
-from zkproofs.range_proof import RangeProof
+from zkproofs.range_layout import NEWEST, RangeProof
 
 VERSION: Final = 1
 
@@ -136,7 +137,7 @@ class _Sizes:
             if policy.epoch is None
             else _proof_size(len(GapMessage) - len(policy.gap_indexes)),
             sums=len(sums),
-            range_proof=_range_proof_size(plan_slots([each.interval for each in sums]).rounds)
+            range_proof=NEWEST.proof_size(plan_slots([each.interval for each in sums]).size)
             if sums
             else 0,
         )
@@ -156,10 +157,6 @@ class _Sizes:
 
 def _proof_size(hidden: int) -> int:
     return 1 + 5 * G1_SIZE + (3 + hidden) * SCALAR_SIZE
-
-
-def _range_proof_size(rounds: int) -> int:
-    return 1 + 4 * G1_SIZE + 5 * SCALAR_SIZE + 2 * rounds * G1_SIZE
 
 
 def _read_ranges(reader: FieldReader, sizes: _Sizes) -> RangeParts:

@@ -67,9 +67,9 @@ def _sizes(policy: Policy) -> Iterator[tuple[Kind, int]]:
     yield from [point] * (2 * len(sums))
     yield from [scalar] * len(sums)
     if sums:
-        rounds = plan_slots([each.interval for each in sums]).rounds
+        rounds = plan_slots([each.interval for each in sums]).log_size - 2
         yield version
         yield from [point] * 4
         yield from [scalar] * 3
         yield from [point] * (2 * rounds)
-        yield from [scalar] * 2
+        yield from [scalar] * 8

@@ -1,7 +1,8 @@
-"""Make ``frozen_v1.json``: ``python -m tests.zkproofs.credential.generate_frozen``.
+"""Make ``frozen_v1_range_v2.json``: ``python -m tests.zkproofs.credential.generate_frozen``.
 
-It is frozen: presentations, credentials and gaps of version 1 verify for ever. This
-program shows how the file came to be; it prints new ones, since every proof is fresh.
+It is frozen: presentations, credentials and gaps of version 1 verify for ever, with range
+proofs of version 2 as well as, in ``frozen_v1.json``, of version 1. This program shows how
+the file came to be; it prints new ones, since every proof is fresh.
 """
 
 from __future__ import annotations

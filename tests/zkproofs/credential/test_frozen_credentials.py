@@ -1,8 +1,9 @@
 """What was once issued and presented in version 1 verifies for ever.
 
-``frozen_v1.json`` is never made again. A change of the code under which one of these
-tests fails is a change of the format, and gets a version and a file of its own;
-`DIGEST` is there so that nobody makes the file anew together with the code.
+The files are never made again. A change of the code under which one of these tests fails
+is a change of the format, and gets a version and a file of its own; `DIGESTS` are there so
+that nobody makes a file anew together with the code. Presentations in the first file have
+range proofs of version 1, those in the second of version 2.
 """
 
 from __future__ import annotations
@@ -30,17 +31,36 @@ from zkproofs.credential import (
 )
 from zkproofs.group import group
 
-FILE = Path(__file__).with_name("frozen_v1.json")
-DIGEST = "53f55315eb0ffd080a22c7dd75f7cd39c2cb90cf2417992a72167fd388e9832e"
+FOLDER = Path(__file__).parent
+DIGESTS = {
+    "frozen_v1.json": "53f55315eb0ffd080a22c7dd75f7cd39c2cb90cf2417992a72167fd388e9832e",
+    "frozen_v1_range_v2.json": "9cff264919abbf6d907bb6e9bfbc46ab488feae0dfbeaf89ab6e2c58ae40637f",
+}
+RANGE_VERSIONS = {"frozen_v1.json": 1, "frozen_v1_range_v2.json": 2}
+
+
+@pytest.fixture(scope="module", params=DIGESTS)
+def name_of_file(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="module")
-def frozen() -> Any:
-    return json.loads(FILE.read_text("utf-8"))
+def frozen(name_of_file: str) -> Any:
+    return json.loads((FOLDER / name_of_file).read_text("utf-8"))
 
 
-def test_the_file_is_what_it_was() -> None:
-    assert hashlib.sha256(FILE.read_bytes()).hexdigest() == DIGEST
+def test_the_file_is_what_it_was(name_of_file: str) -> None:
+    data = (FOLDER / name_of_file).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == DIGESTS[name_of_file]
+
+
+def test_the_range_proofs_are_of_this_version(frozen: Any, name_of_file: str) -> None:
+    for name in ("usual", "everything"):
+        data = bytes.fromhex(frozen["presentations"][name])
+        ranges = Presentation.from_bytes(data, POLICIES[name]).ranges
+        assert ranges is not None
+        assert ranges.proof.version == RANGE_VERSIONS[name_of_file]
 
 
 @pytest.mark.parametrize("name", POLICIES)

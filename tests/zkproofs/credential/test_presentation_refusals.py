@@ -137,7 +137,7 @@ def test_what_no_bytes_could_hold_is_refused_as_well() -> None:
         places.append(place)
         with pytest.raises(VerificationError):
             verify(other, fleet().issuer, EVERYTHING, BINDING)
-    assert len(places) == 63 + 2 * 8  # elements, and tuples shorter or longer
+    assert len(places) == 65 + 2 * 10  # elements, and tuples shorter or longer
     for missing in ("nullifier_proof", "gap", "ranges"):
         with pytest.raises(VerificationError):
             verify(replace(presentation, **{missing: None}), fleet().issuer, EVERYTHING, BINDING)

@@ -1,7 +1,7 @@
 """Write the frozen range proofs again: ``python -m tests.zkproofs.frozen.generate_range_proofs``.
 
 They were made once and must verify for ever. Running this must change nothing, since the
-randomness is a fixed stream here; a new version of the proof gets a file of its own.
+randomness is a fixed stream here; each version of the proof has a file of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from tests.zkproofs.range_samples import VERSIONS, prove_in
 from zkproofs.group import ORDER, group
 from zkproofs.interval import Interval
 from zkproofs.pedersen import Opening
-from zkproofs.range_proof import prove
 
-FROZEN = Path(__file__).with_name("range_proofs_v1.json")
+FROZEN = {
+    version: Path(__file__).with_name(f"range_proofs_v{version}.json") for version in VERSIONS
+}
 
 CASES: dict[str, list[tuple[int, int, int]]] = {
     "a byte": [(200, 0, 2**8 - 1)],
@@ -40,7 +42,7 @@ class FixedStream:
         return int.from_bytes(block, "big") % limit
 
 
-def generate() -> list[dict[str, Any]]:
+def generate(version: int) -> list[dict[str, Any]]:
     backend = group()
     frozen = []
     for name, claims in CASES.items():
@@ -48,7 +50,7 @@ def generate() -> list[dict[str, Any]]:
             openings = [Opening.of(value % ORDER) for value, _, _ in claims]
             intervals = [Interval(low, high) for _, low, high in claims]
             context = f"frozen: {name}".encode()
-            proof = prove(openings, intervals, context)
+            proof = prove_in(version, openings, intervals, context)
         frozen.append(
             {
                 "name": name,
@@ -65,4 +67,5 @@ def generate() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    FROZEN.write_text(json.dumps(generate(), indent=1) + "\n")
+    for made, file in FROZEN.items():
+        file.write_text(json.dumps(generate(made), indent=1) + "\n")
