@@ -53,12 +53,16 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.home": EXPERIENCE | {"ledger.signing_keys"},
     "ledger.key_change": EXPERIENCE | {"ledger.signing_keys", "ledger.home"},
     "ledger.catch_up": EXPERIENCE | {"ledger.home"},
+    "ledger.memory": EXPERIENCE | {"ledger.home", "ledger.prover"},
+    "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
+        "ledger.fleet",
         "ledger.fsck",
         "ledger.home",
         "ledger.key_change",
+        "ledger.memory",
         "ledger.prover",
         "ledger.signing_keys",
         "ledger.tlog_proof",

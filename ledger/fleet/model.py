@@ -1,0 +1,185 @@
+"""What a fleet is: its robots, what they record, who witnesses whom, who simulates them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ledger.note import VerifierKey
+
+MAX_PARTICIPANTS: Final = 30
+"""DDS participants on one machine beyond which some silently miss others (measured)."""
+
+RESERVED_NAMES: Final = frozenset({"simulator", "supervisor"})
+"""What no robot may be called: the pid files of others are."""
+
+ParameterValue = bool | int | float | str | tuple[bool | int | float | str, ...]
+Parameters = Mapping[str, ParameterValue]
+"""Values of one node's parameters by dotted name."""
+
+
+class Simulator(enum.Enum):
+    """Who moves the robots."""
+
+    MUJOCO = "mujoco"
+    GAZEBO = "gazebo"
+    NONE = "none"
+
+
+class Engine(enum.Enum):
+    """What settles the fleet's transactions; so far nothing does."""
+
+    NONE = "none"
+
+
+class Discovery(enum.Enum):
+    """How far ROS looks for others (``ROS_AUTOMATIC_DISCOVERY_RANGE``)."""
+
+    OFF = "off"
+    LOCALHOST = "localhost"
+    SUBNET = "subnet"
+    SYSTEM_DEFAULT = "system_default"
+
+
+class RobotNode(enum.Enum):
+    """The nodes of one robot, by the name each has in the robot's namespace."""
+
+    RECORDER = "recorder"
+    MEMORY = "memory"
+    WITNESS = "witness"
+
+
+class TopicRange(enum.Enum):
+    """What a recorder takes when topics are not listed."""
+
+    OWN = "own"
+    """Everything in the robot's namespace, and the transforms."""
+    ALL = "all"
+    """Everything that can be heard."""
+
+
+Topics = tuple[str, ...] | TopicRange
+"""Topic names, relative ones in the robot's namespace, or a range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Robot:
+    """A robot whose process runs on this machine."""
+
+    name: str
+    namespace: str
+    home: Path
+    origin: str
+    topics: Topics
+    parameters: Mapping[RobotNode, Parameters]
+    domain_id: int | None = None
+    prefix: tuple[str, ...] = ()
+
+    def resolved_topics(self) -> tuple[str, ...]:
+        """The listed topics, each from the root."""
+        if isinstance(self.topics, TopicRange):
+            return ()
+        within = self.namespace.rstrip("/")
+        return tuple(t if t.startswith("/") else f"{within}/{t}" for t in self.topics)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A log or a witness elsewhere, of which only the keys are known here."""
+
+    name: str
+    log: VerifierKey | None
+    witness: VerifierKey | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What one fleet file says, with every path absolute and every default filled in."""
+
+    file: Path
+    name: str
+    directory: Path
+    robots: tuple[Robot, ...]
+    peers: tuple[Peer, ...] = ()
+    quorum: int = 0
+    simulator: Simulator = Simulator.NONE
+    simulation: Parameters = field(default_factory=dict)
+    engine: Engine = Engine.NONE
+    domain_id: int | None = None
+    discovery: Discovery | None = None
+
+    def robot(self, name: str) -> Robot | None:
+        """The robot called ``name``."""
+        return next((robot for robot in self.robots if robot.name == name), None)
+
+    @property
+    def paths(self) -> FleetPaths:
+        """Where the fleet keeps what it makes."""
+        return FleetPaths(self.directory)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPaths:
+    """The folder of a fleet.
+
+    ::
+
+        DIRECTORY/homes/NAME           each robot's home, unless the file says otherwise
+        DIRECTORY/policy               the fleet's policy (C2SP tlog-policy)
+        DIRECTORY/parameters/NAME.yaml parameters of each process
+        DIRECTORY/gazebo/              world and bridge, made for these robots
+        DIRECTORY/logs/NAME.log        what each process printed
+        DIRECTORY/run/                 pid files, the supervisor's lock and state
+    """
+
+    root: Path
+
+    def home(self, robot: str) -> Path:
+        """The default home of a robot."""
+        return self.root / "homes" / robot
+
+    @property
+    def policy(self) -> Path:
+        """The policy file."""
+        return self.root / "policy"
+
+    def parameters(self, process: str) -> Path:
+        """The parameter file of a process."""
+        return self.root / "parameters" / f"{process}.yaml"
+
+    @property
+    def gazebo(self) -> Path:
+        """What Gazebo is started with."""
+        return self.root / "gazebo"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of logs."""
+        return self.root / "logs"
+
+    def log(self, process: str) -> Path:
+        """The log of a process."""
+        return self.logs / f"{process}.log"
+
+    @property
+    def run(self) -> Path:
+        """What is true only while the fleet runs."""
+        return self.root / "run"
+
+    def pid(self, process: str) -> Path:
+        """The pid file of a process."""
+        return self.run / f"{process}.pid"
+
+    @property
+    def lock(self) -> Path:
+        """The supervisor's lock, held by ``flock``."""
+        return self.run / "supervisor.lock"
+
+    @property
+    def state(self) -> Path:
+        """What the supervisor last said about its processes."""
+        return self.run / "state.json"

@@ -1,0 +1,191 @@
+"""Which processes a fleet is, with which command, parameters and environment.
+
+Pure: the same for `quipu fleet up`, which starts them itself, and for the launch files
+of ``quipu_bringup``, which leave that to ``ros2 launch``.
+
+One process a robot, so one DDS participant a robot: beyond about thirty on one machine
+some would silently miss others.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ledger.fleet.model import (
+    MAX_PARTICIPANTS,
+    Fleet,
+    Parameters,
+    Robot,
+    RobotNode,
+    Simulator,
+    TopicRange,
+)
+
+ROBOT_MODULE: Final = "quipu_nodes.robot"
+SIMULATOR_MODULE: Final = "quipu_sim.node"
+SIMULATOR_NAME: Final = "simulator"
+
+# With `topics: own`: the robot's namespace, and the transforms that place it.
+_TRANSFORMS: Final = ("/tf", "/tf_static")
+
+
+class Restart(enum.Enum):
+    """Whether a process that ended is started again."""
+
+    ALWAYS = "always"
+    ON_FAILURE = "on-failure"
+
+
+class Rank(enum.IntEnum):
+    """The order in which processes are ended: the later rank waits for the earlier."""
+
+    ROBOT = 0
+    SIMULATOR = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of the fleet. ``environment`` is over and above what it inherits."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+    modules: tuple[str, ...]
+    restart: Restart = Restart.ALWAYS
+    rank: Rank = Rank.ROBOT
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """All that has to run, and the parameter files that must be written before."""
+
+    processes: tuple[Process, ...]
+    files: Mapping[Path, str] = field(default_factory=dict)
+
+    @property
+    def participants(self) -> int:
+        """DDS participants that the processes make."""
+        return len(self.processes)
+
+    @property
+    def crowded(self) -> str | None:
+        """What to warn of, if so many participants may miss each other."""
+        if self.participants <= MAX_PARTICIPANTS:
+            return None
+        return (
+            f"{self.participants} ROS participants on one machine: beyond {MAX_PARTICIPANTS} "
+            "some may silently miss others; split the fleet over machines or domains"
+        )
+
+
+def plan_fleet(
+    fleet: Fleet,
+    *,
+    only: Sequence[str] | None = None,
+    simulator: Simulator | None = None,
+    python: str = sys.executable,
+) -> FleetPlan:
+    """Plan the robots of ``fleet`` (or ``only`` those named) and its simulator.
+
+    ``simulator`` replaces the one of the file. Gazebo is no process of the plan: its
+    own launch file starts it.
+    """
+    simulator = simulator or fleet.simulator
+    robots = [robot for robot in fleet.robots if only is None or robot.name in only]
+    processes = []
+    files: dict[Path, str] = {}
+    if simulator is Simulator.MUJOCO:
+        path = fleet.paths.parameters(SIMULATOR_NAME)
+        files[path] = parameter_file({"/**": _simulation(fleet)})
+        processes.append(
+            Process(
+                name=SIMULATOR_NAME,
+                command=(python, "-m", SIMULATOR_MODULE, "--ros-args", "--params-file", str(path)),
+                environment=_environment(fleet, fleet.domain_id),
+                log=fleet.paths.log(SIMULATOR_NAME),
+                modules=("rclpy", SIMULATOR_MODULE.partition(".")[0]),
+                restart=Restart.ON_FAILURE,
+                rank=Rank.SIMULATOR,
+            )
+        )
+    for robot in robots:
+        path = fleet.paths.parameters(robot.name)
+        files[path] = parameter_file(robot_parameters(fleet, robot))
+        processes.append(_robot_process(fleet, robot, path, python))
+    return FleetPlan(tuple(processes), files)
+
+
+def robot_parameters(fleet: Fleet, robot: Robot) -> dict[str, Parameters]:
+    """The parameters of a robot's nodes, by the node's full name."""
+    derived: dict[RobotNode, Parameters] = {
+        RobotNode.RECORDER: {"home": str(robot.home), **_recorded(robot)},
+        RobotNode.MEMORY: {
+            "home": str(robot.home),
+            "origin": robot.origin,
+            "policy": str(fleet.paths.policy),
+        },
+        RobotNode.WITNESS: {"policy": str(fleet.paths.policy)},
+    }
+    within = robot.namespace.rstrip("/")
+    return {
+        f"{within}/{node.value}": {**derived[node], **robot.parameters.get(node, {})}
+        for node in RobotNode
+    }
+
+
+def parameter_file(nodes: Mapping[str, Parameters]) -> str:
+    """A ROS parameter file. JSON is YAML, and quotes what must stay a string."""
+    lines = []
+    for node, parameters in nodes.items():
+        lines.append(f"{json.dumps(node)}:\n  ros__parameters:")
+        for name, value in parameters.items():
+            lines.append(f"    {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}")
+        if not parameters:
+            lines[-1] += " {}"
+    return "\n".join(lines) + "\n"
+
+
+def _recorded(robot: Robot) -> Parameters:
+    match robot.topics:
+        case TopicRange.ALL:
+            return {"all_topics": True}
+        case TopicRange.OWN:
+            own = f"^{robot.namespace.rstrip('/')}/"
+            return {"topics": _TRANSFORMS, "topics_regex": (own,)}
+    return {"topics": robot.resolved_topics()}
+
+
+def _simulation(fleet: Fleet) -> Parameters:
+    namespaces = tuple(robot.namespace.strip("/") for robot in fleet.robots)
+    return {"robots": namespaces, **fleet.simulation}
+
+
+def _robot_process(fleet: Fleet, robot: Robot, parameters: Path, python: str) -> Process:
+    domain = fleet.domain_id if robot.domain_id is None else robot.domain_id
+    return Process(
+        name=robot.name,
+        command=(
+            *robot.prefix,
+            *(python, "-m", ROBOT_MODULE, "--ros-args"),
+            *("-r", f"__ns:={robot.namespace}", "--params-file", str(parameters)),
+        ),
+        environment=_environment(fleet, domain),
+        log=fleet.paths.log(robot.name),
+        modules=("rclpy", ROBOT_MODULE.partition(".")[0]),
+    )
+
+
+def _environment(fleet: Fleet, domain: int | None) -> dict[str, str]:
+    environment = {"PYTHONUNBUFFERED": "1"}
+    if domain is not None:
+        environment["ROS_DOMAIN_ID"] = str(domain)
+    if fleet.discovery is not None:
+        environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = fleet.discovery.value.upper()
+    return environment
