@@ -4,8 +4,10 @@ import math
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from quipu_sim.course import ARENA_LENGTH, ARENA_WIDTH, GOAL_COUNT, OBSTACLE_COUNT, make_course
-from quipu_sim.world import course_mjcf
+from quipu_sim.arena import ARENA_LENGTH, ARENA_WIDTH, OBSTACLE_COUNT
+from quipu_sim.course import GOAL_COUNT, make_course
+from quipu_sim.pose import Pose
+from quipu_sim.world import world_mjcf
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -27,7 +29,8 @@ def test_a_course_is_its_seed() -> None:
 
 def test_the_model_holds_every_obstacle() -> None:
     course = make_course(5)
-    world = ElementTree.fromstring(course_mjcf(course)).find("worldbody")  # noqa: S314
+    text = world_mjcf(course.arena, {"robot": Pose(*course.start)}, 0.004)
+    world = ElementTree.fromstring(text).find("worldbody")  # noqa: S314
     assert world is not None
     walls_and_floor = 5
     assert len(world.findall("geom")) == walls_and_floor + len(course.obstacles)

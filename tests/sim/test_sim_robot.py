@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from quipu_sim.course import ARENA_LENGTH, Course, Obstacle, Shape
+from quipu_sim.arena import ARENA_LENGTH, Obstacle, Shape
+from quipu_sim.course import Course
 from quipu_sim.navigation import CRUISE, clearances, steer
-from quipu_sim.robot import BEAMS, RANGE_MAX, Pose, Robot, wrap_angle
-from quipu_sim.world import LIDAR_POSITION, TIME_STEP
+from quipu_sim.pose import Pose, wrap_angle
+from quipu_sim.robot import TIME_STEP, Robot
+from quipu_sim.sensors import BEAMS, RANGE_MAX
+from quipu_sim.world import LIDAR_POSITION
 
 AHEAD = BEAMS // 2  # the beam at angle 0
 EMPTY = Course(seed=1, start=(0.0, 0.0, 0.0), goals=((2.0, 0.0),), obstacles=())

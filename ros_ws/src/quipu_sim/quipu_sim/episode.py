@@ -24,8 +24,7 @@ from quipu_sim import messages
 from quipu_sim.course import Course, make_course
 from quipu_sim.navigation import steer
 from quipu_sim.recording import BagWriter
-from quipu_sim.robot import Robot
-from quipu_sim.world import TIME_STEP
+from quipu_sim.robot import TIME_STEP, Robot
 
 GOAL_REWARD: Final = 10.0
 COLLISION_REWARD: Final = -5.0

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from quipu_sim.recording import TYPES, Offer, Topic
-from quipu_sim.robot import (
+from quipu_sim.sensors import (
     BEAM_ANGLES,
     BEAMS,
     IMU_ACCELERATION_SIGMA,

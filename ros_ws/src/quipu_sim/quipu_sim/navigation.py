@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from quipu_sim.robot import BEAM_ANGLES, Floats, Pose, wrap_angle
+from quipu_sim.pose import Pose, wrap_angle
+from quipu_sim.sensors import BEAM_ANGLES, Floats
 
 CRUISE: Final = 0.9  # m/s
 TURN_GAIN: Final = 3.0  # 1/s

@@ -1,30 +1,34 @@
-"""The course and a differential-drive robot as a MuJoCo model, in MJCF of our own.
+"""An arena and the robots in it as a MuJoCo model, in MJCF of our own.
 
-The robot is a box on two driven wheels and two frictionless casters, with an IMU in its
+A robot is a box on two driven wheels and two frictionless casters, with an IMU in its
 middle and a lidar on top. Its wheels are lens-shaped, so that each touches the ground in
-one point and the track is what it is said to be. Geoms of the world are in group 0, those
-of the robot in group 1, so that the lidar can look past its own carrier.
+one point and the track is what it is said to be. Around the lidar stands a shell that
+nothing collides with: it is what other lidars see of the robot. Every name in the model
+begins with that of its robot.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Final
 
 import mujoco
 
-from quipu_sim.course import ARENA_LENGTH, ARENA_WIDTH, Course, Obstacle, Shape
+from quipu_sim.arena import Arena, Obstacle, Shape
+from quipu_sim.pose import Pose
 
-WHEEL_RADIUS = 0.08  # m
-TRACK = 0.32  # m, between the wheels' middles
-MAX_WHEEL_SPEED = 14.0  # rad/s
-TIME_STEP = 0.004  # s, of the physics
+WHEEL_RADIUS: Final = 0.08  # m
+TRACK: Final = 0.32  # m, between the wheels' middles
+MAX_WHEEL_SPEED: Final = 14.0  # rad/s
 
-IMU_POSITION = (0.0, 0.0, 0.05)  # m, in base_link
-LIDAR_POSITION = (0.08, 0.0, 0.16)  # m, in base_link
-BASE_HEIGHT = WHEEL_RADIUS  # m, of base_link above the ground
+IMU_POSITION: Final = (0.0, 0.0, 0.05)  # m, in base_link
+LIDAR_POSITION: Final = (0.08, 0.0, 0.16)  # m, in base_link
+BASE_HEIGHT: Final = WHEEL_RADIUS  # m, of base_link above the ground
 
-WORLD_GROUP = 0
-ROBOT_GROUP = 1
+WORLD_GROUP: Final = 0
+ROBOT_GROUP: Final = 1
+SHELL_GROUP: Final = 2
 
 # The casters hang a little above the ground, so that the wheels carry the robot.
 _CASTER_GAP = 0.002
@@ -49,76 +53,99 @@ _MJCF = """
     <default class="caster">
       <geom type="sphere" size="0.03" mass="0.1" condim="1" group="{robot_group}"/>
     </default>
+    <default class="shell">
+      <geom type="cylinder" size="0.13 0.1" mass="0" contype="0" conaffinity="0"
+            group="{shell_group}"/>
+    </default>
+    <velocity kv="2" forcerange="-0.8 0.8" ctrlrange="-{max_wheel_speed} {max_wheel_speed}"/>
   </default>
   <worldbody>
     <geom name="floor" type="plane" size="{half_length} {half_width} 0.1"/>
     {walls}
-    {obstacles}
-    <body name="base_link" pos="{start_x} {start_y} {base_height}" euler="0 0 {start_yaw}">
-      <freejoint name="base"/>
-      <geom name="chassis" class="robot" type="box" size="0.18 0.13 0.05" pos="0 0 0.05" mass="6"/>
-      <geom name="mast" class="robot" type="cylinder" size="0.04 0.03" pos="0.08 0 0.13"
-            mass="0.2"/>
-      <geom class="caster" pos="0.14 0 {caster_z}"/>
-      <geom class="caster" pos="-0.14 0 {caster_z}"/>
-      <site name="imu" pos="{imu}"/>
-      <site name="lidar" pos="{lidar}"/>
-      <body name="left_wheel" pos="0 {half_track} 0" childclass="wheel">
-        <joint name="left_wheel_joint"/>
-        <geom/>
-      </body>
-      <body name="right_wheel" pos="0 -{half_track} 0" childclass="wheel">
-        <joint name="right_wheel_joint"/>
-        <geom/>
-      </body>
-    </body>
+    {obstacles}{robots}
   </worldbody>
-  <actuator>
-    <velocity name="left" joint="left_wheel_joint" kv="2" forcerange="-0.8 0.8"
-              ctrlrange="-{max_wheel_speed} {max_wheel_speed}"/>
-    <velocity name="right" joint="right_wheel_joint" kv="2" forcerange="-0.8 0.8"
-              ctrlrange="-{max_wheel_speed} {max_wheel_speed}"/>
+  <actuator>{actuators}
   </actuator>
-  <sensor>
-    <framequat name="orientation" objtype="site" objname="imu"/>
-    <gyro name="gyro" site="imu"/>
-    <accelerometer name="accelerometer" site="imu"/>
+  <sensor>{sensors}
   </sensor>
 </mujoco>
 """
 
+_ROBOT = """
+    <body name="{name}/base_link" pos="{x} {y} {base_height}" euler="0 0 {yaw}">
+      <freejoint name="{name}/base"/>
+      <geom class="robot" type="box" size="0.18 0.13 0.05" pos="0 0 0.05" mass="6"/>
+      <geom class="robot" type="cylinder" size="0.04 0.03" pos="0.08 0 0.13" mass="0.2"/>
+      <geom class="shell" pos="0 0 0.16"/>
+      <geom class="caster" pos="0.14 0 {caster_z}"/>
+      <geom class="caster" pos="-0.14 0 {caster_z}"/>
+      <site name="{name}/imu" pos="{imu}"/>
+      <site name="{name}/lidar" pos="{lidar}"/>
+      <body pos="0 {half_track} 0" childclass="wheel">
+        <joint name="{name}/left_wheel_joint"/>
+        <geom/>
+      </body>
+      <body pos="0 -{half_track} 0" childclass="wheel">
+        <joint name="{name}/right_wheel_joint"/>
+        <geom/>
+      </body>
+    </body>"""
 
-def course_mjcf(course: Course) -> str:
-    """The MJCF text of the robot at the start of ``course``."""
-    start_x, start_y, start_yaw = course.start
+_ACTUATORS = """
+    <velocity joint="{name}/left_wheel_joint"/>
+    <velocity joint="{name}/right_wheel_joint"/>"""
+
+_SENSORS = """
+    <framequat objtype="site" objname="{name}/imu"/>
+    <gyro site="{name}/imu"/>
+    <accelerometer site="{name}/imu"/>"""
+
+
+def world_mjcf(arena: Arena, starts: Mapping[str, Pose], time_step: float) -> str:
+    """The MJCF text of the ``arena`` with a robot of each name at its start.
+
+    ``time_step`` is in seconds, at most 0.01: the contacts are stiffer than that allows
+    beyond.
+    """
     return _MJCF.format(
-        time_step=TIME_STEP,
+        time_step=time_step,
         world_group=WORLD_GROUP,
         robot_group=ROBOT_GROUP,
+        shell_group=SHELL_GROUP,
         wheel_radius=WHEEL_RADIUS,
-        half_length=0.5 * ARENA_LENGTH,
-        half_width=0.5 * ARENA_WIDTH,
-        walls=_walls(),
-        obstacles="\n    ".join(_obstacle(obstacle) for obstacle in course.obstacles),
-        start_x=start_x,
-        start_y=start_y,
-        start_yaw=math.degrees(start_yaw),
+        max_wheel_speed=MAX_WHEEL_SPEED,
+        half_length=0.5 * arena.length,
+        half_width=0.5 * arena.width,
+        walls=_walls(arena),
+        obstacles="\n    ".join(_obstacle(obstacle) for obstacle in arena.obstacles),
+        robots="".join(_robot(name, pose) for name, pose in starts.items()),
+        actuators="".join(_ACTUATORS.format(name=name) for name in starts),
+        sensors="".join(_SENSORS.format(name=name) for name in starts),
+    )
+
+
+def load_world(arena: Arena, starts: Mapping[str, Pose], time_step: float) -> mujoco.MjModel:
+    """Compile that model."""
+    return mujoco.MjModel.from_xml_string(world_mjcf(arena, starts, time_step))
+
+
+def _robot(name: str, pose: Pose) -> str:
+    return _ROBOT.format(
+        name=name,
+        x=pose.x,
+        y=pose.y,
+        yaw=math.degrees(pose.yaw),
         base_height=BASE_HEIGHT,
         caster_z=0.03 - BASE_HEIGHT + _CASTER_GAP,
         imu=_numbers(IMU_POSITION),
         lidar=_numbers(LIDAR_POSITION),
         half_track=0.5 * TRACK,
-        max_wheel_speed=MAX_WHEEL_SPEED,
     )
 
 
-def load_course(course: Course) -> mujoco.MjModel:
-    """Compile the model of ``course``."""
-    return mujoco.MjModel.from_xml_string(course_mjcf(course))
-
-
-def _walls() -> str:
-    half_length, half_width, half_height = 0.5 * ARENA_LENGTH, 0.5 * ARENA_WIDTH, 0.5 * _WALL_HEIGHT
+def _walls(arena: Arena) -> str:
+    half_length, half_width = 0.5 * arena.length, 0.5 * arena.width
+    half_height = 0.5 * _WALL_HEIGHT
     sides = (
         ((half_length, 0.0), (0.05, half_width)),
         ((-half_length, 0.0), (0.05, half_width)),
