@@ -25,5 +25,7 @@ def test_generating_again_changes_nothing(tmp_path: Path) -> None:
     subprocess.run([GENERATE, tmp_path], check=True, env=environment, timeout=60)
     made = {path.name: path.read_text() for path in (tmp_path / "ledger" / "schema").iterdir()}
     kept = {path.name: path.read_text() for path in SCHEMA.glob("*_pb2.py*")}
-    assert sorted(made) == ["entry_pb2.py", "entry_pb2.pyi", "store_pb2.py", "store_pb2.pyi"]
+    assert sorted(made) == [
+        f"{name}_pb2.{kind}" for name in ("control", "entry", "store") for kind in ("py", "pyi")
+    ]
     assert made == kept, "run script/generate-schema and commit what it writes"
