@@ -10,7 +10,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
-from ledger.home import open_home_to_write
+from ledger.memory.borrowing import borrow_home
 
 
 @verb("checkpoint")
@@ -20,7 +20,7 @@ def command(invocation: Invocation, output: Path | None) -> None:
 
     Hand it to others: whoever has it can prove that you changed anything before it.
     """
-    with open_home_to_write(invocation.home) as home:
+    with borrow_home(invocation.home) as home:
         note = home.log.checkpoint(home.signers())
     checkpoint = Checkpoint.of_note(note)
     if output:

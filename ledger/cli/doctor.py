@@ -22,7 +22,8 @@ from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes
 from ledger.cli.vkeys import read_vkeys
 from ledger.errors import LedgerError
-from ledger.home import HomePaths, HomeWriter, open_home, open_home_to_write
+from ledger.home import HomePaths, HomeWriter, open_home
+from ledger.memory.borrowing import borrow_home
 from ledger.published import published_directory
 
 _LOW_DISK_BYTES = 1 << 30
@@ -65,7 +66,7 @@ def command(invocation: Invocation, export: Path | None, keys: tuple[str, ...]) 
     caught_up = 0
     if export is not None:
         with (
-            open_home_to_write(home, read_vkeys(keys)) as writer,
+            borrow_home(home, read_vkeys(keys)) as writer,
             advice("give a folder that `quipu export-tiles` wrote for this log", about=export),
         ):
             caught_up = len(catch_up(writer, export, tuple(read_vkeys(keys))))
@@ -126,7 +127,7 @@ def _home(home: Path) -> Iterator[Examined]:
         return
     yield from _folders(paths)
     try:
-        with open_home_to_write(home) as writer:
+        with borrow_home(home) as writer:
             yield from _writer(writer)
     except LedgerError as error:
         yield Examined("writer", State.WRONG, error.message, error.hint)

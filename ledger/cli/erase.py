@@ -12,7 +12,8 @@ from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import Output, escape, printable, short
 from ledger.errors import RefusedError
 from ledger.experience.erasure import ErasureReport, erase
-from ledger.home import open_home_to_write
+from ledger.home import open_home
+from ledger.memory.borrowing import borrow_home
 
 
 @verb("erase")
@@ -25,12 +26,12 @@ def command(invocation: Invocation, entries: tuple[str, ...], reason: str, yes: 
     Keys and content are destroyed; the log stays whole, and says that it was done. Copies
     outside the home are named: they are yours to delete.
     """
-    with open_home_to_write(invocation.home) as home:
-        chosen = [find_experience(home.log, entry) for entry in entries]
-        if not yes:
-            _confirm(invocation.output, [experience.name for _, _, experience in chosen])
-        records = [experience.record_id for _, _, experience in chosen]
-        report = erase(home.experiences, records, reason)
+    with open_home(invocation.home) as reader:
+        chosen = [find_experience(reader.log, entry)[2] for entry in entries]
+    if not yes:  # asked before the home is borrowed: nobody should wait for the answer
+        _confirm(invocation.output, [experience.name for experience in chosen])
+    with borrow_home(invocation.home) as home:
+        report = erase(home.experiences, [each.record_id for each in chosen], reason)
     data = {
         "erased": {record.hex(): index for record, index in report.entries.items()},
         "still_readable": report.still_readable,

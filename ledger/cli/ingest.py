@@ -16,7 +16,8 @@ from ledger.experience.content_store import StoreMode
 from ledger.experience.ingest import IngestOptions, IngestReceipt, ingest_all
 from ledger.experience.kinds import Tag
 from ledger.experience.readers import read_recording
-from ledger.home import open_home_to_write
+from ledger.home import existing_home
+from ledger.memory.borrowing import borrow_home
 
 
 @verb("ingest")
@@ -44,9 +45,10 @@ def command(
     """
     options = IngestOptions(mode=_mode(link, in_place), seal=encrypt, tags=_tags(tags))
     receipts: list[IngestReceipt] = []
-    with open_home_to_write(invocation.home) as home:
-        # Every recording is read before the first is committed: most mistakes show here.
-        found = [(path, list(read_recording(path, force_opaque=opaque))) for path in recordings]
+    existing_home(invocation.home)
+    # Every recording is read before the first is committed: most mistakes show here.
+    found = [(path, list(read_recording(path, force_opaque=opaque))) for path in recordings]
+    with borrow_home(invocation.home) as home:
         try:
             for path, parts in found:
                 total = sum(part.size for part in parts)

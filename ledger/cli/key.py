@@ -13,8 +13,9 @@ from ledger.cli.files import read_input, write_result
 from ledger.cli.main import Function, Invocation, verb
 from ledger.cli.ui import escape
 from ledger.errors import RefusedError
-from ledger.home import open_home, open_home_to_write
+from ledger.home import open_home
 from ledger.key_change import retire_key, rotate_key
+from ledger.memory.borrowing import borrow_home
 from ledger.signing_keys import SigningKeys, open_backup
 
 
@@ -116,7 +117,7 @@ def restore(invocation: Invocation, file: Path, passphrase_file: Path | None, fo
 @verb("rotate")
 def rotate(invocation: Invocation) -> None:
     """Bring in a new key. Old and new sign checkpoints until `quipu key retire`."""
-    with open_home_to_write(invocation.home) as home:
+    with borrow_home(invocation.home) as home:
         new = rotate_key(home)
         home.log.checkpoint(home.signers())
     invocation.output.text(
@@ -129,7 +130,7 @@ def rotate(invocation: Invocation) -> None:
 @verb("retire")
 def retire(invocation: Invocation) -> None:
     """End a rotation: destroy the older key."""
-    with open_home_to_write(invocation.home) as home:
+    with borrow_home(invocation.home) as home:
         old = retire_key(home)
         home.log.checkpoint(home.signers())
     invocation.output.text({"retired": old.encode()}, f"[green]retired[/] {escape(old.encode())}")

@@ -12,7 +12,7 @@ from ledger.cli.entry_choice import find_experience
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import human_bytes, short
 from ledger.experience.retention import RetentionPolicy, prune, select
-from ledger.home import open_home_to_write
+from ledger.memory.borrowing import borrow_home
 
 _DAY_NS = 86_400 * 10**9
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -62,7 +62,7 @@ def command(
         larger_than=larger_than,
         keep_at_most=keep_at_most,
     )
-    with open_home_to_write(invocation.home) as home:
+    with borrow_home(invocation.home) as home:
         chosen = [find_experience(home.log, entry)[2].record_id for entry in entries]
         chosen += [record.record_id for record in select(home.experiences, policy)]
         report = prune(home.experiences, chosen, reason, force=force)
