@@ -205,7 +205,8 @@ def _carry_out(
             )
             return control_pb2.Response(sealed=codec.receipt_message(receipt))
         case "interrupted":
-            return control_pb2.Response(interrupted=codec.interrupted_message(sink.interrupted()))
+            found = sink.interrupted(in_place=request.interrupted.in_place)
+            return control_pb2.Response(interrupted=codec.interrupted_message(found))
         case "abandon":
             sink.abandon(request.abandon.record_id, request.abandon.reason)
             return control_pb2.Response(done=control_pb2.Nothing())

@@ -72,14 +72,14 @@ class OwnerSink:
         self._owner.live_records.release(record_id)
         return receipt
 
-    def interrupted(self) -> tuple[InterruptedRecord, ...]:
+    def interrupted(self, *, in_place: bool = False) -> tuple[InterruptedRecord, ...]:
         """See `RecordSink.interrupted`."""
         with self._owner.writer() as home:
             live = self._owner.live_records
             found = tuple(
                 each
                 for each in interrupted_records(home.experiences)
-                if live.is_free(each.record.record_id)
+                if each.record.in_place == in_place and live.is_free(each.record.record_id)
             )
             for each in found:
                 live.claim(each.record.record_id, self)

@@ -66,10 +66,10 @@ class SocketSink:
         response = self._ask(control_pb2.Request(seal=seal))
         return codec.receipt_of(response.sealed)
 
-    def interrupted(self) -> tuple[InterruptedRecord, ...]:
+    def interrupted(self, *, in_place: bool = False) -> tuple[InterruptedRecord, ...]:
         """See `RecordSink.interrupted`."""
-        request = control_pb2.Request(interrupted=control_pb2.Nothing())
-        response = self._ask(request)
+        take_up = control_pb2.TakeUp(in_place=in_place)
+        response = self._ask(control_pb2.Request(interrupted=take_up))
         return codec.interrupted_of(response.interrupted)
 
     def abandon(self, record_id: bytes, reason: str) -> None:

@@ -55,10 +55,10 @@ class Request(_message.Message):
     begin: Begin
     progress: _entry_pb2.Progress
     seal: Seal
-    interrupted: Nothing
+    interrupted: TakeUp
     abandon: Abandon
     lend: Nothing
-    def __init__(self, status: _Optional[_Union[Nothing, _Mapping]] = ..., checkpoint: _Optional[_Union[Nothing, _Mapping]] = ..., prove_inclusion: _Optional[_Union[ProveInclusion, _Mapping]] = ..., prove_consistency: _Optional[_Union[ProveConsistency, _Mapping]] = ..., begin: _Optional[_Union[Begin, _Mapping]] = ..., progress: _Optional[_Union[_entry_pb2.Progress, _Mapping]] = ..., seal: _Optional[_Union[Seal, _Mapping]] = ..., interrupted: _Optional[_Union[Nothing, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., lend: _Optional[_Union[Nothing, _Mapping]] = ...) -> None: ...
+    def __init__(self, status: _Optional[_Union[Nothing, _Mapping]] = ..., checkpoint: _Optional[_Union[Nothing, _Mapping]] = ..., prove_inclusion: _Optional[_Union[ProveInclusion, _Mapping]] = ..., prove_consistency: _Optional[_Union[ProveConsistency, _Mapping]] = ..., begin: _Optional[_Union[Begin, _Mapping]] = ..., progress: _Optional[_Union[_entry_pb2.Progress, _Mapping]] = ..., seal: _Optional[_Union[Seal, _Mapping]] = ..., interrupted: _Optional[_Union[TakeUp, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., lend: _Optional[_Union[Nothing, _Mapping]] = ...) -> None: ...
 
 class Response(_message.Message):
     __slots__ = ("failure", "status", "note", "proof", "consistency", "begun", "index", "sealed", "interrupted", "done", "lent")
@@ -163,6 +163,12 @@ class Begin(_message.Message):
     in_place: bool
     source: bytes
     def __init__(self, in_place: _Optional[bool] = ..., source: _Optional[bytes] = ...) -> None: ...
+
+class TakeUp(_message.Message):
+    __slots__ = ("in_place",)
+    IN_PLACE_FIELD_NUMBER: _ClassVar[int]
+    in_place: bool
+    def __init__(self, in_place: _Optional[bool] = ...) -> None: ...
 
 class OpenRecord(_message.Message):
     __slots__ = ("record_id", "salt_key", "folder", "in_place", "source")
