@@ -139,7 +139,7 @@ def test_it_reaches_its_goals_and_touches_nothing(seed: int, tmp_path: Path) -> 
     assert summary.collisions == 0
     assert summary.goals_reached >= 3
     assert summary.reward > 30.0
-    assert summary.odometry_error < 0.7
+    assert summary.odometry_error < 0.1
 
 
 def test_the_command_prints_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,8 @@ class Bodies:
         self._sensed: Floats = self._data.sensordata.reshape(count, _SENSORS)
         self._warmstart: Floats = self._data.qacc_warmstart.reshape(count, _SPEEDS)
         self._control: Floats = self._data.ctrl.reshape(count, 2)
-        self._odometry: Floats = np.array([(pose.x, pose.y, pose.yaw) for pose in starts.values()])
+        poses = [(pose.x, pose.y, pose.yaw) for pose in starts.values()]
+        self._odometry: Floats = np.array(poses, dtype=np.float64)
         self._wheels = self.wheel_angles()
         self._bases = [self._model.body(f"{name}/base_link").id for name in self.names]
         self._lidars = [self._model.site(f"{name}/lidar").id for name in self.names]

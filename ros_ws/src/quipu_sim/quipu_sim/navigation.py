@@ -27,8 +27,12 @@ _STEP = 6  # headings are tried every sixth beam
 _TRIES: Final[Floats] = BEAM_ANGLES[::_STEP]
 # [try, beam]: the angle between a tried heading and each beam
 _OFFSETS: Final[Floats] = BEAM_ANGLES[np.newaxis, :] - _TRIES[:, np.newaxis]
-_SIDEWAYS: Final[Floats] = np.abs(np.sin(_OFFSETS))
 _AHEAD: Final[Floats] = np.cos(_OFFSETS)
+# [try, beam]: up to which range something on that beam stands in the corridor
+_IN_THE_WAY: Final[Floats] = np.where(
+    _AHEAD > 0, _HALF_CORRIDOR / np.maximum(1e-9, np.abs(np.sin(_OFFSETS))), 0.0
+)
+_FREE = 1e3  # m, when nothing stands in the corridor
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,14 @@ def steer(pose: Pose, goal: tuple[float, float], ranges: Floats) -> Drive:
 
 
 def clearances(ranges: Floats) -> Floats:
-    """How far a corridor as wide as the robot stays free, for each tried heading, in metres."""
-    finite = np.where(np.isfinite(ranges), ranges, 1e3)
-    blocking = (finite * _SIDEWAYS < _HALF_CORRIDOR) & (_AHEAD > 0)
-    nearest: Floats = np.where(blocking, finite * _AHEAD, 1e3).min(axis=1)
+    """How far a corridor as wide as the robot stays free, for each tried heading, in metres.
+
+    What is beyond the look-ahead does not count.
+    """
+    near = np.flatnonzero(ranges < _LOOK_AHEAD + _HALF_CORRIDOR)
+    if not len(near):
+        return np.full(len(_TRIES), _FREE)
+    there = ranges[near]
+    blocking = there < _IN_THE_WAY[:, near]
+    nearest: Floats = np.where(blocking, there * _AHEAD[:, near], _FREE).min(axis=1)
     return nearest

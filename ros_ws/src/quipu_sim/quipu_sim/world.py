@@ -30,7 +30,8 @@ WORLD_GROUP: Final = 0
 ROBOT_GROUP: Final = 1
 SHELL_GROUP: Final = 2
 
-# The casters hang a little above the ground, so that the wheels carry the robot.
+# The casters hang a little above the ground, so that the wheels carry the robot. Without
+# their priority the floor's friction would be theirs too: the greater of the two counts.
 _CASTER_GAP = 0.002
 
 _WALL_HEIGHT = 0.6
@@ -39,7 +40,7 @@ _OBSTACLE_HEIGHT = 0.5
 _MJCF = """
 <mujoco model="quipu_sim">
   <option timestep="{time_step}" integrator="implicitfast"
-          cone="elliptic" impratio="10" noslip_iterations="4"/>
+          cone="elliptic" impratio="10"/>
   <default>
     <geom group="{world_group}" friction="0.9 0.01 0.001"/>
     <default class="robot">
@@ -51,7 +52,7 @@ _MJCF = """
             group="{robot_group}" friction="1.2 0.01 0.001"/>
     </default>
     <default class="caster">
-      <geom type="sphere" size="0.03" mass="0.1" condim="1" group="{robot_group}"/>
+      <geom type="sphere" size="0.03" mass="0.1" condim="1" priority="1" group="{robot_group}"/>
     </default>
     <default class="shell">
       <geom type="cylinder" size="0.13 0.1" mass="0" contype="0" conaffinity="0"
