@@ -28,9 +28,18 @@ from ledger.experience.kinds import (
     KeyRetirement,
     KeyRotation,
     Kind,
+    Progress,
     Pruning,
 )
-from ledger.experience.records import ContentState, Presence, Row, index_row, state_row
+from ledger.experience.private_folder import remove_folder
+from ledger.experience.records import (
+    ContentState,
+    Presence,
+    Row,
+    index_row,
+    progress_row,
+    state_row,
+)
 from ledger.home import HomeWriter
 from ledger.merkle.compact_range import CompactRange
 from ledger.merkle.entry_bundle import decode_entry_bundle
@@ -92,6 +101,7 @@ class _Aftermath:
         self._places: dict[bytes, int] = {}
         self._states: dict[bytes, ContentState] = {}
         self._erased: list[bytes] = []
+        self._progress: list[Row] = []
         self._vkeys = list(home.vkeys)
 
     def follow(self, index: int, kind: Kind) -> None:
@@ -105,6 +115,8 @@ class _Aftermath:
                 self._erased += record_ids
             case Pruning(record_ids=record_ids):
                 self._remove(record_ids, ContentState(Presence.PRUNED, removed_by=index))
+            case Progress(record_id=record_id):
+                self._progress.append(progress_row(record_id, index))
             case KeyRotation(new_key=key):
                 self._vkeys.append(self._vkey(key))
             case KeyRetirement(retired_key=key):
@@ -115,14 +127,19 @@ class _Aftermath:
         experiences = self._home.experiences
         experiences.keys.destroy(self._erased)
         for record_id in self._erased:
-            if record_id not in self._places:
+            remove_folder(experiences.content.recording_folder(record_id))
+            if record_id in self._places:
+                continue
+            try:
                 root = experiences.record(record_id).experience.content_root
-                experiences.content.remove(root)
+            except NotFoundError:  # given up while it was written: that folder was all
+                continue
+            experiences.content.remove(root)
 
     def rows(self) -> list[Row]:
         rows = [index_row(record_id, index) for record_id, index in self._places.items()]
         rows += [state_row(record_id, state) for record_id, state in self._states.items()]
-        return [*rows, *self._home.log.vkey_rows(self._vkeys)]
+        return [*rows, *self._progress, *self._home.log.vkey_rows(self._vkeys)]
 
     def _remove(self, record_ids: Sequence[bytes], state: ContentState) -> None:
         for record_id in record_ids:

@@ -19,9 +19,10 @@ from ledger.catch_up import catch_up
 from ledger.cli.exit_code import ExitCode
 from ledger.cli.failure import advice
 from ledger.cli.main import Invocation, verb
-from ledger.cli.ui import escape, human_bytes
+from ledger.cli.ui import escape, human_bytes, short
 from ledger.cli.vkeys import read_vkeys
 from ledger.errors import LedgerError
+from ledger.experience.growing import interrupted_records
 from ledger.home import HomePaths, HomeWriter, open_home
 from ledger.memory.borrowing import borrow_home
 from ledger.published import published_directory
@@ -165,4 +166,12 @@ def _writer(home: HomeWriter) -> Iterator[Examined]:
     else:
         yield Examined(
             "writer", State.GOOD, "the newest checkpoint and what came after it hold together"
+        )
+    for each in interrupted_records(home.experiences):
+        committed = human_bytes(each.marks[-1].length) if each.marks else "nothing"
+        yield Examined(
+            "recording",
+            State.NOTE,
+            f"record {short(each.record.record_id)} is open, {committed} of it committed",
+            "its recorder, started again, goes on with it or ends it",
         )

@@ -38,7 +38,11 @@ class DamagedChunk:
 def locate_chunk(experience: Experience, index: int) -> tuple[FileRange, ...]:
     """The file bytes that chunk ``index`` is made of. Raises `NotFoundError` for none."""
     start = index * CHUNK_SIZE
-    end = start + chunk_length(index, experience.content_size)
+    return locate_bytes(experience, start, start + chunk_length(index, experience.content_size))
+
+
+def locate_bytes(experience: Experience, start: int, end: int) -> tuple[FileRange, ...]:
+    """The file bytes that bytes [start, end) of the content are."""
     ranges = []
     offset = 0
     for file in experience.files:

@@ -172,7 +172,7 @@ def settle_recording(writer: ExperienceWriter, note: Path, work: PendingRecordin
     Raises KeyStoreError or BehindError where something is in the way.
     """
     record_id = work.record_id
-    if is_sealed(writer, record_id):
+    if is_sealed(writer, record_id) or _is_erased(writer, record_id):
         end_recording(writer, note, work)
         return True
     if isinstance(work.step, Abandoning):

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,33 +187,31 @@ def _is_in(folder: Path, file: RecordingFile) -> bool:
 
 def _check_marks(writer: ExperienceWriter, record_id: bytes, digest: ContentDigest) -> None:
     """Refuse a digest that the record's progress is no beginning of."""
-    found = first_contradiction(
-        [mark for _, mark in marks_of(writer, record_id)], digest.leaves, digest.size
-    )
-    if found is not None:
+    marks = marks_of(writer, record_id)
+    for position, wrong in contradictions([mark for _, mark in marks], digest.leaves, digest.size):
         raise VerificationError(
-            f"record {record_id.hex()} cannot be sealed: {found[1]}",
+            f"record {record_id.hex()} cannot be sealed: {wrong} (entry {marks[position][0]})",
             hint="the content is not what was committed; keep it, and look at it",
         )
 
 
-def first_contradiction(
+def contradictions(
     marks: Sequence[ProgressMark], leaves: Sequence[bytes], size: int
-) -> tuple[int, str] | None:
-    """The first of ``marks``, in order, that is no beginning of a content; None if all are.
+) -> Iterator[tuple[int, str]]:
+    """Each of ``marks`` that is no beginning of a content: its position, and what is wrong.
 
-    Its position, and what is wrong with it. Tails are not looked at: that takes bytes.
+    Tails are not looked at: that takes the content's bytes.
     """
     parts = CompactRange()
     for position, mark in enumerate(marks):
         if mark.length > size:
-            return position, f"{mark.length} bytes were committed, and it has {size}"
-        if mark.leaf_count < parts.size:
-            return position, f"progress shrinks to {mark.length} bytes"
-        parts = parts.extend(leaves[parts.size : mark.leaf_count])
-        if parts.root() != mark.root:
-            return position, f"its first {mark.leaf_count} chunks are not those that were committed"
-    return None
+            yield position, f"{mark.length} bytes were committed, and it has {size}"
+        elif mark.leaf_count < parts.size:
+            yield position, f"progress shrinks to {mark.length} bytes"
+        else:
+            parts = parts.extend(leaves[parts.size : mark.leaf_count])
+            if parts.root() != mark.root:
+                yield position, f"its first {mark.leaf_count} chunks are not what was committed"
 
 
 def _sync(files: Sequence[RecordingFile]) -> None:

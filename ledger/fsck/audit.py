@@ -66,7 +66,9 @@ def audit_parts(storage: Storage, request: AuditRequest, trail: AuditTrail) -> N
         )
         trail.at(Phase.RECORDS, 0, 0)
         rows.finish(whole=first == 0)
-    ContentCheck(storage, request.home, trail, request.depth, first).run(rows.content_bytes)
+    ContentCheck(storage, request.home, trail, request.depth, first).run(
+        rows.content_bytes, rows.unsealed
+    )
 
 
 def check_structure(request: AuditRequest, trail: AuditTrail) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import CorruptStoreError, LedgerError, StorageError
+from ledger.experience.content_check import locate_bytes
 from ledger.experience.content_root import chunk_count
-from ledger.experience.content_store import ContentStore
+from ledger.experience.content_store import ContentStore, open_content
 from ledger.experience.copies import CopyKind, CopyRegister
 from ledger.experience.entry import Experience, parse_entry
 from ledger.experience.file_span import SpanFile
+from ledger.experience.growing_content import ProgressMark
 from ledger.experience.pending import PendingNotes, PendingRemoval
 from ledger.experience.record_keys import RecordKeys
 from ledger.experience.records import ContentState, Presence, RecordTables
@@ -26,6 +28,9 @@ from ledger.experience.sealing import sealed_size
 from ledger.fsck.content_scan import DamagedPiece, scan_content
 from ledger.fsck.findings import AuditTrail, Depth, FindingKind, Phase
 from ledger.fsck.key_files import KeyFiles
+from ledger.fsck.open_records import OpenRecords
+from ledger.fsck.progress_rows import marks_before
+from ledger.fsck.progress_tails import bad_tails
 from ledger.fsck.snapshot import Snapshot
 from ledger.log_reader import U64
 from ledger.storage import Storage, Table
@@ -50,6 +55,8 @@ class _Record:
     leaves: tuple[bytes, ...]
     originals: tuple[Path, ...] | None
     """Where content that was left in place lies; None if no row says it."""
+    marks: tuple[tuple[int, ProgressMark], ...]
+    """Its progress with the entries that hold it, oldest first, where it will be read."""
 
     @property
     def id(self) -> bytes:
@@ -70,13 +77,18 @@ class ContentCheck:
         self._first = first
         self._store = ContentStore(home)
         self._keys = KeyFiles(home / "keys" / "records", trail)
+        self._open = OpenRecords(storage, home, self._keys, trail)
         self._content_folders = 0
         self._hashed = 0
 
-    def run(self, content_bytes: int) -> None:
-        """Check every record; ``content_bytes`` is how much `Depth.DEEP` has to read."""
+    def run(self, content_bytes: int, unsealed: tuple[bytes, ...] = ()) -> None:
+        """Check every record; ``content_bytes`` is how much `Depth.DEEP` has to read.
+
+        ``unsealed`` are those of which there is only progress.
+        """
         self._total = content_bytes
         self._keys.check_all(self._is_record)
+        self._open.check(unsealed)
         for record in self._records():
             self._check(record)
         if self._first == 0:
@@ -205,6 +217,27 @@ class ContentCheck:
         else:
             for piece in result.damaged:
                 self._find_changed(record, piece, problems)
+            self._check_tails(record, paths, keys, problems)
+
+    def _check_tails(
+        self, record: _Record, paths: list[Path], keys: RecordKeys, problems: AuditTrail
+    ) -> None:
+        """Name the progress that the content does not bear out."""
+        experience, sealed = record.experience, record.state.sealed
+        if not record.marks:
+            return
+        with open_content(experience, paths, keys, sealed=sealed) as source:
+            found = list(bad_tails(source, keys.salt_key, record.marks, record.leaves))
+        for tail in found:
+            message = f"bytes [{tail.start}, {tail.end}) of it are not what entry {tail.index}"
+            part = locate_bytes(experience, tail.start, tail.end)[0]
+            file, span = None, None
+            if not sealed:
+                names = [each.name for each in experience.files]
+                file = str(paths[names.index(part.name)])
+                span = (part.start, part.end)
+            kind, message = FindingKind.PROGRESS_CONTRADICTED, f"{message} committed"
+            self._find(problems, kind, record, message, file=file, span=span, entry=tail.index)
 
     def _find_changed(self, record: _Record, piece: DamagedPiece, problems: AuditTrail) -> None:
         message = (
@@ -271,7 +304,11 @@ class ContentCheck:
             leaves = tuple(tables.leaves(record_id)) if state.presence in _KEPT else ()
         except CorruptStoreError:
             leaves = ()
-        return _Record(index, entry.kind, state, leaves, originals)
+        marks: tuple[tuple[int, ProgressMark], ...] = ()
+        if self._depth is Depth.DEEP and state.presence in _KEPT:
+            with snapshot.read() as txn:
+                marks = tuple(marks_before(txn, record_id, index))[::-1]
+        return _Record(index, entry.kind, state, leaves, originals, marks)
 
     def _is_under_way(self, record: _Record) -> bool:
         """Whether a note says that the record will be removed, or its state has changed.
@@ -291,6 +328,10 @@ class ContentCheck:
             return False
 
     def _is_record(self, record_id: bytes) -> bool:
+        # A record's note goes after its entry is there: the third look misses none.
+        return self._has_row(record_id) or self._open.is_open(record_id) or self._has_row(record_id)
+
+    def _has_row(self, record_id: bytes) -> bool:
         with self._storage.read() as txn:
             return txn.get(Table.RECORDS, record_id) is not None
 
@@ -325,6 +366,7 @@ class ContentCheck:
         *,
         file: str | None = None,
         span: tuple[int, int] | None = None,
+        entry: int | None = None,
     ) -> None:
-        subject = f"record {record.id.hex()}"
-        problems.find(kind, subject, message, entry=record.index, file=file, span=span)
+        subject, entry = f"record {record.id.hex()}", record.index if entry is None else entry
+        problems.find(kind, subject, message, entry=entry, file=file, span=span)

@@ -70,6 +70,15 @@ class FindingKind(Enum):
     COPY_ROW = "copy-row"
     """COPIES disagrees with the entries."""
 
+    PROGRESS_ROW = "progress-row"
+    """PROGRESS disagrees with the entries."""
+    PROGRESS_CONTRADICTED = "progress-contradicted"
+    """What was committed of a record while it was written is no beginning of what it became."""
+    PROGRESS_LATE = "progress-late"
+    """Progress of a record that was sealed, or given up, before."""
+    PROGRESS_UNSEALED = "progress-unsealed"
+    """Progress of a record that never came to be, and is not being recorded."""
+
     CONTENT_MISSING = "content-missing"
     CONTENT_SIZE = "content-size"
     CONTENT_CHANGED = "content-changed"

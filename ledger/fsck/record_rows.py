@@ -1,4 +1,4 @@
-"""RECORDS, CONTENT, CHUNKS and COPIES held against the entries, in both directions.
+"""RECORDS, CONTENT, CHUNKS, COPIES and PROGRESS held against the entries, in both directions.
 
 Every entry looks up the rows it must have. Rows that no entry asked for are found
 by counting, and only then by looking for them; so nothing is kept in memory.
@@ -10,10 +10,18 @@ from functools import lru_cache
 
 from ledger.errors import CorruptStoreError, LedgerError, MalformedError, NotFoundError
 from ledger.experience.content_root import content_root_of_leaves, split_leaves
-from ledger.experience.entry import Entry, Erasure, Experience, Pruning, parse_entry
+from ledger.experience.entry import (
+    Entry,
+    Erasure,
+    Experience,
+    Progress,
+    Pruning,
+    parse_entry,
+)
 from ledger.experience.fields import RECORD_ID_SIZE
 from ledger.experience.records import ContentState, Presence, RecordTables
 from ledger.fsck.findings import AuditTrail, FindingKind
+from ledger.fsck.progress_rows import ProgressRows
 from ledger.fsck.snapshot import Snapshot
 from ledger.log_reader import U64
 from ledger.storage import ReadTransaction, Table
@@ -31,6 +39,9 @@ class RecordRows:
         self._rows = dict.fromkeys((Table.RECORDS, Table.CONTENT, Table.CHUNKS), 0)
         self.content_bytes = 0
         """Bytes of content that records have now, stored or in place."""
+        self.unsealed: tuple[bytes, ...] = ()
+        """Records with progress that no entry seals; known after `finish`."""
+        self._progress = ProgressRows(txn, trail)
         self._removal = lru_cache(maxsize=64)(self._read_removal)
 
     def follow(self, index: int, entry: Entry) -> None:
@@ -38,9 +49,12 @@ class RecordRows:
         match entry.kind:
             case Experience() as experience:
                 self._check_experience(index, experience)
+            case Progress() as progress:
+                self._progress.follow(index, progress, self._state(progress.record_id))
             case Erasure(record_ids=ids):
                 for record_id in ids:
                     self._check_removed(index, record_id, (Presence.ERASED,))
+                    self._count_abandoned(index, record_id)
             case Pruning(record_ids=ids):
                 for record_id in ids:
                     self._check_removed(index, record_id, _REMOVED)
@@ -56,6 +70,7 @@ class RecordRows:
                 if self._txn.count(table) != self._rows[table]:
                     self._name_extra(table, kind)
         self._name_extra(Table.COPIES, FindingKind.COPY_ROW)
+        self.unsealed = self._progress.finish(whole=whole)
 
     def _check_experience(self, index: int, experience: Experience) -> None:
         record_id = experience.record_id
@@ -76,7 +91,8 @@ class RecordRows:
             self._rows[Table.RECORDS] += 1
         self._trail.counters.records += 1
         state = self._check_state(index, experience)
-        self._check_chunks(index, experience, state)
+        leaves = self._check_chunks(index, experience, state)
+        self._progress.seal(index, experience, leaves)
 
     def _check_state(self, index: int, experience: Experience) -> ContentState | None:
         record_id = experience.record_id
@@ -113,7 +129,10 @@ class RecordRows:
         else:
             self._trail.counters.records_pruned += 1
 
-    def _check_chunks(self, index: int, experience: Experience, state: ContentState | None) -> None:
+    def _check_chunks(
+        self, index: int, experience: Experience, state: ContentState | None
+    ) -> list[bytes] | None:
+        """The record's chunk leaves, if they are there and lead to its root."""
         record_id = experience.record_id
         joined = self._txn.get(Table.CHUNKS, record_id)
         self._rows[Table.CHUNKS] += joined is not None
@@ -123,15 +142,18 @@ class RecordRows:
             if experience.content_size and not erased:
                 message = "its chunk hashes are missing"
                 self._find(FindingKind.CHUNKS_ROW, record_id, message, index)
-            return
+            return None if experience.content_size else []
         try:
-            root = content_root_of_leaves(split_leaves(joined))
+            leaves = split_leaves(joined)
         except MalformedError as error:
             self._find(FindingKind.CHUNKS_ROW, record_id, error.message, index)
-            return
+            return None
+        root = content_root_of_leaves(leaves)
         if root != experience.content_root and (joined or experience.content_root):
             message = "its chunk hashes do not lead to the content root of the entry"
             self._find(FindingKind.CHUNKS_ROW, record_id, message, index)
+            return None
+        return leaves
 
     def _check_removed(self, index: int, record_id: bytes, allowed: tuple[Presence, ...]) -> None:
         try:
@@ -146,6 +168,24 @@ class RecordRows:
             word = state.presence.name.lower()
             message = f"entry {index} removes it, and it is kept as {word}"
             self._find(FindingKind.CONTENT_ROW, record_id, message, index)
+
+    def _count_abandoned(self, index: int, record_id: bytes) -> None:
+        """A record given up while it was written has a state, and no Experience."""
+        state = self._state(record_id)
+        if state is not None and state.removed_by == index and self._was_abandoned(record_id):
+            self._rows[Table.CONTENT] += 1
+
+    def _was_abandoned(self, record_id: bytes) -> bool:
+        return (
+            self._txn.get(Table.RECORDS, record_id) is None
+            and self._tables.progress(record_id) != []
+        )
+
+    def _state(self, record_id: bytes) -> ContentState | None:
+        try:
+            return self._tables.state(record_id)
+        except (NotFoundError, CorruptStoreError):
+            return None
 
     def _read_removal(self, index: int, presence: Presence) -> frozenset[bytes]:
         """The records that entry ``index`` says were removed in this way."""
@@ -181,9 +221,20 @@ class RecordRows:
                 (index,) = U64.unpack(row)
                 if index in named or self._is_record(index, record_id):
                     continue
+            elif table is Table.CONTENT and self._is_abandoned_state(record_id):
+                continue
             self._trail.find(
                 kind, f"row {key.hex()} of {table.name}", "no entry is about this record"
             )
+
+    def _is_abandoned_state(self, record_id: bytes) -> bool:
+        state = self._state(record_id)
+        return (
+            state is not None
+            and state.presence is Presence.ERASED
+            and self._was_abandoned(record_id)
+            and record_id in self._removal(state.removed_by, Presence.ERASED)
+        )
 
     def _find(self, kind: FindingKind, record_id: bytes, message: str, index: int) -> None:
         self._trail.find(kind, f"record {record_id.hex()}", message, entry=index)
