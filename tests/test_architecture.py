@@ -54,6 +54,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.key_change": EXPERIENCE | {"ledger.signing_keys", "ledger.home"},
     "ledger.catch_up": EXPERIENCE | {"ledger.home"},
     "ledger.memory": EXPERIENCE | {"ledger.home", "ledger.prover"},
+    "ledger.recording": EXPERIENCE | {"ledger.memory"},
     "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
     "ledger.cli": EXPERIENCE
     | {
