@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.zkproofs.conftest import BACKENDS
 from zkproofs.errors import DecodingError
-from zkproofs.group import G1, G2, GT, ORDER, Expander, Group, Scalar, using
+from zkproofs.group import G1, G2, GT, ORDER, Expander, Group, Scalar, group, using
 from zkproofs.group.expand import FIELD_MODULUS
 
 EDGES = [0, 1, 2, ORDER - 1, ORDER, ORDER + 1, -1, -ORDER, 1 << 255, 1 << 256, -(1 << 400)]
@@ -82,6 +82,7 @@ def test_g1(terms: list[tuple[int, int]]) -> None:
             one_by_one += point * scalar
         exponent = sum(k * s for k, s in terms)
         assert total == one_by_one == backend.g1 * backend.scalar(exponent)
+        assert total == backend.msm_public(points, scalars)
         assert hash(total) == hash(one_by_one)
         encoded = [backend.encode_g1(point) for point in [*points, total, -total]]
         decoded = [backend.decode_g1(data, allow_identity=True) for data in encoded]
@@ -118,8 +119,31 @@ def test_identities_behave(backend: Group) -> None:
         assert generator * backend.scalar(0) == identity * backend.scalar(5) == identity
         assert generator * backend.scalar(ORDER - 1) == -generator
         assert hash(identity + identity) == hash(identity)
-    assert backend.msm([], []) == backend.g1_identity
+    assert backend.msm([], []) == backend.msm_public([], []) == backend.g1_identity
     assert backend.msm_g2([], []) == backend.g2_identity
+
+
+LAMBDA = 0xD201000000010000**2 - 1
+"""A third root of one modulo r: the factor of the endomorphism."""
+
+
+def test_public_sums_are_equal_where_scalars_are_halved(backend: Group) -> None:
+    assert (LAMBDA * LAMBDA + LAMBDA + 1) % ORDER == 0
+    edges = [0, 1, LAMBDA - 1, LAMBDA, LAMBDA + 1, 2 * LAMBDA, LAMBDA * LAMBDA, 1 << 128, ORDER - 1]
+    points = [backend.g1, -backend.g1, backend.g1_identity, backend.g1 * backend.scalar(77)]
+    for value in edges:
+        for point in points:
+            scalars = [backend.scalar(value)]
+            assert backend.msm_public([point], scalars) == point * scalars[0], value
+        assert backend.msm_public(points[:2], scalars * 2) == backend.g1_identity
+
+
+@pytest.mark.parametrize("count", [14, 15, 16, 17, 40])
+def test_public_sums_are_equal_however_many_there_are(count: int) -> None:
+    backend = group()
+    points = [backend.g1 * backend.random_scalar() for _ in range(count)]
+    scalars = [backend.random_scalar() for _ in points]
+    assert backend.msm_public(points, scalars) == backend.msm(points, scalars)
 
 
 def test_pairing_is_bilinear(backend: Group) -> None:

@@ -36,6 +36,8 @@ def test_lengths_of_sums_are_checked(backend: Group) -> None:
     for points, scalars in (([backend.g1], []), ([], [one]), ([backend.g1], [one, one])):
         with pytest.raises(ParameterError):
             backend.msm(points, scalars)
+        with pytest.raises(ParameterError):
+            backend.msm_public(points, scalars)
     for points, scalars in (([backend.g2], []), ([], [one]), ([backend.g2], [one, one])):
         with pytest.raises(ParameterError):
             backend.msm_g2(points, scalars)
@@ -149,6 +151,7 @@ def test_elements_of_another_kind_or_backend_are_refused(backend: Group) -> None
         for call in (
             lambda wrong: backend.encode_g1(wrong),
             lambda wrong: backend.msm([point, wrong], [scalar, scalar]),
+            lambda wrong: backend.msm_public([point, wrong], [scalar, -scalar]),
             lambda wrong: backend.pairing(wrong, point2),
             lambda wrong: backend.pairing_product_is_one([(wrong, point2)]),
         ):
@@ -168,6 +171,7 @@ def test_elements_of_another_kind_or_backend_are_refused(backend: Group) -> None
             lambda wrong: backend.encode_scalar(wrong),
             lambda wrong: backend.inverse(wrong),
             lambda wrong: backend.msm([point], [wrong]),
+            lambda wrong: backend.msm_public([point], [wrong]),
             lambda wrong: backend.msm_g2([point2], [wrong]),
         ):
             with pytest.raises(ParameterError):

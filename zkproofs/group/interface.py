@@ -162,6 +162,10 @@ class Group(Protocol):
         """
         ...
 
+    def msm_public(self, points: Sequence[G1], scalars: Sequence[Scalar]) -> G1:
+        """`msm`, where time may tell of the scalars: a verifier's, who has no secrets."""
+        ...
+
     def msm_g2(self, points: Sequence[G2], scalars: Sequence[Scalar]) -> G2:
         """The same sum in G2."""
         ...

@@ -256,6 +256,10 @@ class PyEccGroup:
         """The sum of pointᵢ * scalarᵢ."""
         return _msm(points, scalars, PyEccG1)
 
+    def msm_public(self, points: Sequence[G1], scalars: Sequence[Scalar]) -> G1:
+        """The same: there is nothing faster here."""
+        return self.msm(points, scalars)
+
     def msm_g2(self, points: Sequence[G2], scalars: Sequence[Scalar]) -> G2:
         """The same sum in G2."""
         return _msm(points, scalars, PyEccG2)
