@@ -6,14 +6,16 @@ a pairing that a product is one:
     Equation           Σ sᵢ·Pᵢ = 0
     PairingEquation    Π e(Pᵢ, Qᵢ) = 1
 
-Each equation k of a batch gets a weight ρₖ, fresh from the operating system, uniform
-from 1 to 2^128 - 1, and the batch checks
+Each equation k of a batch but the first of its kind, whose weight is one, gets a weight ρₖ,
+fresh from the operating system, uniform from 1 to 2^128 - 1, and the batch checks
 
     Σₖ ρₖ·(Σ sᵢ·Pᵢ) = 0                      one multi-scalar multiplication
     Π_Q e(Σ ρₖ·Pᵢ of all pairs with Q, Q) = 1     one pairing for each distinct Q
 
-where all hold always, and where one does not with a probability below 2^-127. The
-weights are drawn after all equations are known, so nobody can make two that cancel.
+where all hold always, and where one does not with a probability below 2^-127: never, if it
+is the first alone; else whatever the other terms are, one weight at most of a later one that
+does not hold makes up for them. The weights are drawn after all equations are known, so
+nobody can make two that cancel.
 Equal points are added up before they are multiplied: proofs over the same generators
 share the cost of those. Equal means the same object for points of G1 (generators are
 kept), the same bytes for points of G2.
@@ -139,7 +141,7 @@ def verify_equations(equations: Sequence[AnyEquation], what: str) -> None:
 
 
 def holds(equations: Sequence[AnyEquation], backend: Group) -> bool:
-    """Whether all ``equations`` hold, each under a fresh weight.
+    """Whether all ``equations`` hold, each but the first of its kind under a fresh weight.
 
     Raises `ParameterError` for no equations, or elements of another backend.
     """
@@ -149,11 +151,10 @@ def holds(equations: Sequence[AnyEquation], backend: Group) -> bool:
     pairings = _PairingProduct(backend)
     try:
         for equation in equations:
-            weight = _fresh_weight(backend)
             if isinstance(equation, Equation):
-                linear.add(equation, weight)
+                linear.add(equation)
             else:
-                pairings.add(equation, weight)
+                pairings.add(equation)
     except TypeError:
         raise ParameterError(f"an element is of another backend than {backend.name}") from None
     return linear.is_zero() and pairings.is_one()
@@ -173,19 +174,24 @@ class _LinearSum:
         self._points: dict[int, G1] = {}
         self._scalars: dict[int, Scalar] = {}
 
-    def add(self, equation: Equation, weight: Scalar) -> None:
+    def add(self, equation: Equation) -> None:
         points, scalars = self._points, self._scalars
-        for point, scalar in zip(equation.points, equation.scalars, strict=True):
+        weighted = equation.scalars
+        if points:
+            weight = _fresh_weight(self._group)
+            weighted = [scalar * weight for scalar in weighted]
+        for point, scalar in zip(equation.points, weighted, strict=True):
             key = id(point)
             if key in points:
-                scalars[key] += scalar * weight
+                scalars[key] += scalar
             else:
                 points[key] = point
-                scalars[key] = scalar * weight
+                scalars[key] = scalar
 
     def is_zero(self) -> bool:
         points, scalars = list(self._points.values()), list(self._scalars.values())
-        return table_msm(points, scalars, self._group) == self._group.g1_identity
+        total = table_msm(points, scalars, self._group, public=True)
+        return total == self._group.g1_identity
 
 
 class _PairingProduct:
@@ -195,7 +201,8 @@ class _PairingProduct:
         self._group = backend
         self._sides: dict[bytes, tuple[G2, list[G1], list[Scalar]]] = {}
 
-    def add(self, equation: PairingEquation, weight: Scalar) -> None:
+    def add(self, equation: PairingEquation) -> None:
+        weight = _fresh_weight(self._group) if self._sides else self._group.scalar(1)
         for point, fixed in equation.pairs:
             key = self._group.encode_g2(fixed)
             _, points, scalars = self._sides.setdefault(key, (fixed, [], []))

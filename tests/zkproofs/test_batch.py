@@ -103,10 +103,10 @@ def cancelling_pairings() -> list[AnyEquation]:
 
 
 def sums_that_cancel_under_known_weights() -> list[AnyEquation]:
-    """3·(5·P) + 5·(-3·P) = 0."""
+    """15·P + 5·(-3·P) = 0; the first weight is one."""
     backend = group()
     return [
-        Equation([backend.g1], [backend.scalar(5)]),
+        Equation([backend.g1], [backend.scalar(15)]),
         Equation([backend.g1], [backend.scalar(-3)]),
     ]
 
@@ -114,14 +114,14 @@ def sums_that_cancel_under_known_weights() -> list[AnyEquation]:
 @pytest.mark.parametrize(
     ("make", "weights"),
     [
-        (cancelling_sums, (1, 1)),
-        (cancelling_pairings, (1, 1)),
-        (sums_that_cancel_under_known_weights, (3, 5)),
+        (cancelling_sums, (1,)),
+        (cancelling_pairings, (1,)),
+        (sums_that_cancel_under_known_weights, (5,)),
     ],
 )
 def test_two_bad_items_that_cancel_without_fresh_weights_are_caught(
     make: Callable[[], list[AnyEquation]],
-    weights: tuple[int, int],
+    weights: tuple[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def filled() -> Batch:
@@ -139,7 +139,7 @@ def test_two_bad_items_that_cancel_without_fresh_weights_are_caught(
     filled().verify()
 
 
-def test_each_equation_gets_a_weight_of_its_own_never_zero(
+def test_each_equation_but_the_first_of_its_kind_gets_a_weight_of_its_own_never_zero(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: list[int] = []
@@ -152,7 +152,7 @@ def test_each_equation_gets_a_weight_of_its_own_never_zero(
         return drawn[-1]
 
     monkeypatch.setattr(secrets, "randbelow", recorded)
-    equations: list[AnyEquation] = [linear(), linear(), signature()]
+    equations: list[AnyEquation] = [linear(), linear(), signature(), linear(), signature()]
     drawn.clear()
     limits.clear()
     assert holds(equations, group())
@@ -162,6 +162,17 @@ def test_each_equation_gets_a_weight_of_its_own_never_zero(
     for lowest, weight in ((0, 1), (2**128 - 2, 2**128 - 1)):
         monkeypatch.setattr(secrets, "randbelow", lambda _, fixed=lowest: fixed)
         assert int(batching._fresh_weight(group())) == weight
+
+
+@pytest.mark.parametrize("bad", range(6))
+def test_no_place_in_a_batch_is_without_a_check(bad: int) -> None:
+    """The first of each kind has a weight of one: it is checked as the others are."""
+    equations: list[AnyEquation] = [
+        (linear if number % 2 else signature)(int(number == bad)) for number in range(6)
+    ]
+    assert not holds(equations, group())
+    assert not holds(equations[bad:], group())
+    assert not holds(equations[: bad + 1], group())
 
 
 def test_bisection_gives_the_halves_fresh_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,16 +190,16 @@ def test_bisection_gives_the_halves_fresh_weights(monkeypatch: pytest.MonkeyPatc
         batch.add(linear(excess))
     with pytest.raises(BatchVerificationError):
         batch.verify()
-    assert len(drawn) == len(set(drawn)) == 4 + 2 + 2 + 1 + 1
+    assert len(drawn) == len(set(drawn)) == 3 + 1 + 1
 
 
 def test_shared_points_are_multiplied_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     real = batching.table_msm
 
-    def recorded(points: list[G1], scalars: list[Scalar], backend: Group) -> G1:
+    def recorded(points: list[G1], scalars: list[Scalar], backend: Group, *, public: bool) -> G1:
         sizes.append(len(points))
-        return real(points, scalars, backend)
+        return real(points, scalars, backend, public=public)
 
     monkeypatch.setattr(batching, "table_msm", recorded)
     backend = group()
