@@ -36,7 +36,12 @@ from ledger.errors import (
 )
 from ledger.note import CosignatureSigner, SignedNote, VerifierKey
 from ledger.witness import WitnessState
-from ledger.witnessing.comparison import Consistent, compare_checkpoints, find_fork
+from ledger.witnessing.comparison import (
+    Consistent,
+    Unproven,
+    compare_checkpoints,
+    find_fork,
+)
 from ledger.witnessing.evidence import ForkClaim, ForkEvidence, verify_evidence
 from ledger.witnessing.fork_records import ForkRecords
 from ledger.witnessing.policy import Policy
@@ -44,6 +49,8 @@ from ledger.witnessing.proof_source import ProofSource
 
 _MAX_RACES: Final = 8
 _REMEMBERED: Final = 1024
+_LOOK_AGAIN_S: Final = 60.0
+"""Until an old checkpoint that nobody could prove is asked about again: replays are free."""
 
 
 class Refusal(Enum):
@@ -125,6 +132,7 @@ class Follower:
         *,
         except_origins: Collection[str] = (),
         clock: Callable[[], int] = _now_s,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         for log in policy.logs:
             if log.key.public_key == signer.private_key.public_key:
@@ -135,7 +143,8 @@ class Follower:
         self.signer: Final = signer
         self._except = frozenset(except_origins)
         self.clock: Final = clock
-        self._consistent: OrderedDict[Checkpoint, None] = OrderedDict()
+        self._monotonic = monotonic
+        self._looked_back: OrderedDict[Checkpoint, float | None] = OrderedDict()
         self._lock = threading.Lock()
 
     def receive(self, note: bytes, source: ProofSource) -> Outcome:
@@ -220,25 +229,27 @@ class Follower:
     ) -> Outcome:
         """An old message, or the other side of a fork: a proof tells them apart."""
         checkpoint = offered.checkpoint
+        now = self._monotonic()
         with self._lock:
-            proven = checkpoint in self._consistent
-        if not proven:
+            again_at = self._looked_back.get(checkpoint, now)
+        proven = again_at is None
+        if again_at is not None and now >= again_at:
             try:
                 found = compare_checkpoints(offered.note, recorded_note, keys, source)
             except VerificationError:
-                found = None  # as in _split_view
+                found = Unproven("")  # as in _split_view
             if isinstance(found, ForkEvidence):
                 return self.report(found)
-            if proven := isinstance(found, Consistent):
-                self._remember(checkpoint)
+            proven = isinstance(found, Consistent)
+            # What one recorded checkpoint continues, all later ones do.
+            self._remember(checkpoint, None if proven else now + _LOOK_AGAIN_S)
         return Older(checkpoint, recorded.size, proven)
 
-    def _remember(self, checkpoint: Checkpoint) -> None:
-        # What one recorded checkpoint continues, all later ones do.
+    def _remember(self, checkpoint: Checkpoint, again_at: float | None) -> None:
         with self._lock:
-            self._consistent[checkpoint] = None
-            while len(self._consistent) > _REMEMBERED:
-                self._consistent.popitem(last=False)
+            self._looked_back[checkpoint] = again_at
+            while len(self._looked_back) > _REMEMBERED:
+                self._looked_back.popitem(last=False)
 
     def _own_lines(self, recorded: bytes) -> bytes:
         key = self.signer.verifier_key

@@ -8,6 +8,7 @@ cosignature does not cover its signer's name, so no other signer may have the ke
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ class WitnessKey:
         check_name(name)
         signer = CosignatureSigner(name, PrivateKey.generate())
         data = signer.verifier_key.encode().encode() + b"\n" + signer.private_key.to_pem()
-        beside = self.path.with_name(f".{_FILE}.{os.getpid()}.made")
+        beside = self.path.with_name(f".{_FILE}.{secrets.token_hex(8)}")
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
             write_durably(beside, data, mode=PRIVATE)
