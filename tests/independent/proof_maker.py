@@ -226,4 +226,7 @@ KINDS = {
     "pruning": blob(10, blob(1, b"x" * 16)),
     "rotation": blob(11, blob(1, OTHER.raw) + blob(2, OTHER.private.sign(ROTATION_CLAIM))),
     "retirement": blob(12, blob(1, OTHER.raw)),
+    "progress": blob(
+        13, blob(1, b"x" * 16) + blob(3, b"r" * 32) + integer(4, 5) + blob(5, b"t" * 32)
+    ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from ledger.experience.content_root import CHUNK_SIZE
 from ledger.experience.kinds import (
     Commitment,
     CommitmentKind,
@@ -14,6 +15,7 @@ from ledger.experience.kinds import (
     KeyRetirement,
     KeyRotation,
     Kind,
+    Progress,
     Pruning,
     RewardSource,
     Tag,
@@ -82,10 +84,20 @@ def experiences(draw: st.DrawFn) -> Experience:
 id_lists = st.sets(record_ids, min_size=1, max_size=4).map(lambda ids: tuple(sorted(ids)))
 keys = st.binary(min_size=32, max_size=32)
 
+
+@st.composite
+def progress(draw: st.DrawFn) -> Progress:
+    length = draw(uint64)
+    count, tail = divmod(length, CHUNK_SIZE)
+    root = draw(keys.filter(lambda root: root != EMPTY_ROOT)) if count else EMPTY_ROOT
+    return Progress(draw(record_ids), count, root, length, draw(keys) if tail else b"")
+
+
 kinds: st.SearchStrategy[Kind] = st.one_of(
     experiences(),
     st.builds(Erasure, id_lists, text),
     st.builds(Pruning, id_lists, text),
     st.builds(KeyRotation, keys, st.binary(min_size=64, max_size=64)),
     st.builds(KeyRetirement, keys),
+    progress(),
 )

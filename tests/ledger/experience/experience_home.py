@@ -11,6 +11,7 @@ from ledger.checkpoint import log_id
 from ledger.ed25519 import PrivateKey
 from ledger.errors import NotFoundError
 from ledger.experience.access import ExperienceWriter
+from ledger.experience.growing import interrupted_records, is_sealed
 from ledger.experience.readers.recording import (
     Recording,
     RecordingFile,
@@ -125,10 +126,15 @@ def stored_keys(home: TestHome) -> set[bytes]:
 
 
 def check_at_rest(home: TestHome, scratch: Path) -> None:
-    """Everything logged is whole, and nothing is there that is not logged."""
+    """Everything logged is whole, and nothing is there that is not logged, or being written."""
     writer = home.writer
-    roots, with_keys = set(), set()
+    still_open = {each.record.record_id: each for each in interrupted_records(writer)}
+    roots, with_keys = set(), set(still_open)
     for record_id, state in writer.tables.states():
+        if state.presence is Presence.ERASED and not is_sealed(writer, record_id):
+            assert writer.tables.progress(record_id)
+            assert record_id not in stored_keys(home)
+            continue
         record = writer.record(record_id)
         if state.presence is Presence.STORED:
             roots.add(record.experience.content_root.hex())
@@ -141,8 +147,11 @@ def check_at_rest(home: TestHome, scratch: Path) -> None:
             raise AssertionError("the keys of an erased record are there")
         if record.experience.content_size:
             with_keys.add(record_id)
-    content, incoming = home.folder / "content", home.folder / "incoming"
-    assert {path.name for path in content.glob("*/*")} == roots
-    assert not incoming.is_dir() or list(incoming.iterdir()) == []
+    folders = {name: home.folder / name for name in ("content", "incoming", "recording")}
+    assert {path.name for path in folders["content"].glob("*/*")} == roots
+    notes = {path.name for path in folders["incoming"].glob("*")}
+    assert notes == {f"{record_id.hex()}.pending" for record_id in still_open}
+    written_here = {each.record.folder for each in still_open.values() if not each.record.in_place}
+    assert set(folders["recording"].glob("*")) == written_here
     assert stored_keys(home) == with_keys
     assert list((home.folder / "keys").rglob("*.new")) == []

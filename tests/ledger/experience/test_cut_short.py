@@ -23,13 +23,23 @@ import pytest
 from ledger.errors import LedgerError
 from ledger.experience.content_store import StoreMode
 from ledger.experience.erasure import erase
+from ledger.experience.growing import (
+    InterruptedRecord,
+    abandon_record,
+    interrupted_records,
+    marks_of,
+)
+from ledger.experience.growing_content import GrowingContent, regrow
+from ledger.experience.growing_seal import seal_record
 from ledger.experience.ingest import IngestOptions, IngestReceipt, ingest, ingest_all
 from ledger.experience.offload import offload
+from ledger.experience.readers.recording import Recording, RecordingFile
 from ledger.experience.records import Presence
 from ledger.experience.recovery import recover
 from ledger.experience.restore import restore
 from ledger.experience.retention import prune
 from tests.ledger.experience.experience_home import TestHome, check_at_rest, make_recording
+from tests.ledger.experience.growing_record import CONTENT, METADATA, GrowingRecord
 
 EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "os.chmod"}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -151,7 +161,45 @@ def restore_one(home: TestHome, stage: Stage) -> None:
     restore(home.writer, first_record(home), stage.folder / "back")
 
 
+def write(stage: Stage, record: GrowingRecord, name: str, data: bytes) -> None:
+    """The recorder's own writing; no step of what is tested."""
+    stage.steps.armed = False
+    record.write(name, data)
+    stage.steps.armed = True
+
+
+def record_in_part(home: TestHome, stage: Stage) -> GrowingRecord:
+    record = GrowingRecord(home.writer)
+    for start in (0, 1_000):
+        write(stage, record, "run_0.mcap", CONTENT[start : start + 1_000])
+        record.commit()
+        stage.steps.touch(stage.folder / f"committed-{record.id.hex()}-{record.content.length}")
+    return record
+
+
+def record_one(home: TestHome, stage: Stage) -> None:
+    record = record_in_part(home, stage)
+    write(stage, record, "metadata.yaml", METADATA)
+    stage.acknowledge(record.seal())
+
+
+def record_encrypted(home: TestHome, stage: Stage) -> None:
+    record = record_in_part(home, stage)
+    write(stage, record, "metadata.yaml", METADATA)
+    stage.acknowledge(record.seal(IngestOptions(seal=True)))
+
+
+def give_up(home: TestHome, stage: Stage) -> None:
+    record = record_in_part(home, stage)
+    stage.steps.touch(stage.folder / f"doomed-{record.id.hex()}")
+    abandon_record(home.writer, record.id, "the test says so")
+    stage.steps.touch(stage.folder / f"abandoned-{record.id.hex()}")
+
+
 OPERATIONS: list[Operation] = [
+    record_one,
+    record_encrypted,
+    give_up,
     ingest_two,
     ingest_sealed,
     ingest_linked,
@@ -184,6 +232,7 @@ def check(folder: Path, secrets: dict[bytes, list[bytes]], operation: Operation)
         for path in folder.glob("acknowledged-*"):
             record_id = bytes.fromhex(path.name.partition("-")[2])
             assert home.writer.tables.state(record_id).presence is Presence.STORED
+        check_committed(home, folder)
         states = dict(home.writer.tables.states())
         assert states.keys() >= secrets.keys()
         for record_id, keys in secrets.items():
@@ -193,8 +242,57 @@ def check(folder: Path, secrets: dict[bytes, list[bytes]], operation: Operation)
         if (folder / "erased").exists():
             assert Presence.ERASED in {state.presence for state in states.values()}
         # The home goes on: the same can be done, and be finished, now.
+        (folder / "again").mkdir()
         operation(home, Stage(folder / "again", Steps(0, die)))
+        take_up(home)
         check_at_rest(home, folder / "scratch2")
+
+
+def noted(folder: Path, what: str) -> list[tuple[bytes, ...]]:
+    found = [path.name.split("-")[1:] for path in folder.glob(f"{what}-*")]
+    return [(bytes.fromhex(words[0]), *map(str.encode, words[1:])) for words in found]
+
+
+def check_committed(home: TestHome, folder: Path) -> None:
+    """What was acknowledged of a record is in the log, and its bytes are there."""
+    still_open = {each.record.record_id: each for each in interrupted_records(home.writer)}
+    doomed, abandoned = noted(folder, "doomed"), noted(folder, "abandoned")
+    for record_id, length in noted(folder, "committed"):
+        marks = [mark for _, mark in marks_of(home.writer, record_id)]
+        assert int(length) in [mark.length for mark in marks]
+        if record_id in still_open:
+            assert (record_id,) not in abandoned
+            read_again(still_open[record_id])
+        elif (record_id,) not in doomed:
+            assert home.writer.tables.state(record_id).presence is Presence.STORED
+        else:
+            assert home.writer.tables.state(record_id).presence is Presence.ERASED
+
+
+def read_again(found: InterruptedRecord) -> GrowingContent:
+    path = found.record.folder / "run_0.mcap"
+    with path.open("rb") as file:
+        return regrow(
+            found.record.salt_key,
+            lambda offset, view: os.preadv(file.fileno(), [view], offset),
+            found.marks,
+            stop=1 << 40,
+        )
+
+
+def take_up(home: TestHome) -> None:
+    """End what was left open, as a recorder that starts again does."""
+    for found in interrupted_records(home.writer):
+        path = found.record.folder / "run_0.mcap"
+        if not path.exists():
+            abandon_record(home.writer, found.record.record_id, "empty")
+            continue
+        digest = read_again(found).finish()
+        (path.parent / "metadata.yaml").unlink(missing_ok=True)
+        file = RecordingFile(path.name, path, digest.size)
+        recording = Recording(path.parent, "taken up", "application/vnd.mcap", (file,))
+        seal_record(home.writer, found.record.record_id, recording, digest)
+    assert interrupted_records(home.writer) == ()
 
 
 @pytest.fixture
