@@ -12,8 +12,7 @@ import pytest
 import quipu_sim
 from mcap.reader import make_reader
 from quipu_sim.course import make_course
-from quipu_sim.episode import EpisodeSummary, main, run_episode
-from quipu_sim.messages import TOPICS
+from quipu_sim.episode import TOPICS, EpisodeSummary, main, run_episode
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability
 from rosbags.rosbag2 import Reader

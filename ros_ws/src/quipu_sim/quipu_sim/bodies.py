@@ -73,8 +73,8 @@ class Bodies:
         self._sensed: Floats = self._data.sensordata.reshape(count, _SENSORS)
         self._warmstart: Floats = self._data.qacc_warmstart.reshape(count, _SPEEDS)
         self._control: Floats = self._data.ctrl.reshape(count, 2)
-        poses = [(pose.x, pose.y, pose.yaw) for pose in starts.values()]
-        self._odometry: Floats = np.array(poses, dtype=np.float64)
+        rows = [(pose.x, pose.y, pose.yaw, 0.0, 0.0) for pose in starts.values()]
+        self._odometry: Floats = np.array(rows)
         self._wheels = self.wheel_angles()
         self._bases = [self._model.body(f"{name}/base_link").id for name in self.names]
         self._lidars = [self._model.site(f"{name}/lidar").id for name in self.names]
@@ -105,18 +105,19 @@ class Bodies:
         distance = 0.5 * WHEEL_RADIUS * (wheels - self._wheels).sum(axis=1)
         self._wheels = wheels
         # Distance from the wheels, heading from the IMU: wheels slip most in turns.
-        before, yaw = self._odometry[:, 2], self._headings()
+        odometry = self._odometry
+        before, yaw = odometry[:, 2], self._headings()
         middle = before + 0.5 * ((yaw - before + math.pi) % (2 * math.pi) - math.pi)
-        self._odometry[:, 0] += distance * np.cos(middle)
-        self._odometry[:, 1] += distance * np.sin(middle)
-        self._odometry[:, 2] = yaw
+        odometry[:, 0] += distance * np.cos(middle)
+        odometry[:, 1] += distance * np.sin(middle)
+        odometry[:, 2] = yaw
+        rims = self._speeds[:, 6:8] * WHEEL_RADIUS
+        odometry[:, 3] = 0.5 * (rims[:, 0] + rims[:, 1])
+        odometry[:, 4] = (rims[:, 1] - rims[:, 0]) / TRACK
 
     def odometry(self) -> Floats:
         """What wheels and IMU say: x, y (m), yaw (rad), speed (m/s), turning (rad/s)."""
-        rims = self._speeds[:, 6:8] * WHEEL_RADIUS
-        linear = 0.5 * (rims[:, 0] + rims[:, 1])
-        angular = (rims[:, 1] - rims[:, 0]) / TRACK
-        return np.column_stack([self._odometry, linear, angular])
+        return self._odometry.copy()
 
     def wheel_angles(self) -> Floats:
         """Angles of the left and the right wheel, in radians."""
@@ -174,12 +175,13 @@ class Bodies:
         touched[hit[hit >= 0]] = True
         return touched
 
-    def lost(self) -> list[int]:
-        """Robots that cannot go on by themselves: fallen over, or not between the walls."""
+    def lost(self) -> NDArray[np.bool_]:
+        """Which robots cannot go on by themselves: fallen over, or not between the walls."""
         x, y, i, j = self._positions[:, (0, 1, 4, 5)].T
         standing = 1 - 2 * (i * i + j * j) > UPRIGHT
         inside = (np.abs(x) < 0.5 * self.arena.length) & (np.abs(y) < 0.5 * self.arena.width)
-        return np.flatnonzero(~(standing & inside)).tolist()
+        lost: NDArray[np.bool_] = ~(standing & inside)
+        return lost
 
     def place(self, robot: int, pose: Pose) -> None:
         """Put one robot, at rest, where its odometry then begins; the others go on."""
@@ -190,7 +192,7 @@ class Bodies:
         self._warmstart[robot] = 0.0
         self._control[robot] = 0.0
         self._wheels[robot] = 0.0
-        self._odometry[robot] = (pose.x, pose.y, wrap_angle(pose.yaw))
+        self._odometry[robot] = (pose.x, pose.y, wrap_angle(pose.yaw), 0.0, 0.0)
 
     def _headings(self) -> Floats:
         w, i, j, k = self._positions[:, 3:7].T

@@ -23,8 +23,17 @@ from typing import Final
 from quipu_sim import messages
 from quipu_sim.course import Course, make_course
 from quipu_sim.navigation import steer
-from quipu_sim.recording import BagWriter
+from quipu_sim.recording import BagWriter, Offer, Topic
 from quipu_sim.robot import TIME_STEP, Robot
+
+CLOCK: Final = Topic("/clock", messages.CLOCK, Offer.SENSOR)
+IMU: Final = Topic("/imu", messages.IMU, Offer.SENSOR)
+JOINT_STATES: Final = Topic("/joint_states", messages.JOINT_STATES, Offer.RELIABLE)
+ODOM: Final = Topic("/odom", messages.ODOMETRY, Offer.RELIABLE)
+SCAN: Final = Topic("/scan", messages.SCAN, Offer.SENSOR)
+TF: Final = Topic("/tf", messages.TRANSFORMS, Offer.RELIABLE)
+TF_STATIC: Final = Topic("/tf_static", messages.TRANSFORMS, Offer.LATCHED)
+TOPICS: Final = (CLOCK, IMU, JOINT_STATES, ODOM, SCAN, TF, TF_STATIC)
 
 GOAL_REWARD: Final = 10.0
 COLLISION_REWARD: Final = -5.0
@@ -121,17 +130,18 @@ def run_episode(
     course = make_course(seed)
     robot = Robot(course)
     referee = Referee(course, robot)
-    with BagWriter(bag, messages.TOPICS) as writer:
-        writer.write(messages.TF_STATIC.name, start_ns, messages.tf_static(start_ns))
+    with BagWriter(bag, TOPICS) as writer:
+        still = messages.transforms(messages.fixed_transforms(start_ns))
+        writer.write(TF_STATIC.name, start_ns, still)
         ranges = robot.scan()
         for step in range(steps):
             stamp_ns = start_ns + step * round(TIME_STEP * 1e9)
             if step % _IMU_EVERY == 0:
-                writer.write(messages.IMU.name, stamp_ns, messages.imu(stamp_ns, robot.imu()))
+                writer.write(IMU.name, stamp_ns, messages.imu(stamp_ns, robot.imu()))
             if step % _SCAN_EVERY == 0:
                 ranges = robot.scan()
                 message = messages.scan(stamp_ns, ranges, _SCAN_EVERY * TIME_STEP)
-                writer.write(messages.SCAN.name, stamp_ns, message)
+                writer.write(SCAN.name, stamp_ns, message)
                 if progress is not None:
                     progress(step * TIME_STEP)
             if step % _STATE_EVERY == 0:
@@ -164,11 +174,12 @@ def run_episode(
 
 def _record_state(writer: BagWriter, stamp_ns: int, robot: Robot) -> None:
     odometry = robot.odometry()
-    writer.write(messages.CLOCK.name, stamp_ns, messages.clock(stamp_ns))
+    writer.write(CLOCK.name, stamp_ns, messages.clock(stamp_ns))
     joints = messages.joint_states(stamp_ns, robot.wheels())
-    writer.write(messages.JOINT_STATES.name, stamp_ns, joints)
-    writer.write(messages.ODOM.name, stamp_ns, messages.odom(stamp_ns, odometry))
-    writer.write(messages.TF.name, stamp_ns, messages.tf(stamp_ns, odometry))
+    writer.write(JOINT_STATES.name, stamp_ns, joints)
+    writer.write(ODOM.name, stamp_ns, messages.odom(stamp_ns, odometry))
+    moving = messages.transforms([messages.moving_transform(stamp_ns, odometry.pose)])
+    writer.write(TF.name, stamp_ns, moving)
 
 
 def main(arguments: list[str] | None = None) -> None:

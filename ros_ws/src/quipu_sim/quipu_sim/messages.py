@@ -1,16 +1,19 @@
-"""The robot's samples as ROS messages, in the frames of REP 103 and REP 105.
+"""A robot's samples as ROS messages, in the frames of REP 103 and REP 105.
 
 ``odom`` -> ``base_link`` moves; ``base_link`` -> ``imu_link`` and ``lidar_link`` stand still.
+Where there are several robots, a ``prefix`` of every frame tells them apart ("r1/").
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import numpy as np
 
-from quipu_sim.recording import TYPES, Offer, Topic
+from quipu_sim.pose import Pose
+from quipu_sim.recording import TYPES
 from quipu_sim.sensors import (
     BEAM_ANGLES,
     BEAMS,
@@ -25,15 +28,18 @@ from quipu_sim.sensors import (
 )
 from quipu_sim.world import BASE_HEIGHT, IMU_POSITION, LIDAR_POSITION
 
-CLOCK = Topic("/clock", "rosgraph_msgs/msg/Clock", Offer.SENSOR)
-IMU = Topic("/imu", "sensor_msgs/msg/Imu", Offer.SENSOR)
-JOINT_STATES = Topic("/joint_states", "sensor_msgs/msg/JointState", Offer.RELIABLE)
-ODOM = Topic("/odom", "nav_msgs/msg/Odometry", Offer.RELIABLE)
-SCAN = Topic("/scan", "sensor_msgs/msg/LaserScan", Offer.SENSOR)
-TF = Topic("/tf", "tf2_msgs/msg/TFMessage", Offer.RELIABLE)
-TF_STATIC = Topic("/tf_static", "tf2_msgs/msg/TFMessage", Offer.LATCHED)
+CLOCK: Final = "rosgraph_msgs/msg/Clock"
+IMU: Final = "sensor_msgs/msg/Imu"
+JOINT_STATES: Final = "sensor_msgs/msg/JointState"
+ODOMETRY: Final = "nav_msgs/msg/Odometry"
+SCAN: Final = "sensor_msgs/msg/LaserScan"
+TRANSFORMS: Final = "tf2_msgs/msg/TFMessage"
+TWIST: Final = "geometry_msgs/msg/Twist"
+NUMBERS: Final = "std_msgs/msg/Float32MultiArray"
+NUMBER: Final = "std_msgs/msg/Float32"
+FLAG: Final = "std_msgs/msg/Bool"
 
-TOPICS = (CLOCK, IMU, JOINT_STATES, ODOM, SCAN, TF, TF_STATIC)
+WHEEL_JOINTS: Final = ("left_wheel_joint", "right_wheel_joint")
 
 
 def _new(kind: str, **fields: Any) -> Any:
@@ -43,14 +49,14 @@ def _new(kind: str, **fields: Any) -> Any:
 
 def clock(stamp_ns: int) -> Any:
     """rosgraph_msgs/Clock."""
-    return _new(CLOCK.type, clock=_time(stamp_ns))
+    return _new(CLOCK, clock=_time(stamp_ns))
 
 
-def imu(stamp_ns: int, sample: ImuSample) -> Any:
+def imu(stamp_ns: int, sample: ImuSample, prefix: str = "") -> Any:
     """sensor_msgs/Imu."""
     return _new(
-        IMU.type,
-        header=_header(stamp_ns, "imu_link"),
+        IMU,
+        header=_header(stamp_ns, f"{prefix}imu_link"),
         orientation=_quaternion(*sample.orientation.tolist()),
         orientation_covariance=_diagonal(3, [1e-6] * 3),
         angular_velocity=_vector(*sample.angular_velocity.tolist()),
@@ -63,25 +69,25 @@ def imu(stamp_ns: int, sample: ImuSample) -> Any:
 def joint_states(stamp_ns: int, sample: WheelSample) -> Any:
     """sensor_msgs/JointState of both wheels."""
     return _new(
-        JOINT_STATES.type,
+        JOINT_STATES,
         header=_header(stamp_ns, ""),
-        name=["left_wheel_joint", "right_wheel_joint"],
+        name=list(WHEEL_JOINTS),
         position=sample.positions,
         velocity=sample.velocities,
         effort=np.empty(0),
     )
 
 
-def odom(stamp_ns: int, sample: Odometry) -> Any:
+def odom(stamp_ns: int, sample: Odometry, prefix: str = "") -> Any:
     """nav_msgs/Odometry."""
     # x, y, yaw are measured (variances below); z, roll and pitch are held fixed.
     pose_variance = [0.01, 0.01, 1e-6, 1e-6, 1e-6, 0.001]
     twist_variance = [0.001, 1e-6, 1e-6, 1e-6, 1e-6, 0.001]
     pose = sample.pose
     return _new(
-        ODOM.type,
-        header=_header(stamp_ns, "odom"),
-        child_frame_id="base_link",
+        ODOMETRY,
+        header=_header(stamp_ns, f"{prefix}odom"),
+        child_frame_id=f"{prefix}base_link",
         pose=_new(
             "geometry_msgs/msg/PoseWithCovariance",
             pose=_new(
@@ -103,11 +109,11 @@ def odom(stamp_ns: int, sample: Odometry) -> Any:
     )
 
 
-def scan(stamp_ns: int, ranges: Floats, period: float) -> Any:
+def scan(stamp_ns: int, ranges: Floats, period: float, prefix: str = "") -> Any:
     """sensor_msgs/LaserScan; all beams of a scan are taken at once."""
     return _new(
-        SCAN.type,
-        header=_header(stamp_ns, "lidar_link"),
+        SCAN,
+        header=_header(stamp_ns, f"{prefix}lidar_link"),
         angle_min=float(BEAM_ANGLES[0]),
         angle_max=float(BEAM_ANGLES[-1]),
         angle_increment=2 * math.pi / BEAMS,
@@ -120,22 +126,47 @@ def scan(stamp_ns: int, ranges: Floats, period: float) -> Any:
     )
 
 
-def tf(stamp_ns: int, sample: Odometry) -> Any:
-    """tf2_msgs/TFMessage from ``odom`` to ``base_link``."""
-    position = (sample.pose.x, sample.pose.y, BASE_HEIGHT)
-    moving = _transform(stamp_ns, "odom", "base_link", position, sample.pose.yaw)
-    return _new(TF.type, transforms=[moving])
+def transforms(moving: Iterable[Any]) -> Any:
+    """tf2_msgs/TFMessage."""
+    return _new(TRANSFORMS, transforms=list(moving))
 
 
-def tf_static(stamp_ns: int) -> Any:
-    """tf2_msgs/TFMessage from ``base_link`` to both sensors."""
+def moving_transform(stamp_ns: int, pose: Pose, prefix: str = "") -> Any:
+    """The transform from ``odom`` to ``base_link``."""
+    position = (pose.x, pose.y, BASE_HEIGHT)
+    return _transform(stamp_ns, f"{prefix}odom", f"{prefix}base_link", position, pose.yaw)
+
+
+def fixed_transforms(stamp_ns: int, prefix: str = "") -> list[Any]:
+    """The transforms from ``base_link`` to both sensors."""
     sensors = (("imu_link", IMU_POSITION), ("lidar_link", LIDAR_POSITION))
-    return _new(
-        TF_STATIC.type,
-        transforms=[
-            _transform(stamp_ns, "base_link", frame, position, 0.0) for frame, position in sensors
-        ],
-    )
+    return [
+        _transform(stamp_ns, f"{prefix}base_link", f"{prefix}{frame}", position, 0.0)
+        for frame, position in sensors
+    ]
+
+
+def twist(linear: float, angular: float) -> Any:
+    """geometry_msgs/Twist of a robot that drives in the plane."""
+    return _new(TWIST, linear=_vector(linear, 0.0, 0.0), angular=_vector(0.0, 0.0, angular))
+
+
+def numbers(label: str, values: Floats) -> Any:
+    """std_msgs/Float32MultiArray of one dimension."""
+    size = len(values)
+    dimension = _new("std_msgs/msg/MultiArrayDimension", label=label, size=size, stride=size)
+    layout = _new("std_msgs/msg/MultiArrayLayout", dim=[dimension], data_offset=0)
+    return _new(NUMBERS, layout=layout, data=values.astype(np.float32))
+
+
+def number(value: float) -> Any:
+    """std_msgs/Float32."""
+    return _new(NUMBER, data=value)
+
+
+def flag(value: bool) -> Any:
+    """std_msgs/Bool."""
+    return _new(FLAG, data=value)
 
 
 def _transform(
