@@ -70,7 +70,10 @@ class HttpWitness:
             reader.allow(end - time.monotonic(), _HEAD_SIZE + MAX_ANSWER_SIZE + 1)
             with http.client.HTTPResponse(_Readable(reader), method=method) as response:  # type: ignore[arg-type]
                 response.begin()
-                return Answer(response.status, response.read(MAX_ANSWER_SIZE + 1))
+                answer = Answer(response.status, response.read(MAX_ANSWER_SIZE + 1))
+                if response.length and len(answer.body) <= MAX_ANSWER_SIZE:
+                    raise UnreachableError(f"{self.url} ends in the middle of its answer")
+                return answer
         except TimeoutError as error:
             raise UnreachableError(f"{self.url} takes more than {self.timeout_s:g} s") from error
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:

@@ -22,6 +22,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from math import ceil
 from typing import Any, Final
 
 from ledger.errors import StorageError
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 _ADD: Final = "/add-checkpoint"
 _RECORDED: Final = re.compile(r"/([0-9a-f]{64})/checkpoint")
 _MAX_LENGTH_DIGITS: Final = 12
+_MAX_PORT: Final = 65_535
 _LINGER_S: Final = 1.0
 _LINGER_BYTES: Final = 65_536
 
@@ -75,12 +77,17 @@ class WitnessHttpServer:
         self.limits: Final = limits or HttpLimits()
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
+        if not 0 <= port <= _MAX_PORT:
+            raise StorageError(f"{port} is no port", hint="choose one from 0 to 65535")
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._listener = socket.create_server(
                 (host, port), family=family, backlog=self.limits.backlog
             )
-        except (OSError, OverflowError) as error:
+            # Linux: a connection that says nothing does not even get to a thread.
+            if option := getattr(socket, "TCP_DEFER_ACCEPT", None):
+                self._listener.setsockopt(socket.IPPROTO_TCP, option, ceil(self.limits.idle_s))
+        except OSError as error:
             raise StorageError(
                 f"cannot listen on {host} port {port}: {error}", hint="choose another address"
             ) from error
@@ -155,8 +162,6 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection. The base class reads the head and keeps the connection alive."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "quipu-witness"
-    sys_version = ""
 
     def __init__(self, connection: socket.socket, peer: Any, owner: WitnessHttpServer) -> None:
         self._owner = owner
@@ -167,19 +172,21 @@ class _Handler(BaseHTTPRequestHandler):
         limits = self._owner.limits
         self._reader = DeadlineReader(self.connection)
         self._requests_left = limits.requests
+        self._refused = False
         self._buffered = io.BufferedReader(self._reader)
         self.rfile = self._buffered
         self.wfile = _Writer(self.connection, limits.request_s)  # type: ignore[assignment]
         self.requestline, self.command, self.request_version = "", "-", self.protocol_version
 
     def finish(self) -> None:
-        # Closing over bytes that were not read would reset the connection, and the client
-        # might never see what it was told.
-        with contextlib.suppress(OSError, OverflowError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self._reader.allow(_LINGER_S, MAX_REQUEST_SIZE)
-            while self._buffered.read1(_LINGER_BYTES):
-                pass
+        if self._refused:
+            # Closing over bytes that were not read would reset the connection, and the
+            # client might never see what it was told.
+            with contextlib.suppress(OSError, OverflowError):
+                self.connection.shutdown(socket.SHUT_WR)
+                self._reader.allow(_LINGER_S, 2 * MAX_REQUEST_SIZE)
+                while self._buffered.read1(_LINGER_BYTES):
+                    pass
         self._buffered.close()
 
     def handle_one_request(self) -> None:
@@ -261,8 +268,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _say(
         self, status: int, body: bytes, *, close: bool = False, kind: str = "text/plain"
     ) -> None:
-        if close:
-            self.close_connection = True
+        self._refused = close
+        self.request_version = self.protocol_version  # whatever was asked in
         self.send_response(int(status))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -275,6 +282,10 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class refuses, said as plain text."""
         self._say(int(code), f"{message or 'refused'}\n".encode("utf-8", "replace"), close=True)
+
+    def version_string(self) -> str:
+        """What it calls itself."""
+        return "quipu-witness"
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests go to this module's log; what strangers sent is shown, not obeyed."""
