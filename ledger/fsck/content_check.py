@@ -29,7 +29,7 @@ from ledger.fsck.content_scan import DamagedPiece, scan_content
 from ledger.fsck.findings import AuditTrail, Depth, FindingKind, Phase
 from ledger.fsck.key_files import KeyFiles
 from ledger.fsck.open_records import OpenRecords
-from ledger.fsck.progress_rows import marks_before
+from ledger.fsck.progress_rows import believed, marks_before
 from ledger.fsck.progress_tails import bad_tails
 from ledger.fsck.snapshot import Snapshot
 from ledger.log_reader import U64
@@ -307,7 +307,8 @@ class ContentCheck:
         marks: tuple[tuple[int, ProgressMark], ...] = ()
         if self._depth is Depth.DEEP and state.presence in _KEPT:
             with snapshot.read() as txn:
-                marks = tuple(marks_before(txn, record_id, index))[::-1]
+                newest_first = believed(marks_before(txn, record_id, index), self._trail)
+                marks = tuple(newest_first)[::-1]
         return _Record(index, entry.kind, state, leaves, originals, marks)
 
     def _is_under_way(self, record: _Record) -> bool:

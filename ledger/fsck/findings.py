@@ -252,6 +252,10 @@ class AuditTrail:
         if len(self.notes) < MAX_FINDINGS:
             self.notes.append(message)
 
+    def named_entries(self) -> set[int | None]:
+        """The entries that findings are about."""
+        return {finding.entry for finding in self.findings}
+
     def at(self, phase: Phase, done: int, total: int) -> None:
         """Tell the caller how far the audit is."""
         self.phase = phase

@@ -7,7 +7,7 @@ lead to the sealed root. What needs bytes is in `ledger.fsck.progress_tails`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from ledger.errors import LedgerError
@@ -58,7 +58,7 @@ class ProgressRows:
         if end is not None and end < index:
             message = f"entry {index} is progress of it, and entry {end} had ended it"
             self._find(FindingKind.PROGRESS_LATE, record_id, message, index)
-        before = next(marks_before(self._txn, record_id, index), None)
+        before = next(believed(marks_before(self._txn, record_id, index), self._trail), None)
         if before is not None:
             wrong = contradiction(before[1], mark_of(progress))
             if wrong is not None:
@@ -71,8 +71,7 @@ class ProgressRows:
         ``leaves`` lead to its content root; None if they are not kept or damaged.
         """
         record_id = experience.record_id
-        marks = list(marks_before(self._txn, record_id, index))
-        marks.reverse()
+        marks = list(believed(marks_before(self._txn, record_id, index), self._trail))[::-1]
         if leaves is not None:
             every = [mark for _, mark in marks]
             wrong = contradictions(every, leaves, experience.content_size)
@@ -114,7 +113,7 @@ class ProgressRows:
             start = record_id + b"\xff" * 9
 
     def _name_extra(self) -> None:
-        named = {finding.entry for finding in self._trail.findings}
+        named = self._trail.named_entries()
         for key, _ in islice(self._txn.scan(Table.PROGRESS), self._rows + MAX_FINDINGS):
             if len(key) == _KEY_SIZE:
                 index = progress_index(key)
@@ -125,6 +124,14 @@ class ProgressRows:
 
     def _find(self, kind: FindingKind, record_id: bytes, message: str, index: int) -> None:
         self._trail.find(kind, f"record {record_id.hex()}", message, entry=index)
+
+
+def believed(
+    marks: Iterable[tuple[int, ProgressMark]], trail: AuditTrail
+) -> Iterator[tuple[int, ProgressMark]]:
+    """The marks but for those of entries in which something wrong was found already."""
+    named = trail.named_entries()
+    return ((index, mark) for index, mark in marks if index not in named)
 
 
 def mark_of(progress: Progress) -> ProgressMark:

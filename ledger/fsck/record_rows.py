@@ -212,7 +212,7 @@ class RecordRows:
 
     def _name_extra(self, table: Table, kind: FindingKind) -> None:
         # The rows of an entry that is damaged itself are not to blame.
-        named = {finding.entry for finding in self._trail.findings}
+        named = self._trail.named_entries()
         length = RECORD_ID_SIZE + (4 if table is Table.COPIES else 0)
         for key, value in self._txn.scan(table):
             record_id = key[:RECORD_ID_SIZE]
