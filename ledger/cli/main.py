@@ -39,6 +39,8 @@ VERBS = {
     "prune": "remove old or large recordings, keeping hashes and proofs",
     "key": "show, back up, restore or rotate the robot's key",
     "doctor": "look for what is wrong with a home, and mend it",
+    "fleet": "make, start and end the robots of one machine",
+    "watch": "show the fleet live",
     "completion": "print the script that completes quipu in your shell",
 }
 

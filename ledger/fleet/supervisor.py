@@ -276,6 +276,13 @@ def take_lock(paths: FleetPaths) -> int:
     return descriptor
 
 
+def refuse_if_up(paths: FleetPaths) -> None:
+    """Raise what a `Supervisor` would on entering now: `LockedError`, `RefusedError`."""
+    if paths.run.is_dir():
+        os.close(take_lock(paths))
+        refuse_orphans(paths)
+
+
 def running_processes(paths: FleetPaths) -> dict[str, ProcessRecord]:
     """The fleet's processes that run now, by name, as their pid files tell."""
     found = {}

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from ledger.cli.main import VERBS
-from tests.cli.robot import Robot
+from tests.cli.robot import REPOSITORY, Robot
+
+FLEET = REPOSITORY / "launch" / "config" / "fleet.yaml"
 
 # One command a verb that ends well, and one that does not, with its exit status.
 WELL = (
@@ -29,6 +31,8 @@ WELL = (
     ("key", "rotate"),
     ("key", "retire"),
     ("doctor",),
+    ("fleet", "init", str(FLEET), "--directory", "yard"),
+    ("watch", str(FLEET), "--directory", "yard", "--no-ros"),
     ("completion", "zsh"),
     ("ingest", "../said/1.stdin", "--opaque"),
 )
@@ -47,6 +51,8 @@ BADLY: tuple[tuple[object, ...], ...] = (
     (2, "prune"),
     (3, "key", "restore", "missing"),
     (2, "key", "backup", "new"),
+    (3, "fleet", "up", "missing"),
+    (3, "watch", "missing"),
     (2, "completion", "ksh"),
     (2, "frobnicate"),
     (2, "key", "frobnicate"),

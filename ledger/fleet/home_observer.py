@@ -1,0 +1,80 @@
+"""Looks at a fleet through its folders: control sockets and homes, no ROS.
+
+A robot's memory answers on ``HOME/control.sock``; where none does, the log is read from
+the home itself. The newest checkpoint is checked against the fleet's policy either way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from ledger.checkpoint import Checkpoint
+from ledger.errors import LedgerError
+from ledger.fleet.board import AlarmSeen, Observation, RobotFacts
+from ledger.fleet.model import Fleet, Robot
+from ledger.home import HomePaths, open_home
+from ledger.memory.control_client import ControlClient, NoOwnerError
+from ledger.memory.status import MemoryStatus, OwnerState
+from ledger.witnessing.policy import Policy
+
+
+class HomeObserver:
+    """An observer of homes; see `ledger.fleet.board.Observer`."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def look(self) -> Iterable[Observation | AlarmSeen]:
+        """One observation a robot that has a home."""
+        policy = self._policy()
+        for robot in self._fleet.robots:
+            if HomePaths(robot.home).exists:
+                yield Observation(robot.name, time.time_ns(), _facts(robot, policy))
+
+    def close(self) -> None:
+        """Nothing is held between two looks."""
+
+    def _policy(self) -> Policy | None:
+        try:
+            return Policy.parse(self._fleet.paths.policy.read_bytes())
+        except (OSError, LedgerError):
+            return None
+
+
+def _facts(robot: Robot, policy: Policy | None) -> RobotFacts:
+    try:
+        status = _ask(robot)
+        with open_home(robot.home) as home:
+            entries = home.log.size
+            note = home.log.latest_checkpoint()
+        size = Checkpoint.of_note(note).size if note else 0
+        verdict = policy.check(note) if policy and note else None
+    except LedgerError as error:
+        return RobotFacts(fault=error.message)
+    return RobotFacts(
+        entries=entries,
+        checkpoint_size=size,
+        checkpoint_time_ns=(status.checkpoint_time_ns or None) if status else None,
+        cosigned_by=verdict.cosigned if verdict else None,
+        cosignatures=len(verdict.cosigned) if verdict else None,
+        quorum_met=verdict.quorum_met if verdict else None,
+        fault=(status.fault if status else "") or "",
+        memory_state=_state(status) if status else None,
+        disk_free_bytes=status.disk_free_bytes if status else None,
+        backlog=status.uncheckpointed if status else None,
+    )
+
+
+def _ask(robot: Robot) -> MemoryStatus | None:
+    try:
+        with ControlClient(robot.home) as client:
+            return client.status()
+    except NoOwnerError:
+        return None
+
+
+def _state(status: MemoryStatus) -> str:
+    if status.state is OwnerState.LENT and status.lent_to:
+        return f"lent to {status.lent_to}"
+    return status.state.name.lower()

@@ -1,0 +1,1 @@
+"""Stands for ROS where the fleet's command is tried without it."""
