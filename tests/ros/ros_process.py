@@ -1,0 +1,137 @@
+"""Run programs under script/ros, each test module on a DDS domain of its own.
+
+Everything stays on this machine: ``ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT_ROS = ROOT / "script/ros"
+LOWEST_DOMAIN, DOMAINS = 20, 80  # beyond 101, ports run into those that Linux gives to clients
+STOP_SECONDS = 10.0
+
+_modules = itertools.count()
+
+
+def next_domain() -> int:
+    """A ROS_DOMAIN_ID that no other test module of this run has."""
+    return LOWEST_DOMAIN + (os.getpid() + next(_modules)) % DOMAINS
+
+
+def require_ros() -> None:
+    """Skip, loudly, where there is no ROS 2."""
+    if not (ROOT / ".venv/ros/environment.sh").is_file():
+        missing = ROOT / ".venv/ros/missing"
+        reason = missing.read_text().strip() if missing.is_file() else "run script/bootstrap"
+        pytest.skip(f"SKIPPED FOR LACK OF ROS 2: {reason}")
+
+
+def require_rclpy() -> None:
+    """Skip, loudly, where this very process cannot use ROS 2."""
+    require_ros()
+    if os.environ.get("QUIPU_ROS_ENVIRONMENT") != str(ROOT / ".venv/ros"):
+        pytest.skip("SKIPPED FOR LACK OF ROS 2 IN THIS PROCESS: run script/ros python -m pytest")
+
+
+class StillRunningError(AssertionError):
+    """A program has not ended in time; the message holds what it had written."""
+
+
+@dataclass
+class Running:
+    """A program that has been started, with what it writes kept in a file."""
+
+    process: subprocess.Popen[bytes]
+    file: IO[bytes]
+
+    @property
+    def output(self) -> str:
+        """All of stdout and stderr so far."""
+        return Path(self.file.name).read_text(errors="replace")
+
+    def wait(self, timeout: float) -> int:
+        """The exit code, once it has ended by itself."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise StillRunningError(f"still running after {timeout} s:\n{self.output}") from None
+
+    def interrupt(self, timeout: float = STOP_SECONDS) -> int:
+        """Ask it to stop, as Ctrl-C does; its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.wait(timeout)
+
+    def kill(self) -> None:
+        """End it and all that it has started, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@dataclass(frozen=True)
+class Ros:
+    """Programs under script/ros on one domain."""
+
+    domain: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that keep a program on this domain and this machine."""
+        return {
+            **os.environ,
+            "ROS_DOMAIN_ID": str(self.domain),
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    @contextlib.contextmanager
+    def start(self, *command: str | Path) -> Iterator[Running]:
+        """Run a command beside the test; whatever is left of it at the end is killed."""
+        with tempfile.NamedTemporaryFile(prefix="ros-", suffix=".log") as file:
+            process = subprocess.Popen(
+                [SCRIPT_ROS, *command],
+                env=self.environment,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            running = Running(process, file)
+            try:
+                yield running
+            finally:
+                running.kill()
+
+    def run(self, *command: str | Path, timeout: float = 30.0) -> str:
+        """Run a command to its end; what it wrote to stdout. It must succeed."""
+        finished = subprocess.run(
+            [SCRIPT_ROS, *command],
+            env=self.environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert finished.returncode == 0, _report(command, finished)
+        return finished.stdout
+
+
+def _report(command: Sequence[str | Path], finished: subprocess.CompletedProcess[str]) -> str:
+    said = f"{finished.stdout}{finished.stderr}"
+    return f"{' '.join(map(str, command))} ended with {finished.returncode}:\n{said}"
