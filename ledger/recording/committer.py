@@ -25,7 +25,6 @@ from ledger.experience.growing import InterruptedRecord, OpenRecord
 from ledger.experience.growing_content import ProgressMark
 from ledger.experience.ingest import HiddenValue, IngestReceipt
 from ledger.memory.sink import RecordSink
-from ledger.recording.bag_metadata import FILE_NAME
 from ledger.recording.episode_marks import forget_marks, forget_stray_marks
 from ledger.recording.recovery import GivenUp, Recovered, recover_segment
 from ledger.recording.segment import Finished
@@ -309,17 +308,12 @@ class Committer:
     def seal_now(
         self, record: OpenRecord, finished: Finished, hidden: tuple[HiddenValue, ...]
     ) -> Sealed:
-        """Sync and seal. Only on the committing thread."""
+        """Sync and seal. Only on the committing thread.
+
+        The sink syncs too; here the bulk goes to disk before the sink has to take its turn.
+        """
         following = self._following.setdefault(record.record_id, _Following())
         self._sync(record, finished.descriptor, following)
-        path = record.folder / FILE_NAME
-        with storage_errors(path):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            sync_folder(record.folder)
         receipt = self._sink.seal(record.record_id, finished.recording, finished.digest, hidden)
         forget_marks(record.folder)
         recording = finished.recording

@@ -23,7 +23,7 @@ from ledger.errors import LedgerError, RefusedError
 from ledger.memory.sink import RecordSink
 from ledger.recording.black_box import TriggerOutcome
 from ledger.recording.channel import ChannelSpec
-from ledger.recording.committer import Committer
+from ledger.recording.committer import Committer, Sealed
 from ledger.recording.episode import EpisodeGoal, EpisodeOutcome
 from ledger.recording.episode_marks import EpisodeMarks
 from ledger.recording.message_queue import MessageQueue
@@ -119,9 +119,9 @@ class Recorder:
         """Write what the black box holds."""
         return self._order(lambda: self._writing.trigger(reason), timeout_s)
 
-    def split(self, timeout_s: float | None = None) -> None:
-        """Seal the segment being recorded; an episode is left whole."""
-        self._order(self._writing.split, timeout_s)
+    def split(self, timeout_s: float | None = None) -> Future[Sealed] | None:
+        """Seal the segment being recorded. None where there is none, or it is an episode."""
+        return self._order(self._writing.split, timeout_s)
 
     def status(self) -> RecorderStatus:
         """What it is at, and what it has done."""

@@ -196,10 +196,10 @@ class WritingThread:
                 self._write(message, repeats)
         return outcome
 
-    def split(self) -> None:
+    def split(self) -> Future[Sealed] | None:
         """End the segment being recorded; a continuous recording goes on in a new one."""
-        if self.episode is None:
-            self._end_segment()
+        done: Future[Sealed] = Future()
+        return done if self.episode is None and self._end_segment(done) else None
 
     def stop(self) -> None:
         """Seal what is open and end the thread."""
