@@ -56,8 +56,7 @@ FIRST_MAP_BYTES: Final = 16 << 20
 MAP_STEP_BYTES: Final = 1 << 30
 _MAX_READERS: Final = 510
 _PROBE_BYTES: Final = 1 << 20
-_ADDED_TABLES: Final = frozenset({Table.PROGRESS})
-"""Tables that stores of this format did not have at first; their writer makes them."""
+_ADDED_TABLES: Final = {Table.PROGRESS}  # stores of this format did not have them at first
 
 
 class _LmdbTransaction:
@@ -334,11 +333,11 @@ class LmdbStorage:
             raise foreign from error
 
     def _open_table(self, table: Table, *, create: bool) -> lmdb._Database:
-        added = table in _ADDED_TABLES
+        add = table in _ADDED_TABLES and self._lock is not None
         try:
-            return self._env.open_db(table.value, create=create or (added and bool(self._lock)))
+            return self._env.open_db(table.value, create=create or add)
         except lmdb.NotFoundError:
-            if not added:
+            if table not in _ADDED_TABLES:
                 raise
             raise FormatVersionError(
                 f"{self.path} was made by an older version",

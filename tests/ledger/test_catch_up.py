@@ -11,6 +11,7 @@ import pytest
 from ledger.catch_up import catch_up, read_exported_entries
 from ledger.errors import BehindError, LedgerError, NotFoundError, RefusedError, VerificationError
 from ledger.experience.erasure import erase
+from ledger.experience.growing import abandon_record, interrupted_records
 from ledger.experience.ingest import ingest
 from ledger.experience.readers import read_recording
 from ledger.experience.records import Presence
@@ -18,6 +19,7 @@ from ledger.fsck import AuditRequest, FindingKind, audit_home
 from ledger.home import HomeWriter, create_home, open_home_to_write
 from ledger.key_change import retire_key, rotate_key
 from ledger.note import VerifierKey
+from tests.ledger.experience.growing_record import GrowingRecord
 
 Life = Callable[[HomeWriter], object]
 
@@ -66,6 +68,43 @@ def test_it_gets_back_what_it_lacked_and_may_sign_again(tmp_path: Path) -> None:
         assert catch_up(home, export) == range(1, 301)
         assert home.log.behind is None
         assert home.log.checkpoint(home.signers()) == (export / "checkpoint").read_bytes()
+
+
+def test_records_that_were_being_written_come_back_as_they_ended(tmp_path: Path) -> None:
+    """One was open when the backup was made and sealed later, one was given up later."""
+    home, backup, export = tmp_path / "home", tmp_path / "backup", tmp_path / "export"
+    create_home(home, "example.com/robot")
+    with open_home_to_write(home) as writer:
+        sealed, doomed, still = (GrowingRecord(writer.experiences) for _ in range(3))
+        for record in (sealed, doomed, still):
+            record.write("run_0.mcap", b"before the backup")
+            record.commit()
+        writer.log.checkpoint(writer.signers())
+    shutil.copytree(home, backup)
+    with open_home_to_write(home) as writer:
+        for record in (sealed, doomed, still):
+            record.writer = writer.experiences
+            record.write("run_0.mcap", b", and after it")
+            record.commit()
+        sealed.write("metadata.yaml", b"{}")
+        sealed.seal()
+        abandon_record(writer.experiences, doomed.id, "no use")
+        _export(writer, export)
+    with open_home_to_write(backup) as writer:
+        catch_up(writer, export)
+        experiences = writer.experiences
+        assert len(experiences.tables.progress(sealed.id)) == 2
+        assert experiences.tables.state(doomed.id).presence is Presence.ERASED
+        assert not doomed.folder.is_relative_to(backup)
+        assert not experiences.content.recording_folder(doomed.id).exists()
+    with open_home_to_write(backup) as writer:
+        (left,) = interrupted_records(writer.experiences)
+        assert left.record.record_id == still.id
+        assert [mark.length for mark in left.marks] == [17, 31]
+    report = audit_home(AuditRequest(backup, tmp_path / "published"))
+    kinds = {finding.kind for finding in report.findings}
+    assert kinds == {FindingKind.CONTENT_MISSING, FindingKind.CHUNKS_ROW}
+    assert {finding.entry for finding in report.findings} == {6}
 
 
 def test_what_was_erased_since_the_backup_is_erased_again(tmp_path: Path) -> None:
