@@ -6,6 +6,7 @@
     HOME/content/           recordings (ledger.experience.content_store)
     HOME/incoming/          recordings on their way in
     HOME/keys/signing/      the robot's private keys
+    HOME/keys/witness/      the key that it cosigns other logs with
     HOME/keys/records/      salt and content keys, until they are erased
     HOME/copies/            where else recordings were written to
 
@@ -63,6 +64,11 @@ class HomePaths:
     def signing_keys(self) -> Path:
         """The robot's private keys."""
         return self.root / "keys" / "signing"
+
+    @property
+    def witness_keys(self) -> Path:
+        """The key that the robot cosigns other logs with."""
+        return self.root / "keys" / "witness"
 
     @property
     def record_keys(self) -> Path:

@@ -25,7 +25,7 @@ The errors, and the status that a witness service answers them with:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -182,6 +182,16 @@ class WitnessState:
             recorded = _read(transaction, origin)
         return None if recorded is None else recorded[0].encode()
 
+    def all(self) -> Iterator[bytes]:
+        """The newest checkpoint of every log. Raises `CorruptStoreError`."""
+        with self.storage.read() as transaction:
+            rows = list(transaction.scan(Table.META, _PREFIX, _PREFIX[:-1] + b"0"))
+        for key, row in rows:
+            note = _parse_row(row, "a log")[0]
+            if key != _row_key(Checkpoint.parse(note.text).origin):
+                raise CorruptStoreError("a recorded checkpoint is in another log's place")
+            yield note.encode()
+
     def observe(
         self, note: bytes, log_keys: Sequence[VerifierKey], old_size: int, proof: Sequence[bytes]
     ) -> VerifiedCheckpoint:
@@ -228,22 +238,29 @@ class WitnessState:
         return self.storage.write(advance_and_sign).encode().encode("utf-8")
 
 
+_PREFIX: Final = b"witness/"
+
+
 def _row_key(origin: str) -> bytes:
-    return b"witness/" + log_id(origin)
+    return _PREFIX + log_id(origin)
 
 
 def _read(transaction: ReadTransaction, origin: str) -> tuple[SignedNote, Checkpoint] | None:
     row = transaction.get(Table.META, _row_key(origin))
     if row is None:
         return None
-    try:
-        note = SignedNote.parse(row)
-        checkpoint = Checkpoint.parse(note.text)
-    except MalformedError as error:
-        raise CorruptStoreError(f"the checkpoint recorded for {origin} is unreadable") from error
+    note, checkpoint = _parse_row(row, origin)
     if checkpoint.origin != origin:
         raise CorruptStoreError(f"the checkpoint recorded for {origin} is another log's")
     return note, checkpoint
+
+
+def _parse_row(row: bytes, origin: str) -> tuple[SignedNote, Checkpoint]:
+    try:
+        note = SignedNote.parse(row)
+        return note, Checkpoint.parse(note.text)
+    except MalformedError as error:
+        raise CorruptStoreError(f"the checkpoint recorded for {origin} is unreadable") from error
 
 
 def _advance(

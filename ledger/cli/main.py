@@ -38,6 +38,7 @@ VERBS = {
     "offload": "copy recordings elsewhere, verified",
     "prune": "remove old or large recordings, keeping hashes and proofs",
     "key": "show, back up, restore or rotate the robot's key",
+    "witness": "cosign others' checkpoints, and have one's own cosigned",
     "doctor": "look for what is wrong with a home, and mend it",
     "fleet": "make, start and end the robots of one machine",
     "watch": "show the fleet live",

@@ -168,7 +168,7 @@ class Gatherer:
                 longer = max(FIRST_DELAY_S, 2 * patience.delay_s)
                 patience.delay_s = min(LONGEST_DELAY_S, longer)
                 patience.not_before_s = self._monotonic() + patience.delay_s
-                _log.warning("witness %s: %s: %s", witness.name, reply.reply.value, reply.detail)
+                _log.info("witness %s: %s: %s", witness.name, reply.reply.value, reply.detail)
             return reply, lines
 
     def _converse(

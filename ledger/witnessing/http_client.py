@@ -76,8 +76,10 @@ class HttpWitness:
                 return answer
         except TimeoutError as error:
             raise UnreachableError(f"{self.url} takes more than {self.timeout_s:g} s") from error
-        except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
-            raise UnreachableError(f"{self.url}: {type(error).__name__}: {error}") from error
+        except OSError as error:
+            raise UnreachableError(f"{self.url}: {error.strerror or error}") from error
+        except (http.client.HTTPException, ValueError, OverflowError) as error:
+            raise UnreachableError(f"{self.url} does not speak HTTP: {error!a}") from error
         finally:
             connection.close()
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import re
 import socket
 import threading
@@ -89,7 +90,8 @@ class WitnessHttpServer:
                 self._listener.setsockopt(socket.IPPROTO_TCP, option, ceil(self.limits.idle_s))
         except OSError as error:
             raise StorageError(
-                f"cannot listen on {host} port {port}: {error}", hint="choose another address"
+                f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}",
+                hint="choose another address",
             ) from error
 
     @property

@@ -116,9 +116,10 @@ class WitnessService:
             return
         forked = self.follower.report(found)
         if forked.new:
-            _log.error("fork: %s", found)
             if self._on_fork is not None:
                 self._on_fork(forked)
+            else:
+                _log.error("fork: %s", found)
 
 
 def _line(message: str) -> bytes:

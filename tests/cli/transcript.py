@@ -15,13 +15,18 @@ see `PATTERNS`.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.cli.robot import Outcome, Robot
+
+_COMMANDS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+"""Where the shell finds ``quipu``, which a test may run without having its folder in PATH."""
 
 MARKERS = ("", "$", "#", "!", "?", "\\")
 """What a line of output is set apart from by a backslash."""
@@ -83,7 +88,7 @@ def _run(command: str, robot: Robot, recordings: Path) -> Outcome:
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=robot.work,
-            env={**robot.environment, **variables},
+            env={**robot.environment, **variables, "PATH": _COMMANDS},
             capture_output=True,
             text=True,
             check=False,
