@@ -63,7 +63,8 @@ class RecordSink(Protocol):
     def interrupted(self, *, in_place: bool = False) -> tuple[InterruptedRecord, ...]:
         """The records that nobody writes any more, because their recorder died.
 
-        Only those in place, or only those in folders of ours. They are then the caller's, to seal or to abandon; nobody else is told of them.
+        Only those in place, or only those in folders of ours. They are then the
+        caller's, to seal or to abandon; nobody else is told of them.
         """
         ...
 
