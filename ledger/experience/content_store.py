@@ -160,7 +160,7 @@ class ContentStore:
         make_private_folder(target.parent)
         if target.exists():
             raise StorageError(f"{target} is there already", hint="audit the home")
-        _sync_folders(folder)
+        _sync_tree(folder)
         self._move(folder, target)
 
     def give_back(self, record_id: bytes, root: bytes) -> None:
@@ -327,7 +327,12 @@ def _clone(source: Path, target: Path) -> bool:
 
 
 def _sync_folders(folder: Path) -> None:
+    _sync_tree(folder)
+    with storage_errors(folder):
+        sync_folder(folder.parent)
+
+
+def _sync_tree(folder: Path) -> None:
     with storage_errors(folder):
         for root, _, _ in os.walk(folder, topdown=False):
             sync_folder(Path(root))
-        sync_folder(folder.parent)

@@ -200,11 +200,11 @@ def undo_sealing(writer: ExperienceWriter, note: Path, work: PendingRecording) -
 
 
 def end_recording(writer: ExperienceWriter, note: Path, work: PendingRecording) -> None:
-    """Clear away what a sealed record needs no more."""
+    """Clear away what a sealed record needs no more; to do it twice is harmless."""
     folder = writer.content.recording_folder(work.record_id)
     if folder.exists():
         remove_folder(folder)
-    writer.pending.finish(note)
+    writer.pending.drop(note)
 
 
 def is_sealed(reader: ExperienceReader, record_id: bytes) -> bool:

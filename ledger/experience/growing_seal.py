@@ -130,7 +130,7 @@ def _staged(
     """The content ready to be installed, or where it is to be moved from, or to stay."""
     in_place = not own and options.mode is StoreMode.IN_PLACE and not options.seal
     if digest.size and (in_place or (own and not options.seal)):
-        _sync(recording.files)
+        _sync(recording.files, folders=in_place)
         presence = Presence.IN_PLACE if in_place else Presence.STORED
         paths = tuple(file.path.absolute() for file in recording.files)
         copies = (Copy(CopyKind.ORIGINAL, paths),) if in_place else ()
@@ -214,8 +214,8 @@ def contradictions(
                 yield position, f"its first {mark.leaf_count} chunks are not what was committed"
 
 
-def _sync(files: Sequence[RecordingFile]) -> None:
-    for folder in {file.path.parent for file in files}:
+def _sync(files: Sequence[RecordingFile], *, folders: bool) -> None:
+    for folder in {file.path.parent for file in files} if folders else ():
         with storage_errors(folder):
             sync_folder(folder)
     for file in files:

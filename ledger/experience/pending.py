@@ -124,6 +124,11 @@ class PendingNotes:
             note.unlink(missing_ok=True)
             sync_folder(self._folder)
 
+    def drop(self, note: Path) -> None:
+        """Remove a note without waiting for the disk; a power cut may bring it back."""
+        with storage_errors(note):
+            note.unlink(missing_ok=True)
+
     def left(self) -> Iterator[tuple[Path, PendingWork]]:
         """The notes that are there, with what they say; one finished meanwhile is left out."""
         with storage_errors(self._folder):
