@@ -11,7 +11,7 @@ from mcap.reader import make_reader
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import Experience, Progress
 from ledger.fsck import AuditRequest, Depth, audit_home
-from ledger.home import open_home
+from ledger.memory.owner import MemoryOwner
 from ledger.recording.channel import LATCHED, ChannelSpec, QosProfile
 from ledger.recording.recorder import Recorder
 from ledger.recording.settings import RecorderSettings
@@ -67,16 +67,16 @@ def messages(file: Path) -> list[Found]:
         ]
 
 
-def entries(root: Path) -> list[Experience | Progress]:
+def entries(owner: MemoryOwner) -> list[Experience | Progress]:
     """What the log of a home says of recordings, in order."""
-    with open_home(root) as home:
+    with owner.reader() as home:
         kinds = [parse_entry(home.log.entry(index)).kind for index in range(home.log.size)]
     return [kind for kind in kinds if isinstance(kind, Experience | Progress)]
 
 
-def segments(root: Path) -> list[Experience]:
+def segments(owner: MemoryOwner) -> list[Experience]:
     """The sealed segments, in order."""
-    return [kind for kind in entries(root) if isinstance(kind, Experience)]
+    return [kind for kind in entries(owner) if isinstance(kind, Experience)]
 
 
 def files_of(root: Path, experience: Experience) -> list[Path]:

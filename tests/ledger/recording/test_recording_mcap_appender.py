@@ -124,7 +124,9 @@ def test_the_summary_says_what_the_library_would_say() -> None:
     # In the order of time, over the indexes, for one topic and a span.
     found = [
         message.log_time
-        for _, _, message in reader.iter_messages(topics=["/a"], start_time=3000, end_time=3010)
+        for _, _, message in reader.iter_messages(
+            topics=["/a"], starting_at=3000, ending_before=3010
+        )
     ]
     assert found == [3000, 3002, 3004, 3006, 3008]
 
@@ -133,7 +135,7 @@ def test_a_stamp_that_no_record_can_hold_changes_nothing() -> None:
     target = Target()
     appender = opened(target)
     appender.append(1, 1, 1, b"a")
-    with pytest.raises(Exception, match="required|argument|range"):
+    with pytest.raises(Exception, match=r"required|argument|range"):
         appender.append(1, -1, 1, b"b")
     appender.append(1, 2, 2, b"c")
     appender.finish()
