@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError
@@ -43,26 +44,43 @@ class HomeObserver:
 
 
 def _facts(robot: Robot, policy: Policy | None) -> RobotFacts:
+    status = None
     try:
         status = _ask(robot)
-        with open_home(robot.home) as home:
-            entries = home.log.size
-            note = home.log.latest_checkpoint()
-        size = Checkpoint.of_note(note).size if note else 0
-        verdict = policy.check(note) if policy and note else None
+        facts = _read(robot, policy)
     except LedgerError as error:
-        return RobotFacts(fault=error.message)
+        if status is None:
+            return RobotFacts(fault=error.message)
+        # Its owner answers, who knows the home better than we do.
+        facts = RobotFacts(
+            entries=status.entries,
+            checkpoint_size=status.checkpoint_size,
+            cosignatures=status.cosignatures,
+        )
+    if status is None:
+        return replace(facts, fault="")
+    return replace(
+        facts,
+        checkpoint_time_ns=status.checkpoint_time_ns or None,
+        fault=status.fault,
+        memory_state=_state(status),
+        disk_free_bytes=status.disk_free_bytes,
+        backlog=status.uncheckpointed,
+    )
+
+
+def _read(robot: Robot, policy: Policy | None) -> RobotFacts:
+    """What the home itself says."""
+    with open_home(robot.home) as home:
+        entries = home.log.size
+        note = home.log.latest_checkpoint()
+    verdict = policy.check(note) if policy and note else None
     return RobotFacts(
         entries=entries,
-        checkpoint_size=size,
-        checkpoint_time_ns=(status.checkpoint_time_ns or None) if status else None,
+        checkpoint_size=Checkpoint.of_note(note).size if note else 0,
         cosigned_by=verdict.cosigned if verdict else None,
         cosignatures=len(verdict.cosigned) if verdict else None,
         quorum_met=verdict.quorum_met if verdict else None,
-        fault=(status.fault if status else "") or "",
-        memory_state=_state(status) if status else None,
-        disk_free_bytes=status.disk_free_bytes if status else None,
-        backlog=status.uncheckpointed if status else None,
     )
 
 
