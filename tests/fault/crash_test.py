@@ -15,6 +15,8 @@ acknowledged, and then opened, appended to and signed by a new writer.
     torn      batches of which a part was kept
     corrupt   stores that contradict themselves
     refused   stores that the next writer could not go on with
+
+``--recorder`` kills a recorder instead: `tests.fault.recording_crash`.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from pathlib import Path
 
 from tests.fault.crash_writer import SIGNER, log_directory, open_log, published_in, write_log
 from tests.fault.log_checker import CheckedLog, check_log
+from tests.fault.recording_crash import RecorderCrashTest
 from tests.fault.syscall_killer import TraceError, kill_at_call
 
 BATCHES_OF_A_CALL_ROUND = 4
@@ -311,15 +314,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="stop after this time, however many rounds")
     parser.add_argument("--seed", type=int, help="of the random choices; printed in the result")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    parser.add_argument("--recorder", action="store_true", help="kill a recorder, not a writer")
     chosen = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1 << 32) if chosen.seed is None else chosen.seed
     started = time.monotonic()
-    test = CrashTest(seed)
+    folder = Path(tempfile.mkdtemp(prefix="quipu-crash-")) if chosen.recorder else None
+    test = RecorderCrashTest(folder, seed) if folder else CrashTest(seed)
     for _ in range(chosen.rounds):
         if chosen.seconds and time.monotonic() - started > chosen.seconds:
             break
         test.run_round()
     test.finish()
+    if folder:
+        shutil.rmtree(folder)
     result = test.result
     result.seconds = round(time.monotonic() - started, 1)
     lines = [f"{name.replace('_', ' '):26}{value}" for name, value in asdict(result).items()]
