@@ -149,12 +149,12 @@ def evidence(invocation: Invocation, origin: str, state: Path | None, output: Pa
     invocation.output.text({"origin": origin, "evidence": data.decode()}, *lines)
 
 
-@verb("convict")
+@verb("judge")
 @click.argument("file", type=click.Path(path_type=Path, readable=False, dir_okay=False))
 @click.option(
     "--key", "keys", multiple=True, required=True, help="A verifier key of the log, or a file."
 )
-def convict(invocation: Invocation, file: Path, keys: tuple[str, ...]) -> None:
+def judge(invocation: Invocation, file: Path, keys: tuple[str, ...]) -> None:
     """Check that FILE is evidence of a fork: that the log's own key signed two histories.
 
     Exits with 0 if it is, with 1 if it is not.
@@ -172,5 +172,5 @@ def convict(invocation: Invocation, file: Path, keys: tuple[str, ...]) -> None:
     )
 
 
-for _each in (key, serve, gather, status, evidence, convict, policy):
+for _each in (key, serve, gather, status, evidence, judge, policy):
     command.add_command(_each)

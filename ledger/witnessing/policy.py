@@ -86,7 +86,7 @@ class PolicyGroup:
 class PolicyVerdict:
     """What a policy says of one checkpoint.
 
-    ``cosigned`` are the names, in the policy, of the witnesses that signed it.
+    ``cosigned`` are the names of the witnesses that signed it, in the policy's order.
     """
 
     checkpoint: VerifiedCheckpoint
@@ -165,8 +165,8 @@ class Policy:
         listed log signed it or the signature of a listed key is wrong.
         """
         opened = open_checkpoint(note, [log.key for log in self.logs], self.witness_keys)
-        by_key = {each.key: each.name for each in self.witnesses}
-        cosigned = tuple(by_key[signature.key] for signature in opened.cosignatures)
+        signed = {signature.key for signature in opened.cosignatures}
+        cosigned = tuple(each.name for each in self.witnesses if each.key in signed)
         return PolicyVerdict(opened, cosigned, self.quorum_met(cosigned))
 
 

@@ -63,7 +63,7 @@ def test_transcripts_show_every_verb_in_text_and_json() -> None:
     subverbs = {f"key {name}" for name in ("show", "backup", "restore", "rotate", "retire")}
     subverbs |= {
         f"witness {name}"
-        for name in ("key", "serve", "gather", "status", "evidence", "convict", "policy")
+        for name in ("key", "serve", "gather", "status", "evidence", "judge", "policy")
     }
     groups = {name.split()[0] for name in subverbs}
     names = {" ".join(words[: 2 if words[0] in groups else 1]) for words in run}
