@@ -106,7 +106,12 @@ class Simulation:
         return self._bodies.true_positions()
 
     def hear(self, robot: int, command: Drive) -> None:
-        """Take a command to one robot from outside."""
+        """Take a command to one robot from outside.
+
+        Raises `ValueError` for speeds that are no numbers.
+        """
+        if not (math.isfinite(command.linear) and math.isfinite(command.angular)):
+            raise ValueError(f"{command.linear} m/s and {command.angular} rad/s are no speeds")
         self._controllers[robot].hear(command)
 
     def begin(self) -> None:

@@ -1,0 +1,100 @@
+"""One robot's recorder, as seen through ROS: an action to begin, services to mark and end."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from quipu_interfaces.action import RecordEpisode
+from quipu_interfaces.srv import MarkEpisode
+from rclpy.action import ActionClient
+from std_srvs.srv import Trigger
+
+from quipu_sim.recording_gate import Score
+from quipu_sim.task import TIME_LIMIT
+
+TASK: Final = "drive to a goal among obstacles"
+
+# An episode that nobody ends, because the simulator was killed, ends itself.
+_LONGEST: Final = 2 * TIME_LIMIT
+
+
+class RecorderClient:
+    """A `quipu_sim.recording_gate.RecorderPort` of the recorder at ``/ROBOT/recorder``."""
+
+    def __init__(self, node: Any, robot: str, tags: tuple[str, ...]) -> None:
+        recorder = f"/{robot}/recorder"
+        self._tags = list(tags)
+        self._episodes = ActionClient(node, RecordEpisode, f"{recorder}/record_episode")
+        self._mark = node.create_client(MarkEpisode, f"{recorder}/mark_episode")
+        self._stop = node.create_client(Trigger, f"{recorder}/stop_episode")
+        self._episode: _Episode | None = None
+
+    def is_there(self) -> bool:
+        """Whether action and services have been discovered."""
+        return bool(
+            self._episodes.server_is_ready()
+            and self._mark.service_is_ready()
+            and self._stop.service_is_ready()
+        )
+
+    def start(self, name: str) -> None:
+        """Ask for an episode of this name to begin."""
+        goal = RecordEpisode.Goal(
+            name=name, task=TASK, tags=self._tags, max_duration_s=float(_LONGEST)
+        )
+        self._episode = _Episode()
+        self._episodes.send_goal_async(goal).add_done_callback(self._episode.answered)
+
+    def started(self) -> bool | None:
+        """Whether it has begun."""
+        return self._episode.begun if self._episode else None
+
+    def finish(self, score: Score | None) -> None:
+        """Mark the episode, if there is a score, and end it."""
+        if score is None:
+            self._stop.call_async(Trigger.Request())
+            return
+        marks = MarkEpisode.Request(
+            has_success=True,
+            success=score.success,
+            has_reward=True,
+            reward=score.reward,
+            reward_source=MarkEpisode.Request.SOURCE_TASK,
+        )
+        # One after the other: services promise no order.
+        marked = self._mark.call_async(marks)
+        marked.add_done_callback(lambda _: self._stop.call_async(Trigger.Request()))
+
+    def finished(self) -> bool | None:
+        """Whether it is committed."""
+        return self._episode.committed if self._episode else None
+
+    def forget(self) -> None:
+        """Do not wait any more; an episode that begins after all is ended."""
+        if self._episode:
+            self._episode.unwanted = True
+        self._episode = None
+
+
+class _Episode:
+    """What is known of one episode; answers come in the executor's thread."""
+
+    def __init__(self) -> None:
+        self.begun: bool | None = None
+        self.committed: bool | None = None
+        self.unwanted = False
+
+    def answered(self, future: Any) -> None:
+        goal = future.result()
+        if goal is None or not goal.accepted:
+            self.begun = False
+        elif self.unwanted:
+            goal.cancel_goal_async()
+        else:
+            goal.get_result_async().add_done_callback(self._ended)
+            self.begun = True
+
+    def _ended(self, future: Any) -> None:
+        answer = future.result()
+        none = RecordEpisode.Result.NONE
+        self.committed = answer is not None and answer.result.error_code == none
