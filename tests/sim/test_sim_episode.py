@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ast
 import dataclasses
 import itertools
 import json
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import quipu_sim
 from mcap.reader import make_reader
 from quipu_sim.course import make_course
 from quipu_sim.episode import TOPICS, EpisodeSummary, main, run_episode
@@ -174,12 +172,3 @@ def test_a_bag_left_by_an_error_has_no_metadata(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_episode(tmp_path / "drive", seconds=1.0, seed=1, start_ns=0, progress=stop)
     assert [path.name for path in (tmp_path / "drive").iterdir()] == ["drive_0.mcap"]
-
-
-def test_no_ros_is_needed() -> None:
-    for path in Path(quipu_sim.__path__[0]).glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            assert not any(name.split(".")[0] == "rclpy" for name in names), path.name
