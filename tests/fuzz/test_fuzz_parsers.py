@@ -15,15 +15,25 @@ import pytest
 
 from ledger.checkpoint import Checkpoint, log_id, open_checkpoint, sign_checkpoint
 from ledger.ed25519 import PrivateKey, PublicKey
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, RefusedError
 from ledger.experience.content_root import CHUNK_SIZE, content_root_of_leaves, disclose_chunk
 from ledger.experience.disclosure import Disclosure, encode_disclosure, parse_disclosure
 from ledger.experience.entry import Experience, File, encode_entry, parse_entry
-from ledger.merkle.hashing import leaf_hash
+from ledger.merkle.hashing import leaf_hash, node_hash
 from ledger.note import CosignatureSigner, NoteSigner, SignedNote, VerifierKey, open_note
+from ledger.storage.memory import MemoryStorage
 from ledger.tlog_proof import TlogProof
 from ledger.verifier import verify_chunk, verify_growth, verify_proof_file
-from ledger.witness import AddCheckpointRequest, add_cosignatures, cosign_checkpoint
+from ledger.witness import (
+    AddCheckpointRequest,
+    WitnessState,
+    add_cosignatures,
+    cosign_checkpoint,
+)
+from ledger.witnessing.evidence import ForkClaim, verify_evidence
+from ledger.witnessing.follower import Follower
+from ledger.witnessing.policy import Policy, PolicyGroup, PolicyLog, PolicyWitness
+from ledger.witnessing.service import WitnessService
 
 SECONDS = float(os.environ.get("QUIPU_FUZZ_SECONDS", "1"))
 
@@ -56,6 +66,19 @@ LONG_PROOF = TlogProof(5, (bytes(32),) * 9, NOTE, None).encode()
 REQUEST = AddCheckpointRequest(1, (bytes(32),) * 3, NOTE).encode()
 ANSWER = WITNESS.sign(CHECKPOINT.encode(), 5).encode().encode()
 VKEY = ROBOT.verifier_key.encode().encode()
+POLICY = Policy(
+    (PolicyLog(ROBOT.verifier_key, "https://r.example"),),
+    (PolicyWitness("w", WITNESS.verifier_key),),
+    (PolicyGroup("g", 1, ("w",)), PolicyGroup("h", 1, ("g",))),
+    "h",
+)
+# One leaf, then two of which the first is another: the path is (r', its sibling).
+OTHER_LEAF, SIBLING = b"o" * 32, b"s" * 32
+FORK = sign_checkpoint(Checkpoint(ROBOT.name, 2, node_hash(OTHER_LEAF, SIBLING)), [ROBOT])
+EVIDENCE = ForkClaim.of(NOTE, FORK, (OTHER_LEAF, SIBLING)).encode()
+SPLIT_VIEW = ForkClaim.of(
+    NOTE, sign_checkpoint(Checkpoint(ROBOT.name, 1, SIBLING), [ROBOT])
+).encode()
 
 PIECES = [
     *(b"\n", b"\n\n", b" ", b"+", b"=", b"==", b"-", b"0", b"00", b"9" * 30, b"\r", b"\t", b"\0"),
@@ -151,6 +174,31 @@ def parse_public_key(data: bytes) -> None:
     assert data == bytes(PublicKey(data))
 
 
+def parse_policy(data: bytes) -> None:
+    policy = Policy.parse(data)
+    assert Policy.parse(policy.encode()) == policy
+
+
+def parse_evidence(data: bytes) -> None:
+    assert data == ForkClaim.parse(data).encode()
+
+
+def judge_evidence(data: bytes) -> None:
+    assert verify_evidence(data, KEYS).contradiction in (OTHER_LEAF, SIBLING, CHECKPOINT.root)
+
+
+SERVICE = WitnessService(Follower(POLICY, WitnessState(MemoryStorage()), WITNESS))
+
+
+def ask_witness(data: bytes) -> None:
+    """It answers, whatever it is asked; nobody but the log moves it."""
+    answer = SERVICE.add_checkpoint(data)
+    if answer.status != 200:
+        assert answer.status in (400, 403, 404, 409, 422)
+        raise RefusedError("not cosigned")
+    assert AddCheckpointRequest.parse(data).checkpoint == CHECKPOINT
+
+
 def parse_pem(data: bytes) -> None:
     PrivateKey.from_pem(data)
 
@@ -172,6 +220,10 @@ def parse_pem(data: bytes) -> None:
         (parse_extra, [EXTRA]),
         (parse_leaf, [ENTRY]),
         (parse_public_key, [bytes(ROBOT.private_key.public_key)]),
+        (parse_policy, [POLICY.encode()]),
+        (parse_evidence, [EVIDENCE, SPLIT_VIEW]),
+        (judge_evidence, [EVIDENCE, SPLIT_VIEW]),
+        (ask_witness, [REQUEST, AddCheckpointRequest(0, (), NOTE).encode()]),
         (parse_pem, [ROBOT.private_key.to_pem()]),
     ],
 )

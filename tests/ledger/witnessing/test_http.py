@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
@@ -222,6 +223,26 @@ def test_a_client_that_goes_away_in_the_middle_is_no_matter(witness: WitnessHttp
         connection.sendall(whole)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     assert HttpWitness(witness.url).add_checkpoint(request(0, 9)).status in (200, 409)
+
+
+def test_damaged_requests_leave_it_serving(witness: WitnessHttpServer) -> None:
+    rng = random.Random(9)
+    whole = post(request(0, 5), close=False) * 2
+    stop = time.monotonic() + 1
+    while time.monotonic() < stop:
+        damaged = bytearray(whole)
+        for _ in range(rng.randint(1, 5)):
+            at = rng.randrange(len(damaged))
+            damaged[at : at + rng.randint(0, 9)] = rng.randbytes(rng.randint(0, 9))
+        with socket.create_connection(witness.address, 10) as connection:
+            connection.sendall(damaged)
+            connection.shutdown(socket.SHUT_WR)
+            received = b""
+            with suppress(ConnectionResetError):
+                received = read_all(connection)
+        for response in responses(received):
+            assert response.status in (200, 400, 403, 404, 409, 411, 413, 422, 431, 501, 505)
+    assert HttpWitness(witness.url).add_checkpoint(request(0, 5)).status in (200, 409)
 
 
 def drip(connection: socket.socket, data: bytes, pause_s: float) -> None:
