@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import struct
 import threading
@@ -147,9 +148,19 @@ class ControlServer:
         self, verb: str, request: control_pb2.Request, sink: OwnerSink
     ) -> control_pb2.Response:
         try:
+            if verb == "interrupted":
+                self._wait_for_the_dead()
             return _carry_out(self._owner, sink, verb, request)
         except LedgerError as error:
             return control_pb2.Response(failure=codec.failure_message(error))
+
+    def _wait_for_the_dead(self) -> None:
+        """Wait until what connections of dead processes hold is free, and not still being used."""
+        with self._lock:
+            open_now = dict(self._connections)
+        for connection, thread in open_now.items():
+            while _has_hung_up(connection) and not self._ended.is_set():
+                thread.join(_PAUSE_S)
 
     def _lend(self, connection: socket.socket, pid: int) -> None:
         try:
@@ -162,6 +173,15 @@ class ControlServer:
 
     def _refuse(self, connection: socket.socket, error: LedgerError) -> None:
         _answer(connection, control_pb2.Response(failure=codec.failure_message(error)))
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    try:
+        poll.register(connection, select.POLLRDHUP)
+    except ValueError:  # closed at our end, too
+        return False
+    return bool(poll.poll(0))
 
 
 def _answer(connection: socket.socket, response: control_pb2.Response) -> None:

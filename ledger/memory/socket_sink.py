@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import MalformedError, NotFoundError
+from ledger.errors import MalformedError, NotFoundError, RefusedError
 from ledger.experience.content_hashing import ContentDigest
 from ledger.experience.growing import InterruptedRecord, OpenRecord
 from ledger.experience.growing_content import ProgressMark
@@ -95,6 +95,11 @@ class SocketSink:
                     lost += self._client is not None
                     self._drop()
                     if time.monotonic() >= until:
+                        raise
+                    time.sleep(_PAUSE_S)
+                except RefusedError:
+                    # The owner may not have seen yet that our last connection is over.
+                    if not lost or time.monotonic() >= until:
                         raise
                     time.sleep(_PAUSE_S)
                 except NotFoundError:
