@@ -33,6 +33,7 @@ VERBS = {
     "prove": "write a proof that an entry is in the log",
     "verify": "check a proof, a recording or a chunk against a public key",
     "audit": "check that nothing was altered",
+    "status": "show how the home is, and which process has it",
     "export-tiles": "write the log as tlog-tiles for any transparency tool",
     "erase": "destroy a recording and its keys, keeping the log whole",
     "offload": "copy recordings elsewhere, verified",

@@ -25,6 +25,7 @@ from ledger.errors import LedgerError, LockedError, NotFoundError, StorageError
 from ledger.home import HomeReader, HomeWriter, existing_home
 from ledger.memory.held_home import HeldHome
 from ledger.memory.live_records import LiveRecords
+from ledger.memory.observation import free_bytes, with_checkpoint
 from ledger.memory.status import (
     CheckpointStored,
     MemoryEvent,
@@ -34,7 +35,7 @@ from ledger.memory.status import (
     StateChanged,
 )
 from ledger.memory.turns import Turns
-from ledger.note import SignedNote, VerifierKey
+from ledger.note import VerifierKey
 from ledger.prover import prove_entry
 from ledger.storage.writer_lock import WriterLock
 
@@ -187,18 +188,13 @@ class MemoryOwner:
 
     def status(self) -> MemoryStatus:
         """How things are. Never waits: not for a slow disk, nor for a command that has the home."""
-        try:
-            place = os.statvfs(self.root)
-            free = place.f_bavail * place.f_frsize
-        except OSError:
-            free = 0
         return replace(
             self._status,
             state=self._state(),
             lent_to=self._lent_to,
             open_records=len(self.live_records),
             waiting=self._turns.waiting,
-            disk_free_bytes=free,
+            disk_free_bytes=free_bytes(self.root),
             fault=self._fault.message if self._fault else "",
         )
 
@@ -288,7 +284,7 @@ class MemoryOwner:
             note = home.log.latest_checkpoint() or b""
             status = replace(self._status, origin=home.log.origin, entries=home.log.size)
             if note != self._note:
-                status = _with_checkpoint(status, note, home)
+                status = with_checkpoint(status, note, home)
         except LedgerError as error:
             _LOG.warning("the home %s cannot be read: %s", self.root, error)
             return
@@ -324,21 +320,3 @@ class MemoryOwner:
         if self._fault is not None:
             return self._fault
         return LockedError(f"others are writing to {self.root}", hint="try again")
-
-
-def _with_checkpoint(status: MemoryStatus, note: bytes, home: HomeReader) -> MemoryStatus:
-    if not note:
-        return replace(status, checkpoint_size=0, checkpoint_time_ns=0, cosignatures=0)
-    own = {(key.name, key.key_id) for key in home.log.known_keys()}
-    lines = SignedNote.parse(note).signatures
-    try:
-        # Written when the checkpoint was published, and not since.
-        time_ns = home.published.path.stat().st_mtime_ns
-    except OSError:
-        time_ns = 0
-    return replace(
-        status,
-        checkpoint_size=Checkpoint.of_note(note).size,
-        checkpoint_time_ns=time_ns,
-        cosignatures=sum((line.name, line.key_id) not in own for line in lines),
-    )

@@ -20,6 +20,7 @@ class OwnerState(Enum):
     FAULTY = 4
     """It could not be opened to write; ``fault`` says why, and it is tried again."""
     CLOSED = 5
+    """Nobody owns it, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)

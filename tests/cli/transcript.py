@@ -43,6 +43,9 @@ PATTERNS = (
     (re.compile(r"\b\d+\.\d+(\.\d+)+"), "<version>"),
     (re.compile(r"\bprocess \d+\b"), "process <pid>"),
     (re.compile(r"\b[\d.]+ [KMGT]iB free\b"), "<size> free"),
+    (re.compile(r'"disk_free_bytes": \d+'), '"disk_free_bytes": <size>'),
+    (re.compile(r'"checkpoint_time_ns": [1-9]\d+'), '"checkpoint_time_ns": <time>'),
+    (re.compile(r"\b[\d.]+ s ago\b"), "<age> ago"),
 )
 
 
