@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from ledger.errors import RefusedError
 from ledger.experience.access import ExperienceReader, ExperienceWriter, Record
+from ledger.experience.copies import CopyKind
 from ledger.experience.kinds import Experience, Pruning
 from ledger.experience.offload import offload_of
 from ledger.experience.pending import PendingRemoval
 from ledger.experience.records import Presence
 from ledger.experience.removal import groups, remove
+from ledger.experience.restore import is_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +114,25 @@ def prune(
         freed_bytes=sum(record.experience.content_size for record in going.values()),
         entries=tuple(entries),
     )
+
+
+def prune_missing(writer: ExperienceWriter, record_id: bytes, reason: str = "") -> int:
+    """Say in the log that content which was left in place is not there any more.
+
+    A recorder may delete its oldest file, or replace one by its compressed form; the
+    Pruning entry keeps that from looking like a loss. The index of the entry, which is
+    the one there is if it was said before. Raises `NotFoundError`; `RefusedError` for
+    content that was not left in place, or is where it was; StorageError.
+    """
+    record = writer.record(record_id)
+    state = record.state
+    if state.presence in (Presence.PRUNED, Presence.ERASED):
+        return state.removed_by
+    if state.presence is not Presence.IN_PLACE:
+        raise RefusedError(f"record {record_id.hex()} was not left in place")
+    originals = [c for c in writer.copies.of(record_id) if c.kind is CopyKind.ORIGINAL]
+    if any(is_there(record, copy) for copy in originals):
+        raise RefusedError(
+            f"record {record_id.hex()} is where it was recorded", hint="nothing is missing"
+        )
+    return remove(writer, PendingRemoval(Pruning((record_id,), reason), (state.stray_links,)))

@@ -24,7 +24,7 @@ from ledger.experience.offload import offload, offload_of
 from ledger.experience.readers.recording import Recording
 from ledger.experience.records import Presence
 from ledger.experience.restore import restore
-from ledger.experience.retention import RetentionPolicy, prune, select
+from ledger.experience.retention import RetentionPolicy, prune, prune_missing, select
 from tests.ledger.experience.experience_home import TestHome, check_at_rest, make_recording
 
 
@@ -197,3 +197,21 @@ def test_unknown_records(home: TestHome, tmp_path: Path) -> None:
         prune(home.writer, [bytes(16)])
     with pytest.raises(NotFoundError):
         list(offload(home.writer, [bytes(16)], tmp_path))
+
+
+def test_content_left_in_place_that_is_gone_is_said_to_be(
+    home: TestHome, recording: Recording, tmp_path: Path
+) -> None:
+    stored = ingest(home.writer, recording).record_id
+    placed = ingest(home.writer, recording, IngestOptions(mode=StoreMode.IN_PLACE)).record_id
+    for record_id, why in ((stored, "not left in place"), (placed, "where it was")):
+        with pytest.raises(RefusedError, match=why):
+            prune_missing(home.writer, record_id, "")
+    with pytest.raises(NotFoundError):
+        prune_missing(home.writer, bytes(16), "")
+    recording.files[1].path.unlink()
+    index = prune_missing(home.writer, placed, "deleted by the recorder")
+    kind = parse_entry(home.log.entry(index)).kind
+    assert kind == Pruning((placed,), "deleted by the recorder")
+    assert prune_missing(home.writer, placed, "again") == index == home.log.size - 1
+    assert home.writer.tables.state(placed).presence is Presence.PRUNED
