@@ -50,6 +50,7 @@ class RobotFacts:
     fault: str | None = None
 
     memory_state: str | None = None
+    memory_pid: int | None = None
     recorder_state: str | None = None
     dropped: int | None = None
     queued_bytes: int | None = None

@@ -64,6 +64,7 @@ def _facts(robot: Robot, policy: Policy | None) -> RobotFacts:
         checkpoint_time_ns=status.checkpoint_time_ns or None,
         fault=status.fault,
         memory_state=_state(status),
+        memory_pid=status.pid,
         disk_free_bytes=status.disk_free_bytes,
         backlog=status.uncheckpointed,
     )
