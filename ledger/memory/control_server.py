@@ -34,6 +34,9 @@ from ledger.schema import control_pb2
 _LOG: Final = logging.getLogger(__name__)
 
 MAX_CONNECTIONS: Final = 32
+_CLAIMING: Final = {"progress", "seal", "interrupted", "abandon"}
+"""Verbs that need to know who holds which record."""
+
 _CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _ROOT: Final = 0
 _END_S: Final = 5.0
@@ -148,7 +151,7 @@ class ControlServer:
         self, verb: str, request: control_pb2.Request, sink: OwnerSink
     ) -> control_pb2.Response:
         try:
-            if verb == "interrupted":
+            if verb in _CLAIMING:
                 self._wait_for_the_dead()
             return _carry_out(self._owner, sink, verb, request)
         except LedgerError as error:
@@ -230,5 +233,10 @@ def _carry_out(
         case "abandon":
             sink.abandon(request.abandon.record_id, request.abandon.reason)
             return control_pb2.Response(done=control_pb2.Nothing())
+        case "missing":
+            index = sink.missing(request.missing.record_id, request.missing.reason)
+            return control_pb2.Response(index=index)
+        case "leaf_hash":
+            return control_pb2.Response(leaf_hash=sink.leaf_hash(request.leaf_hash.index))
         case _:
             raise MalformedError(f"there is no verb {verb}")

@@ -19,8 +19,10 @@ from ledger.experience.growing_content import ProgressMark
 from ledger.experience.growing_seal import seal_record
 from ledger.experience.ingest import HiddenValue, IngestOptions, IngestReceipt, receipt_of
 from ledger.experience.readers.recording import Recording
+from ledger.experience.retention import prune_missing
 from ledger.home import HomeWriter
 from ledger.memory.owner import MemoryOwner
+from ledger.merkle.hashing import leaf_hash
 
 
 class OwnerSink:
@@ -91,6 +93,15 @@ class OwnerSink:
             self._claim(home, record_id)
             abandon_record(home.experiences, record_id, reason)
         self._owner.live_records.release(record_id)
+
+    def missing(self, record_id: bytes, reason: str) -> int:
+        """See `RecordSink.missing`."""
+        return self._owner.commit(lambda home: prune_missing(home.experiences, record_id, reason))
+
+    def leaf_hash(self, index: int) -> bytes:
+        """See `RecordSink.leaf_hash`."""
+        with self._owner.reader() as home:
+            return leaf_hash(home.log.entry(index))
 
     def close(self) -> None:
         """See `RecordSink.close`."""

@@ -72,6 +72,18 @@ class RecordSink(Protocol):
         """Give a record up; with progress in the log, an Erasure entry says ``reason``."""
         ...
 
+    def missing(self, record_id: bytes, reason: str) -> int:
+        """Say that sealed content which was left in place is gone; the Pruning entry's index.
+
+        Said again, it is the index of then. Raises `RefusedError` for content that is
+        where it was, or was not left in place; `NotFoundError` for no such record.
+        """
+        ...
+
+    def leaf_hash(self, index: int) -> bytes:
+        """The RFC 6962 leaf hash of an entry, 32 bytes. Raises `NotFoundError`."""
+        ...
+
     def close(self) -> None:
         """Let go: what was begun here and is neither sealed nor abandoned is interrupted now."""
         ...

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import MalformedError, NotFoundError, RefusedError
+from ledger.errors import MalformedError, NotFoundError
 from ledger.experience.content_hashing import ContentDigest
 from ledger.experience.growing import InterruptedRecord, OpenRecord
 from ledger.experience.growing_content import ProgressMark
@@ -77,6 +77,16 @@ class SocketSink:
         abandon = control_pb2.Abandon(record_id=record_id, reason=reason)
         self._ask(control_pb2.Request(abandon=abandon))
 
+    def missing(self, record_id: bytes, reason: str) -> int:
+        """See `RecordSink.missing`."""
+        missing = control_pb2.Abandon(record_id=record_id, reason=reason)
+        return self._ask(control_pb2.Request(missing=missing)).index
+
+    def leaf_hash(self, index: int) -> bytes:
+        """See `RecordSink.leaf_hash`."""
+        asked = control_pb2.LeafHash(index=index)
+        return self._ask(control_pb2.Request(leaf_hash=asked)).leaf_hash
+
     def close(self) -> None:
         """See `RecordSink.close`."""
         with self._lock:
@@ -95,11 +105,6 @@ class SocketSink:
                     lost += self._client is not None
                     self._drop()
                     if time.monotonic() >= until:
-                        raise
-                    time.sleep(_PAUSE_S)
-                except RefusedError:
-                    # The owner may not have seen yet that our last connection is over.
-                    if not lost or time.monotonic() >= until:
                         raise
                     time.sleep(_PAUSE_S)
                 except NotFoundError:

@@ -37,7 +37,7 @@ STORE_MODE_LINK: StoreMode
 STORE_MODE_IN_PLACE: StoreMode
 
 class Request(_message.Message):
-    __slots__ = ("status", "checkpoint", "prove_inclusion", "prove_consistency", "begin", "progress", "seal", "interrupted", "abandon", "lend")
+    __slots__ = ("status", "checkpoint", "prove_inclusion", "prove_consistency", "begin", "progress", "seal", "interrupted", "abandon", "missing", "leaf_hash", "lend")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     PROVE_INCLUSION_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,8 @@ class Request(_message.Message):
     SEAL_FIELD_NUMBER: _ClassVar[int]
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     ABANDON_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    LEAF_HASH_FIELD_NUMBER: _ClassVar[int]
     LEND_FIELD_NUMBER: _ClassVar[int]
     status: Nothing
     checkpoint: Nothing
@@ -57,11 +59,13 @@ class Request(_message.Message):
     seal: Seal
     interrupted: TakeUp
     abandon: Abandon
+    missing: Abandon
+    leaf_hash: LeafHash
     lend: Nothing
-    def __init__(self, status: _Optional[_Union[Nothing, _Mapping]] = ..., checkpoint: _Optional[_Union[Nothing, _Mapping]] = ..., prove_inclusion: _Optional[_Union[ProveInclusion, _Mapping]] = ..., prove_consistency: _Optional[_Union[ProveConsistency, _Mapping]] = ..., begin: _Optional[_Union[Begin, _Mapping]] = ..., progress: _Optional[_Union[_entry_pb2.Progress, _Mapping]] = ..., seal: _Optional[_Union[Seal, _Mapping]] = ..., interrupted: _Optional[_Union[TakeUp, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., lend: _Optional[_Union[Nothing, _Mapping]] = ...) -> None: ...
+    def __init__(self, status: _Optional[_Union[Nothing, _Mapping]] = ..., checkpoint: _Optional[_Union[Nothing, _Mapping]] = ..., prove_inclusion: _Optional[_Union[ProveInclusion, _Mapping]] = ..., prove_consistency: _Optional[_Union[ProveConsistency, _Mapping]] = ..., begin: _Optional[_Union[Begin, _Mapping]] = ..., progress: _Optional[_Union[_entry_pb2.Progress, _Mapping]] = ..., seal: _Optional[_Union[Seal, _Mapping]] = ..., interrupted: _Optional[_Union[TakeUp, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., missing: _Optional[_Union[Abandon, _Mapping]] = ..., leaf_hash: _Optional[_Union[LeafHash, _Mapping]] = ..., lend: _Optional[_Union[Nothing, _Mapping]] = ...) -> None: ...
 
 class Response(_message.Message):
-    __slots__ = ("failure", "status", "note", "proof", "consistency", "begun", "index", "sealed", "interrupted", "done", "lent")
+    __slots__ = ("failure", "status", "note", "proof", "consistency", "begun", "index", "sealed", "interrupted", "done", "lent", "leaf_hash")
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +77,7 @@ class Response(_message.Message):
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     LENT_FIELD_NUMBER: _ClassVar[int]
+    LEAF_HASH_FIELD_NUMBER: _ClassVar[int]
     failure: Failure
     status: Status
     note: bytes
@@ -84,7 +89,8 @@ class Response(_message.Message):
     interrupted: Interrupted
     done: Nothing
     lent: Nothing
-    def __init__(self, failure: _Optional[_Union[Failure, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., note: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ..., begun: _Optional[_Union[OpenRecord, _Mapping]] = ..., index: _Optional[int] = ..., sealed: _Optional[_Union[Receipt, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., done: _Optional[_Union[Nothing, _Mapping]] = ..., lent: _Optional[_Union[Nothing, _Mapping]] = ...) -> None: ...
+    leaf_hash: bytes
+    def __init__(self, failure: _Optional[_Union[Failure, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., note: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., consistency: _Optional[_Union[Consistency, _Mapping]] = ..., begun: _Optional[_Union[OpenRecord, _Mapping]] = ..., index: _Optional[int] = ..., sealed: _Optional[_Union[Receipt, _Mapping]] = ..., interrupted: _Optional[_Union[Interrupted, _Mapping]] = ..., done: _Optional[_Union[Nothing, _Mapping]] = ..., lent: _Optional[_Union[Nothing, _Mapping]] = ..., leaf_hash: _Optional[bytes] = ...) -> None: ...
 
 class Nothing(_message.Message):
     __slots__ = ()
@@ -191,6 +197,12 @@ class Abandon(_message.Message):
     record_id: bytes
     reason: str
     def __init__(self, record_id: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class LeafHash(_message.Message):
+    __slots__ = ("index",)
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    def __init__(self, index: _Optional[int] = ...) -> None: ...
 
 class Interrupted(_message.Message):
     __slots__ = ("records",)

@@ -64,6 +64,8 @@ def sample_requests() -> list[bytes]:
         ),
         control_pb2.Request(interrupted=control_pb2.TakeUp(in_place=True)),
         control_pb2.Request(abandon=control_pb2.Abandon(record_id=b"r" * 16, reason="x")),
+        control_pb2.Request(missing=control_pb2.Abandon(record_id=b"r" * 16)),
+        control_pb2.Request(leaf_hash=control_pb2.LeafHash(index=1)),
         control_pb2.Request(lend=nothing),
         control_pb2.Request(),
     ]

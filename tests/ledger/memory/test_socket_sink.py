@@ -19,19 +19,22 @@ from ledger.errors import (
     RefusedError,
     VerificationError,
 )
-from ledger.experience.growing_content import ProgressMark
+from ledger.experience.content_store import StoreMode
+from ledger.experience.growing_content import GrowingContent, ProgressMark
 from ledger.experience.ingest import HiddenValue, IngestOptions
 from ledger.experience.kinds import Commitment, CommitmentKind, RewardSource, Tag
+from ledger.experience.readers.recording import Recording, RecordingFile
 from ledger.experience.record_keys import CommitmentOpening
 from ledger.experience.records import Presence
 from ledger.home import open_home
 from ledger.memory.control_client import ControlClient, NoOwnerError
 from ledger.memory.socket_sink import SocketSink
 from ledger.memory.status import OwnerState
+from ledger.merkle.hashing import leaf_hash
 from ledger.note import VerifierKey
 from ledger.verifier import verify_proof_file
 from tests.ledger.memory.owner_process import owner_process, wait_for
-from tests.ledger.memory.recorded import GrowingFile
+from tests.ledger.memory.recorded import NAME, GrowingFile
 
 
 @pytest.fixture
@@ -108,6 +111,30 @@ def test_content_in_place(root: Path, sink: SocketSink, tmp_path: Path) -> None:
         assert other.interrupted() == ()
         (found,) = other.interrupted(in_place=True)
         assert found.record == record
+
+
+def test_content_in_place_that_is_gone_is_said_to_be(
+    root: Path, sink: SocketSink, tmp_path: Path
+) -> None:
+    place = tmp_path / NAME
+    record = sink.begin(in_place=True, source=place)
+    content = GrowingContent(record.salt_key)
+    place.write_bytes(b"abc")
+    content.update(b"abc")
+    recording = Recording(tmp_path, "drive", "application/x-mcap", (RecordingFile(NAME, place, 3),))
+    options = IngestOptions(mode=StoreMode.IN_PLACE)
+    receipt = sink.seal(record.record_id, recording, content.finish(), (), options)
+    with pytest.raises(RefusedError, match="where it was recorded"):
+        sink.missing(record.record_id, "circular recording")
+    place.unlink()
+    index = sink.missing(record.record_id, "circular recording")
+    assert index == sink.missing(record.record_id, "circular recording") == receipt.index + 1
+    with open_home(root) as home:
+        state = home.experiences.record(record.record_id).state
+        assert (state.presence, state.removed_by) == (Presence.PRUNED, index)
+        assert sink.leaf_hash(index) == leaf_hash(home.log.entry(index))
+    with pytest.raises(NotFoundError):
+        sink.leaf_hash(99)
 
 
 def test_errors_keep_their_kind(sink: SocketSink, tmp_path: Path) -> None:
