@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
         parameters = declare(node)
         simulator = Simulator(node, parameters, find_contract(parameters.contract))
     except (ValueError, ImportError, ParameterException, NameValidationException) as error:
-        node.get_logger().fatal(str(error))
+        node.get_logger().fatal(" ".join(str(error).split()))
         rclpy.shutdown()
         raise SystemExit(2) from None
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,0 +1,255 @@
+"""Programs beside the simulator, for tests/ros/test_sim_node.py; each prints JSON.
+
+``graph SECONDS``              what the node /simulator says and hears, and how often
+``take ROBOT...``              counts and digests of all topics until nothing comes any more
+``drive ROBOT SPEED SECONDS``  sends commands; how far the robot gets
+``record ROBOT EPISODES``      a recorder that commits nothing; what it is asked
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import rclpy
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+from quipu_interfaces.action import RecordEpisode
+from quipu_interfaces.srv import MarkEpisode
+from quipu_sim.contract import read_contract
+from quipu_sim.publishing import message_type
+from rclpy.action import ActionServer, GoalResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+DISCOVERY = 15.0  # s
+QUIET = 3.0  # s without a message
+TAKING = QoSProfile(depth=5000, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(
+    depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+COMMANDS = QoSProfile(depth=10)
+ROS_OWN = ("/rosout", "/parameter_events", "/diagnostics")
+
+
+def endpoints(node: Node) -> dict[str, dict[str, dict[str, str]]]:
+    """Topics of /simulator, by what it does on them."""
+    sides = {
+        "publishers": (
+            node.get_publisher_names_and_types_by_node,
+            node.get_publishers_info_by_topic,
+        ),
+        "subscriptions": (
+            node.get_subscriber_names_and_types_by_node,
+            node.get_subscriptions_info_by_topic,
+        ),
+    }
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for side, (names, details) in sides.items():
+        found[side] = {}
+        for topic, types in names("simulator", "/"):
+            if topic in ROS_OWN:
+                continue
+            (info,) = (i for i in details(topic) if i.node_name == "simulator")
+            found[side][topic] = {
+                "type": types[0],
+                "reliability": info.qos_profile.reliability.name.lower(),
+                "durability": info.qos_profile.durability.name.lower(),
+            }
+    return found
+
+
+def graph(seconds: float) -> dict[str, Any]:
+    node = rclpy.create_node("observer")
+    wait_until(lambda: "simulator" in node.get_node_names())
+    time.sleep(1.0)  # its endpoints come one by one
+    found = endpoints(node)
+    counts: Counter[str] = Counter()
+    for topic, what in found["publishers"].items():
+        latched = what["durability"] == "transient_local"
+        node.create_subscription(
+            message_type(what["type"]),
+            topic,
+            lambda _, topic=topic: counts.update([topic]),
+            LATCHED if latched else TAKING,
+            raw=True,
+        )
+    spin_for(node, 1.0)
+    once = dict(counts)
+    counts.clear()
+    began = time.monotonic()
+    spin_for(node, seconds)
+    found["rates"] = {topic: count / (time.monotonic() - began) for topic, count in counts.items()}
+    found["before"] = once
+    return found
+
+
+def take(robots: list[str]) -> dict[str, Any]:
+    node = rclpy.create_node("taker_" + robots[0])
+    counts: Counter[str] = Counter()
+    digests: dict[str, Any] = {}
+    last = [0.0]
+
+    def heard(topic: str, data: bytes) -> None:
+        counts[topic] += 1
+        digests.setdefault(topic, hashlib.sha256()).update(data)
+        last[0] = time.monotonic()
+
+    for topic in read_contract().topics.values():
+        for robot in robots:
+            name = topic.full_name(robot)
+            if name != "/clock" and name not in {s.topic_name for s in node.subscriptions}:
+                node.create_subscription(
+                    message_type(topic.type),
+                    name,
+                    lambda data, name=name: heard(name, data),
+                    LATCHED if name == "/tf_static" else TAKING,
+                    raw=True,
+                )
+    while not counts["/tf"] or time.monotonic() - last[0] < QUIET:
+        rclpy.spin_once(node, timeout_sec=0.1)
+    return {
+        topic: {"count": counts[topic], "digest": digest.hexdigest()}
+        for topic, digest in digests.items()
+    }
+
+
+def drive(robot: str, speed: float, seconds: float) -> dict[str, Any]:
+    node = rclpy.create_node("driver")
+    places: list[tuple[float, float]] = []
+
+    def heard(message: Any) -> None:
+        places.append((message.pose.pose.position.x, message.pose.pose.position.y))
+
+    node.create_subscription(Odometry, f"/{robot}/odom", heard, TAKING)
+    commands = node.create_publisher(Twist, f"/{robot}/cmd_vel", COMMANDS)
+    wait_until(lambda: commands.get_subscription_count() > 0)
+    command = Twist()
+    command.linear.x = speed
+    command.angular.z = 0.3
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        commands.publish(command)
+        spin_for(node, 0.1)
+    return {"metres": math.dist(places[0], places[-1])}
+
+
+class Recorder(Node):
+    """Begins, marks and ends episodes, and writes down what it was asked and heard."""
+
+    def __init__(self, robot: str, wanted: int) -> None:
+        super().__init__("recorder", namespace=f"/{robot}")
+        group = ReentrantCallbackGroup()
+        self.wanted = wanted
+        self.episodes: list[dict[str, Any]] = []
+        self.enough = threading.Event()
+        self.stopped = threading.Event()
+        self.last_done = False
+        self.create_subscription(Bool, f"/{robot}/done", self.heard, TAKING, callback_group=group)
+        self.create_service(MarkEpisode, "~/mark_episode", self.mark, callback_group=group)
+        self.create_service(Trigger, "~/stop_episode", self.stop, callback_group=group)
+        self.server = ActionServer(
+            self,
+            RecordEpisode,
+            "~/record_episode",
+            self.record,
+            goal_callback=self.answer,
+            callback_group=group,
+        )
+
+    def answer(self, _goal: Any) -> GoalResponse:
+        return GoalResponse.REJECT if len(self.episodes) == self.wanted else GoalResponse.ACCEPT
+
+    def heard(self, message: Any) -> None:
+        self.last_done = message.data
+        self.episodes[-1]["steps"] += 1
+
+    def mark(self, request: Any, response: Any) -> Any:
+        episode = self.episodes[-1]
+        episode["success"] = request.success if request.has_success else None
+        episode["reward"] = request.reward if request.has_reward else None
+        episode["by_task"] = request.reward_source == MarkEpisode.Request.SOURCE_TASK
+        return response
+
+    def stop(self, _request: Any, response: Any) -> Any:
+        self.episodes[-1]["done_was_heard"] = self.last_done
+        self.stopped.set()
+        response.success = True
+        return response
+
+    def record(self, goal: Any) -> Any:
+        asked = goal.request
+        self.episodes.append(
+            {"name": asked.name, "task": asked.task, "tags": list(asked.tags), "steps": 0}
+        )
+        self.stopped.clear()
+        self.stopped.wait()
+        goal.succeed()
+        result = RecordEpisode.Result(ended_by=RecordEpisode.Result.ENDED_STOPPED)
+        result.entry_index = len(self.episodes)
+        if len(self.episodes) == self.wanted:
+            self.enough.set()
+        return result
+
+
+def record(robot: str, episodes: int) -> list[dict[str, Any]]:
+    recorder = Recorder(robot, episodes)
+    executor = MultiThreadedExecutor(4)
+    executor.add_node(recorder)
+    threading.Thread(target=spin, args=(executor,), daemon=True).start()
+    if not recorder.enough.wait(60.0):
+        raise TimeoutError(f"only {len(recorder.episodes)} episodes")
+    time.sleep(0.5)  # the answer to the last is on its way
+    return recorder.episodes
+
+
+def spin(executor: Any) -> None:
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        return
+
+
+def spin_for(node: Node, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        rclpy.spin_once(node, timeout_sec=left)
+
+
+def wait_until(true: Any) -> None:
+    end = time.monotonic() + DISCOVERY
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError("the simulator has not been discovered")
+        time.sleep(0.05)
+
+
+def main() -> None:
+    rclpy.init()
+    verb, *given = sys.argv[1:]
+    answer: Any
+    if verb == "graph":
+        answer = graph(float(given[0]))
+    elif verb == "take":
+        answer = take(given)
+    elif verb == "drive":
+        answer = drive(given[0], float(given[1]), float(given[2]))
+    else:
+        answer = record(given[0], int(given[1]))
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
+    rclpy.shutdown()
+
+
+if __name__ == "__main__":
+    main()
