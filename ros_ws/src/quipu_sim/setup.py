@@ -17,4 +17,6 @@ setup(
     ],
     python_requires=">=3.11",
     install_requires=["mcap", "mujoco", "numpy", "rosbags", "ruamel.yaml"],
+    # Not "node": pip puts scripts on the path, where that is another program's name.
+    entry_points={"console_scripts": [f"simulator = {NAME}.node:main"]},
 )
