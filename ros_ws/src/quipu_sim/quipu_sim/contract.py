@@ -19,7 +19,8 @@ ROBOT: Final = "{robot}"
 """Where the robot's name comes in a frame's name."""
 
 # From ros_ws/src/quipu_sim/quipu_sim/ to the top of the checkout.
-_IN_THE_CHECKOUT = Path(__file__).parents[4] / "launch" / "config" / "topics.yaml"
+CHECKED_OUT: Final = Path(__file__).parents[4] / "launch" / "config" / "topics.yaml"
+"""Where the contract lies when this package is used from a checkout."""
 
 _KEYS = {"name", "type", "direction", "qos", "rate", "of", "frame", "child_frame", "transforms"}
 
@@ -103,7 +104,7 @@ def read_contract(path: Path | None = None) -> Contract:
 
     Raises `ContractError` when it is missing or malformed.
     """
-    path = path or _IN_THE_CHECKOUT
+    path = path or CHECKED_OUT
     try:
         document = YAML(typ="safe", pure=True).load(path)
     except OSError as error:

@@ -24,7 +24,7 @@ from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
-from quipu_sim.contract import Contract, read_contract
+from quipu_sim.contract import CHECKED_OUT, Contract, read_contract
 from quipu_sim.control import Driver
 from quipu_sim.health import Health
 from quipu_sim.navigation import Drive
@@ -138,11 +138,11 @@ class Simulator:
 
 
 def find_contract(given: Path | None) -> Contract:
-    """The contract named, or that of the installed launch package, or of the checkout.
+    """The contract named, or that of the checkout, or of the installed launch package.
 
     Raises `ContractError` when there is none to read.
     """
-    if given is None:
+    if given is None and not CHECKED_OUT.is_file():
         try:
             share = Path(get_package_share_directory("quipu_bringup"))
         except PackageNotFoundError:
