@@ -1,0 +1,1 @@
+"""The nodes of a robot's memory. Thin: a message comes, `ledger` is called, a message goes."""

@@ -1,0 +1,26 @@
+"""Installs `quipu_nodes` both with pip and, as an ament_python package, with colcon."""
+
+from setuptools import setup
+
+NAME = "quipu_nodes"
+PROCESSES = ("recorder", "memory", "witness", "robot")
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="The nodes of a robot's memory: recorder, memory, witness.",
+    license="Apache-2.0",
+    packages=[NAME],
+    package_data={NAME: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/config", ["config/robot.yaml"]),
+    ],
+    python_requires=">=3.11",
+    install_requires=["quipu-ledger"],
+    entry_points={
+        "console_scripts": [f"{each} = {NAME}.{each}:main" for each in PROCESSES],
+        "quipu.observers": [f"ros = {NAME}.observer:RosObserver"],
+    },
+)
