@@ -23,7 +23,7 @@ _COLOURS = {
 }
 _SHOWN_ALARMS = 5
 _NOTHING = "-"
-_USUAL_STATES = {"open", "active", "recording"}
+_USUAL_STATES = {"open", "active", "recording", "waiting", "buffering"}
 
 
 @dataclass(frozen=True, slots=True)
