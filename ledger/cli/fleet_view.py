@@ -89,7 +89,7 @@ class _Column:
 _COLUMNS = (
     _Column("robot", lambda row, _q, _n: escape(row.name)),
     _Column("health", lambda row, _q, _n: _health(row)),
-    _Column("process", lambda row, _q, _n: _process(row.process) if row.process else _NOTHING),
+    _Column("process", lambda row, _q, _n: _whose(row)),
     _Column("entries", lambda row, _q, _n: _number(row.facts.entries)),
     _Column("signed", lambda row, _q, _n: _number(row.facts.checkpoint_size)),
     _Column("ago", lambda row, _q, now: _age(row.facts.checkpoint_time_ns, now)),
@@ -123,6 +123,13 @@ def _remarks(row: RobotRow) -> list[str]:
     states = (row.facts.memory_state, row.facts.recorder_state)
     unusual = [state for state in states if state and state not in _USUAL_STATES]
     return [text for text in (row.remark, *unusual) if text]
+
+
+def _whose(row: RobotRow) -> str:
+    """The supervised process; of a robot that others started, who owns its home."""
+    if row.process is not None:
+        return _process(row.process)
+    return _number(row.facts.memory_pid).replace(",", "")
 
 
 def _process(status: ProcessStatus) -> str:

@@ -141,6 +141,8 @@ def _observers(invocation: Invocation, fleet: Fleet, *, with_ros: bool) -> Itera
                 )
             except LedgerError as error:
                 invocation.output.note(f"{entry.name}: {error.message}")
+            except Exception as error:  # noqa: BLE001 - somebody else's code; homes are shown
+                invocation.output.note(f"{entry.name}: {type(error).__name__}: {error}")
             else:
                 stack.callback(observer.close)
                 found.append(observer)
