@@ -181,7 +181,9 @@ def down(invocation: Invocation, file: Path, directory: Path | None, patience: f
             {SUPERVISOR: supervisor}, Deadlines(whole, deadlines.terminate_s, deadlines.kill_s)
         )
     left = running_processes(fleet.paths)
-    ended |= {name: Ended.INTERRUPTED for name in before if name not in left}
+    state = FleetState.read(fleet.paths.state)
+    told = {each.name: each.stopped for each in state.processes} if state else {}
+    ended |= {name: told.get(name) or Ended.BY_ITSELF for name in before if name not in left}
     ended |= end_processes(left, deadlines)
     stuck = [name for name, how in ended.items() if how is Ended.NOT_AT_ALL]
     if stuck:

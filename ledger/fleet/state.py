@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import MalformedError
+from ledger.fleet.ending import Ended
 from ledger.fleet.process_record import ProcessRecord
 
 
@@ -39,6 +40,8 @@ class ProcessStatus:
     since_ns: int
     next_start_ns: int | None = None
     last_exit: str | None = None
+    stopped: Ended | None = None
+    """What it took to end it, once the fleet was ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class FleetState:
 
     def write(self, path: Path) -> None:
         """Replace the file. Raises ``OSError``."""
-        rows = [{**asdict(each), "state": each.state.value} for each in self.processes]
+        rows = [_row(each) for each in self.processes]
         text = json.dumps({"supervisor": asdict(self.supervisor), "processes": rows}, indent=1)
         beside = path.with_name(f".{path.name}.new")
         beside.write_text(text + "\n", encoding="utf-8")
@@ -78,5 +81,11 @@ class FleetState:
             ) from error
 
 
+def _row(status: ProcessStatus) -> dict[str, Any]:
+    stopped = status.stopped.value if status.stopped else None
+    return {**asdict(status), "state": status.state.value, "stopped": stopped}
+
+
 def _status(row: dict[str, Any]) -> ProcessStatus:
-    return ProcessStatus(**{**row, "state": ProcessState(row["state"])})
+    stopped = Ended(row["stopped"]) if row["stopped"] else None
+    return ProcessStatus(**{**row, "state": ProcessState(row["state"]), "stopped": stopped})

@@ -66,6 +66,7 @@ class _Child:
         self.due = 0.0  # monotonic
         self.since_ns = time.time_ns()
         self.last_exit: str | None = None
+        self.stopped: Ended | None = None
 
     def status(self, now: float) -> ProcessStatus:
         waiting = self.state is ProcessState.WAITING
@@ -78,6 +79,7 @@ class _Child:
             self.since_ns,
             time.time_ns() + wait_ns if waiting else None,
             self.last_exit,
+            self.stopped,
         )
 
     def become(self, state: ProcessState) -> None:
@@ -166,7 +168,8 @@ class Supervisor:
             records = {c.process.name: c.record for c in children if c.record is not None}
             outcome |= end_processes(records, self._deadlines, hurried=hurried)
             for child in children:
-                self._reap(child, outcome[child.process.name])
+                child.stopped = outcome[child.process.name]
+                self._reap(child, child.stopped)
         for child in self._children:
             if child.state is ProcessState.WAITING:
                 child.become(ProcessState.ENDED)

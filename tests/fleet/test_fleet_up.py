@@ -143,6 +143,31 @@ def test_down_leaves_strangers_alone(yard: Yard) -> None:
             stranger.kill()
 
 
+def test_down_says_what_it_took(yard: Yard) -> None:
+    deaf = "import signal,time; [signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; time.sleep(60)"
+    robot = yard.folder / "deaf/quipu_nodes/robot.py"
+    robot.parent.mkdir(parents=True)
+    (robot.parent / "__init__.py").touch()
+    robot.write_text(deaf.replace("; ", "\n"))
+    yard.extra = {"PYTHONPATH": f"{robot.parents[1]}{os.pathsep}{yard.extra['PYTHONPATH']}"}
+    up = yard.told("fleet", "up", yard.file, "--detach", "--robot", "r1")
+    until(lambda: ignores(up["processes"]["r1"], signal.SIGTERM), "deaf robot")
+    # The supervisor has deadlines of its own, which a second request makes it skip.
+    os.kill(up["supervisor"], signal.SIGINT)
+    down = yard.told("fleet", "down", yard.file)
+    assert down["ended"] == {"r1": "killed", "supervisor": "interrupted"}
+    assert not runs(up["processes"]["r1"])
+
+
+def ignores(pid: int, number: signal.Signals) -> bool:
+    (line,) = (
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("SigIgn:")
+    )
+    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+
+
 def test_one_robot_can_be_started_alone(yard: Yard) -> None:
     up = yard.told("fleet", "up", yard.file, "--detach", "--robot", "r3")
     assert set(up["processes"]) == {"r3"}
