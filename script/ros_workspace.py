@@ -105,11 +105,15 @@ def _is_litter(relative: Path) -> bool:
     return "__pycache__" in relative.parts or any(p.endswith(".egg-info") for p in relative.parts)
 
 
-def find_packages(kind: str, root: Path = ROOT) -> list[Package]:
-    """The packages of the tree, and with the wheels also those that the wheels lack."""
+def find_packages(underlay: Iterable[str], root: Path = ROOT) -> list[Package]:
+    """The packages of the tree, with those of ros_ws/wheels that the ROS in `underlay` lacks."""
+    there = [Path(prefix) / "share" for prefix in underlay]
     places = [*sorted((root / "ros_ws/src").glob("*")), root / "launch"]
-    if kind == "wheels":
-        places += sorted((root / "ros_ws/wheels").glob("*"))
+    places += [
+        place
+        for place in sorted((root / "ros_ws/wheels").glob("*"))
+        if not any((share / place.name).is_dir() for share in there)
+    ]
     found = []
     for place in places:
         manifest = place / "package.xml"
@@ -306,7 +310,7 @@ def run_colcon(kind: str, layout: Layout, packages: list[Package], changed: list
 
 def build(kind: str, layout: Layout) -> list[str]:
     """Build the packages that have changed, write environment.sh; returns what was built."""
-    packages = find_packages(kind)
+    packages = find_packages(prefixes(kind, layout, os.environ))
     layout.ros.mkdir(exist_ok=True)
     built = layout.ros / "packages.json"
     before = json.loads(built.read_text()) if built.is_file() else {}

@@ -96,10 +96,12 @@ def test_packages_of_the_tree(tmp_path: Path) -> None:
     (tmp_path / "ros_ws/src/no_package").mkdir()
     _package(tmp_path / "ros_ws/wheels", "lacking", "ament_cmake")
     _package(tmp_path, "launch", "ament_cmake")
-    found = workspace.find_packages("system", tmp_path)
+    found = workspace.find_packages([], tmp_path)
+    assert [package.name for package in found] == ["nodes", "types", "launch", "lacking"]
+    assert [package.is_interfaces for package in found] == [False, True, False, False]
+    (tmp_path / "underlay/share/lacking").mkdir(parents=True)
+    found = workspace.find_packages(["/opt/x", str(tmp_path / "underlay")], tmp_path)
     assert [package.name for package in found] == ["nodes", "types", "launch"]
-    assert [package.is_interfaces for package in found] == [False, True, False]
-    assert "lacking" in [p.name for p in workspace.find_packages("wheels", tmp_path)]
 
 
 def test_only_what_is_compiled_or_copied_makes_a_package_new(tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_only_what_is_compiled_or_copied_makes_a_package_new(tmp_path: Path) -> 
     (types / "msg").mkdir()
 
     def fingerprints() -> list[str]:
-        return [package.fingerprint() for package in workspace.find_packages("system", tmp_path)]
+        return [package.fingerprint() for package in workspace.find_packages([], tmp_path)]
 
     first = fingerprints()
     (nodes / "nodes/robot.py").write_text("runs from the tree")
