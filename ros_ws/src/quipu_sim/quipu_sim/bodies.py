@@ -2,8 +2,8 @@
 
 What the sensors return is what real robots would know: wheel angles, an IMU with noise,
 a scan with noise, and a pose integrated from wheels and heading. The true pose is there
-for the referee, under its own name. Everything is in arrays with a row for each robot, in
-the order in which they were named; the same calls with the same seed give the same bits.
+for the referee, under its own name. There is a row for each robot, in the order in which they
+were named; the same calls with the same seed give the same bits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Final
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
 from quipu_sim.arena import Arena
 from quipu_sim.pose import Pose, wrap_angle
@@ -45,12 +44,19 @@ _POSITIONS = 9
 _WHEELS = slice(7, 9)
 # A row of speeds: base (linear, angular), then both wheels.
 _SPEEDS = 8
+_WHEEL_SPEEDS = slice(6, 8)
 # A row of sensor values: quaternion (w, x, y, z), gyroscope, accelerometer.
 _SENSORS = 10
 
 # What a geom belongs to, besides robots 0, 1, ...
 _FLOOR = -2
 _STANDING = -1
+
+# For a handful of robots plain floats are quicker than arrays of so few rows: where every
+# tick passes, rows are taken out of MuJoCo's arrays as lists.
+Row = list[float]
+
+_IMU_SIGMAS = (IMU_GYRO_SIGMA,) * 3 + (IMU_ACCELERATION_SIGMA,) * 3
 
 _BEAMS: Final[Floats] = np.stack([np.cos(BEAM_ANGLES), np.sin(BEAM_ANGLES), np.zeros(BEAMS)])
 
@@ -73,9 +79,11 @@ class Bodies:
         self._sensed: Floats = self._data.sensordata.reshape(count, _SENSORS)
         self._warmstart: Floats = self._data.qacc_warmstart.reshape(count, _SPEEDS)
         self._control: Floats = self._data.ctrl.reshape(count, 2)
-        rows = [(pose.x, pose.y, pose.yaw, 0.0, 0.0) for pose in starts.values()]
-        self._odometry: Floats = np.array(rows)
-        self._wheels = self.wheel_angles()
+        self._odometry: list[Row] = [
+            [pose.x, pose.y, pose.yaw, 0.0, 0.0] for pose in starts.values()
+        ]
+        self._rolled = [0.0] * count  # m, the mean of both rims so far
+        self._lost = [False] * count
         self._bases = [self._model.body(f"{name}/base_link").id for name in self.names]
         self._lidars = [self._model.site(f"{name}/lidar").id for name in self.names]
         self._owner = self._owners()
@@ -101,39 +109,49 @@ class Bodies:
     def step(self, steps: int = 1) -> None:
         """Advance physics by so many steps, and the odometry once."""
         mujoco.mj_step(self._model, self._data, nstep=steps)
-        wheels = self.wheel_angles()
-        distance = 0.5 * WHEEL_RADIUS * (wheels - self._wheels).sum(axis=1)
-        self._wheels = wheels
-        # Distance from the wheels, heading from the IMU: wheels slip most in turns.
-        odometry = self._odometry
-        before, yaw = odometry[:, 2], self._headings()
-        middle = before + 0.5 * ((yaw - before + math.pi) % (2 * math.pi) - math.pi)
-        odometry[:, 0] += distance * np.cos(middle)
-        odometry[:, 1] += distance * np.sin(middle)
-        odometry[:, 2] = yaw
-        rims = self._speeds[:, 6:8] * WHEEL_RADIUS
-        odometry[:, 3] = 0.5 * (rims[:, 0] + rims[:, 1])
-        odometry[:, 4] = (rims[:, 1] - rims[:, 0]) / TRACK
+        half_length, half_width = 0.5 * self.arena.length, 0.5 * self.arena.width
+        speeds = self._speeds[:, _WHEEL_SPEEDS].tolist()
+        for robot, place in enumerate(self._positions.tolist()):
+            x, y, _, w, i, j, k, left, right = place
+            odometry = self._odometry[robot]
+            rolled = 0.5 * WHEEL_RADIUS * (left + right)
+            distance = rolled - self._rolled[robot]
+            self._rolled[robot] = rolled
+            # Distance from the wheels, heading from the IMU: wheels slip most in turns.
+            yaw = math.atan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k))
+            middle = odometry[2] + 0.5 * wrap_angle(yaw - odometry[2])
+            left, right = speeds[robot]
+            odometry[0] += distance * math.cos(middle)
+            odometry[1] += distance * math.sin(middle)
+            odometry[2] = yaw
+            odometry[3] = 0.5 * WHEEL_RADIUS * (left + right)
+            odometry[4] = WHEEL_RADIUS * (right - left) / TRACK
+            standing = 1 - 2 * (i * i + j * j) > UPRIGHT
+            self._lost[robot] = not (standing and abs(x) < half_length and abs(y) < half_width)
 
-    def odometry(self) -> Floats:
+    def odometry(self) -> list[Row]:
         """What wheels and IMU say: x, y (m), yaw (rad), speed (m/s), turning (rad/s)."""
-        return self._odometry.copy()
+        return [row[:] for row in self._odometry]
 
-    def wheel_angles(self) -> Floats:
+    def wheel_angles(self) -> list[Row]:
         """Angles of the left and the right wheel, in radians."""
-        return self._positions[:, _WHEELS].copy()
+        angles: list[Row] = self._positions[:, _WHEELS].tolist()
+        return angles
 
-    def wheel_speeds(self) -> Floats:
+    def wheel_speeds(self) -> list[Row]:
         """Speeds of the left and the right wheel, in radians a second."""
-        return self._speeds[:, 6:8].copy()
+        speeds: list[Row] = self._speeds[:, _WHEEL_SPEEDS].tolist()
+        return speeds
 
-    def imu(self) -> Floats:
+    def imu(self) -> list[Row]:
         """Quaternion (x, y, z, w), rates (rad/s) and accelerations (m/s^2) with white noise."""
-        sample = self._sensed[:, (1, 2, 3, 0, 4, 5, 6, 7, 8, 9)]
-        rows = len(self.names)
-        sample[:, 4:7] += self._random.normal(0.0, IMU_GYRO_SIGMA, (rows, 3))
-        sample[:, 7:10] += self._random.normal(0.0, IMU_ACCELERATION_SIGMA, (rows, 3))
-        return sample
+        noise = self._random.normal(0.0, _IMU_SIGMAS, (len(self.names), 6)).tolist()
+        return [
+            [i, j, k, w, p + dp, q + dq, r + dr, x + dx, y + dy, z + dz]
+            for (w, i, j, k, p, q, r, x, y, z), (dp, dq, dr, dx, dy, dz) in zip(
+                self._sensed.tolist(), noise, strict=True
+            )
+        ]
 
     def scan(self, robot: int) -> Floats:
         """One turn of a lidar: `BEAMS` ranges in metres, infinite where nothing is seen."""
@@ -166,22 +184,20 @@ class Bodies:
         """Where all robots really are."""
         return [(x, y) for x, y in self._positions[:, :2].tolist()]
 
-    def touching(self) -> NDArray[np.bool_]:
+    def touching(self) -> set[int]:
         """Which robots touch a wall, an obstacle or another robot."""
-        touched = np.zeros(len(self.names), dtype=np.bool_)
-        pairs = self._owner[self._data.contact.geom]
-        one, other = pairs[:, 0], pairs[:, 1]
-        hit = pairs[(one != other) & (one != _FLOOR) & (other != _FLOOR)]
-        touched[hit[hit >= 0]] = True
-        return touched
+        touching: set[int] = set()
+        owner = self._owner
+        for first, second in self._data.contact.geom.tolist():
+            one, other = owner[first], owner[second]
+            if one != other and one != _FLOOR and other != _FLOOR:
+                touching.update((one, other))
+        touching.discard(_STANDING)
+        return touching
 
-    def lost(self) -> NDArray[np.bool_]:
+    def lost(self) -> set[int]:
         """Which robots cannot go on by themselves: fallen over, or not between the walls."""
-        x, y, i, j = self._positions[:, (0, 1, 4, 5)].T
-        standing = 1 - 2 * (i * i + j * j) > UPRIGHT
-        inside = (np.abs(x) < 0.5 * self.arena.length) & (np.abs(y) < 0.5 * self.arena.width)
-        lost: NDArray[np.bool_] = ~(standing & inside)
-        return lost
+        return {robot for robot, lost in enumerate(self._lost) if lost}
 
     def place(self, robot: int, pose: Pose) -> None:
         """Put one robot, at rest, where its odometry then begins; the others go on."""
@@ -191,19 +207,15 @@ class Bodies:
         self._speeds[robot] = 0.0
         self._warmstart[robot] = 0.0
         self._control[robot] = 0.0
-        self._wheels[robot] = 0.0
-        self._odometry[robot] = (pose.x, pose.y, wrap_angle(pose.yaw), 0.0, 0.0)
+        self._odometry[robot] = [pose.x, pose.y, wrap_angle(pose.yaw), 0.0, 0.0]
+        self._rolled[robot] = 0.0
+        self._lost[robot] = False
 
-    def _headings(self) -> Floats:
-        w, i, j, k = self._positions[:, 3:7].T
-        headings: Floats = np.arctan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k))
-        return headings
-
-    def _owners(self) -> NDArray[np.int64]:
+    def _owners(self) -> list[int]:
         """For each geom the robot it belongs to, or what else it is."""
         roots = self._model.body_rootid[self._model.geom_bodyid]
-        owners = np.full(self._model.ngeom, _STANDING, dtype=np.int64)
+        owners = np.full(self._model.ngeom, _STANDING)
         for robot, base in enumerate(self._bases):
             owners[roots == base] = robot
         owners[self._model.geom("floor").id] = _FLOOR
-        return owners
+        return [int(owner) for owner in owners]

@@ -134,7 +134,7 @@ class Controller:
             self._gate.ended(self._robot, attempt)
         elif self._driver is Driver.GOAL:
             self._follow(steer(pose, task.goal, ranges))
-        linear, angular = self._bodies.odometry()[self._robot, 3:].tolist()
+        linear, angular = self._bodies.odometry()[self._robot][3:]
         seen = observation(pose, task.goal, linear, angular, ranges)
         step = Step(seen, self._wanted, reward, attempt is not None)
         return step, attempt is not None and not attempt.outcome.success

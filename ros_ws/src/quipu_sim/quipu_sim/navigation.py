@@ -23,16 +23,22 @@ TURN_MAX: Final = 2.2  # rad/s
 _HALF_CORRIDOR = 0.36  # m
 _LOOK_AHEAD = 1.5  # m
 _BRAKE_AT = 0.35  # m ahead: slowest here
-_STEP = 6  # headings are tried every sixth beam
-_TRIES: Final[Floats] = BEAM_ANGLES[::_STEP]
-# [try, beam]: the angle between a tried heading and each beam
-_OFFSETS: Final[Floats] = BEAM_ANGLES[np.newaxis, :] - _TRIES[:, np.newaxis]
+_FREE = 1e3  # m, when nothing stands in the corridor
+
+# Beams are looked at three at a time, by the nearest of them; headings are tried every
+# sixth beam.
+_GROUP = 3
+_TRIES: Final[Floats] = BEAM_ANGLES[:: 2 * _GROUP]
+_STRAIGHT: Final = len(_TRIES) // 2
+_GROUPS: Final[Floats] = BEAM_ANGLES.reshape(-1, _GROUP).mean(axis=1)
+# [group, try]: the angle between a group of beams and each tried heading
+_OFFSETS: Final[Floats] = _GROUPS[:, np.newaxis] - _TRIES[np.newaxis, :]
 _AHEAD: Final[Floats] = np.cos(_OFFSETS)
-# [try, beam]: up to which range something on that beam stands in the corridor
+# [group, try]: up to which range something in that group stands in the corridor
 _IN_THE_WAY: Final[Floats] = np.where(
     _AHEAD > 0, _HALF_CORRIDOR / np.maximum(1e-9, np.abs(np.sin(_OFFSETS))), 0.0
 )
-_FREE = 1e3  # m, when nothing stands in the corridor
+_TURNS: Final[Floats] = 0.15 * np.abs(_TRIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,13 @@ def steer(pose: Pose, goal: tuple[float, float], ranges: Floats) -> Drive:
     needed = min(_LOOK_AHEAD, distance)
     detour = np.abs((_TRIES - bearing + math.pi) % (2 * math.pi) - math.pi)
     # A heading that is not free costs the more the sooner it ends; turning costs a little.
-    cost = detour + 0.15 * np.abs(_TRIES) + 4.0 * np.maximum(0.0, needed - clear)
-    heading = float(_TRIES[int(np.argmin(cost))])
-    if clear[len(_TRIES) // 2] > needed and abs(bearing) < 0.3:
+    cost = detour + _TURNS + 4.0 * np.maximum(0.0, needed - clear)
+    heading = float(_TRIES[cost.argmin()])
+    straight = float(clear[_STRAIGHT])
+    if straight > needed and abs(bearing) < 0.3:
         heading = bearing
     angular = max(-TURN_MAX, min(TURN_MAX, TURN_GAIN * heading))
-    room = float(clear[len(_TRIES) // 2]) - _BRAKE_AT
+    room = straight - _BRAKE_AT
     linear = CRUISE * max(0.0, math.cos(heading)) * max(0.0, min(1.0, room, distance + 0.3))
     return Drive(linear, angular)
 
@@ -66,10 +73,11 @@ def clearances(ranges: Floats) -> Floats:
 
     What is beyond the look-ahead does not count.
     """
-    near = np.flatnonzero(ranges < _LOOK_AHEAD + _HALF_CORRIDOR)
+    nearest = ranges.reshape(-1, _GROUP).min(axis=1)
+    near = (nearest < _LOOK_AHEAD + _HALF_CORRIDOR).nonzero()[0]
     if not len(near):
         return np.full(len(_TRIES), _FREE)
-    there = ranges[near]
-    blocking = there < _IN_THE_WAY[:, near]
-    nearest: Floats = np.where(blocking, there * _AHEAD[:, near], _FREE).min(axis=1)
-    return nearest
+    there = nearest[near, np.newaxis]
+    blocking = there < _IN_THE_WAY[near]
+    clear: Floats = np.where(blocking, there * _AHEAD[near], _FREE).min(axis=0)
+    return clear

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from quipu_sim.bodies import Bodies
 from quipu_sim.course import Course
 from quipu_sim.pose import Pose
@@ -37,16 +39,19 @@ class Robot:
 
     def odometry(self) -> Odometry:
         """What wheels and IMU say about pose and speed."""
-        x, y, yaw, linear, angular = self._bodies.odometry()[_ONLY].tolist()
+        x, y, yaw, linear, angular = self._bodies.odometry()[_ONLY]
         return Odometry(Pose(x, y, yaw), linear, angular)
 
     def wheels(self) -> WheelSample:
         """The wheel encoders."""
-        return WheelSample(self._bodies.wheel_angles()[_ONLY], self._bodies.wheel_speeds()[_ONLY])
+        return WheelSample(
+            np.array(self._bodies.wheel_angles()[_ONLY]),
+            np.array(self._bodies.wheel_speeds()[_ONLY]),
+        )
 
     def imu(self) -> ImuSample:
         """The inertial unit, with white noise on rates and accelerations."""
-        sample = self._bodies.imu()[_ONLY]
+        sample = np.array(self._bodies.imu()[_ONLY])
         return ImuSample(sample[:4], sample[4:7], sample[7:])
 
     def scan(self) -> Floats:
@@ -59,4 +64,4 @@ class Robot:
 
     def touches_obstacle(self) -> bool:
         """Whether any part of the robot is in contact with a wall or an obstacle."""
-        return bool(self._bodies.touching()[_ONLY])
+        return bool(self._bodies.touching())

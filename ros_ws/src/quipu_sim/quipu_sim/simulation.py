@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from quipu_sim.arena import Arena, make_arena, starting_poses
 from quipu_sim.bodies import Bodies
 from quipu_sim.contract import Contract
@@ -77,8 +75,8 @@ class Simulation:
         self._streams = Streams(
             robots, contract, rhythm, send, driver=setting.driver, task=setting.task
         )
-        self._touched = np.zeros(len(robots), dtype=np.bool_)
-        self._lost = np.zeros(len(robots), dtype=np.bool_)
+        self._touched: set[int] = set()
+        self._lost: set[int] = set()
         self._ticks = 0
 
     @property
@@ -136,8 +134,9 @@ class Simulation:
     def _cycle(self, robot: int) -> None:
         ranges = self._bodies.scan(robot)
         controller = self._controllers[robot]
-        touched, lost = bool(self._touched[robot]), bool(self._lost[robot])
-        self._touched[robot] = self._lost[robot] = False
+        touched, lost = robot in self._touched, robot in self._lost
+        self._touched.discard(robot)
+        self._lost.discard(robot)
         step = controller.cycle(ranges, touched=touched, lost=lost)
         self._streams.send_cycle(robot, ranges, controller.wanted, step)
 

@@ -198,10 +198,9 @@ class Streams:
     def send_bodies(self, tick: int, time_ns: int, bodies: Bodies) -> None:
         """Everything that is due at this tick; later calls go with its stamp."""
         stamp = self._stamp = wire.split(time_ns)
-        odometry = bodies.odometry().tolist()
+        odometry = bodies.odometry()
         poses = [Pose(x, y, yaw) for x, y, yaw, _, _ in odometry]
-        imu = bodies.imu().tolist()
-        angles, speeds = bodies.wheel_angles().tolist(), bodies.wheel_speeds().tolist()
+        imu, angles, speeds = bodies.imu(), bodies.wheel_angles(), bodies.wheel_speeds()
         self._world.send(tick, stamp, poses)
         for robot, streams in enumerate(self._bodies):
             wheels = (angles[robot], speeds[robot])
