@@ -51,6 +51,12 @@ class Table(Enum):
     """record id || u32be(n) -> path of a known plaintext copy."""
     PROGRESS = b"progress"
     """record id || u64be(2^64 - 1 - leaf index) -> empty; a record's newest entry first."""
+    STATE_LEAVES = b"state_leaves"
+    """Of a chain only, as the next two: path -> leaf (``ledger.chain.state.leaf``)."""
+    STATE_TILES = b"state_tiles"
+    """u8(tile level) || prefix -> tile of the newest state (``ledger.chain.state.tile``)."""
+    STATE_HISTORY = b"state_history"
+    """u64be(height) || ... -> what that block replaced (``ledger.chain.state.history``)."""
 
 
 class ReadTransaction(Protocol):
@@ -64,6 +70,10 @@ class ReadTransaction(Protocol):
         self, table: Table, start: bytes = b"", stop: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
         """Rows with ``start <= key < stop``, in key order. Not to be mixed with writes."""
+        ...
+
+    def take(self, table: Table, start: bytes, count: int) -> list[tuple[bytes, bytes]]:
+        """At most ``count`` rows with ``start <= key``, in key order; faster than `scan`."""
         ...
 
     def last(self, table: Table) -> tuple[bytes, bytes] | None:

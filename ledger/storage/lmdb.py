@@ -6,7 +6,8 @@ A store is a directory::
     lock.mdb     LMDB's table of readers
     writer.lock  held by the one writer, with its process id in it
 
-META's ``format`` is ``quipu/`` and a decimal version; nothing without it is opened.
+Which tables there are, and what META's ``format`` says, depends on what the store is
+for (`ledger.storage.store_kind`).
 
 LMDB runs with ``sync`` and ``metasync`` on and ``writemap`` off (a full disk under
 a writable map is a SIGBUS). The map starts small and grows: a transaction that
@@ -25,6 +26,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
@@ -44,14 +46,12 @@ from ledger.errors import (
 from ledger.storage import Table, WriteTransaction
 from ledger.storage.lmdb_pages import verify_meta_pages, verify_unless_written
 from ledger.storage.os_errors import can_grow, storage_error, storage_errors
+from ledger.storage.store_kind import FORMAT_KEY, StoreKind
 from ledger.storage.turnstile import Turnstile
 from ledger.storage.writer_lock import WriterLock
 
 T = TypeVar("T")
 
-FORMAT_VERSION: Final = 1
-_FORMAT_KEY: Final = b"format"
-_FORMAT_PREFIX: Final = b"quipu/"
 FIRST_MAP_BYTES: Final = 16 << 20
 MAP_STEP_BYTES: Final = 1 << 30
 _MAX_READERS: Final = 510
@@ -62,12 +62,13 @@ _ADDED_TABLES: Final = {Table.PROGRESS}  # stores of this format did not have th
 class _LmdbTransaction:
     """One LMDB transaction. What its writes raise is translated where it ends."""
 
-    __slots__ = ("_databases", "_storage", "_txn", "deleted")
+    __slots__ = ("_cursors", "_databases", "_storage", "_txn", "deleted")
 
     def __init__(self, storage: LmdbStorage, txn: lmdb.Transaction[bytes]) -> None:
         self._storage = storage
         self._txn = txn
         self._databases = storage._databases
+        self._cursors: dict[Table, lmdb.Cursor[bytes]] = {}
         self.deleted = False
 
     def get(self, table: Table, key: bytes) -> bytes | None:
@@ -87,6 +88,15 @@ class _LmdbTransaction:
                     if stop is not None and key >= stop:
                         return
                     yield key, value
+        except lmdb.Error as error:
+            raise self._storage._translate(error) from error
+
+    def take(self, table: Table, start: bytes, count: int) -> list[tuple[bytes, bytes]]:
+        try:
+            cursor = self._cursors.get(table)
+            if cursor is None:
+                cursor = self._cursors[table] = self._txn.cursor(self._databases[table])
+            return list(islice(cursor, count)) if cursor.set_range(start) else []
         except lmdb.Error as error:
             raise self._storage._translate(error) from error
 
@@ -148,8 +158,11 @@ class _Snapshot:
 class LmdbStorage:
     """`Storage` in a directory. Use `create`, `open_writer` or `open_reader`."""
 
-    def __init__(self, path: Path, env: lmdb.Environment, lock: WriterLock | None) -> None:
+    def __init__(
+        self, path: Path, env: lmdb.Environment, lock: WriterLock | None, kind: StoreKind
+    ) -> None:
         self.path = path
+        self.kind = kind
         self._env = env
         self._lock = lock
         self._turnstile = Turnstile()
@@ -157,7 +170,7 @@ class LmdbStorage:
         self._data_fd = -1
 
     @classmethod
-    def create(cls, path: Path) -> LmdbStorage:
+    def create(cls, path: Path, kind: StoreKind = StoreKind.LOG) -> LmdbStorage:
         """Make an empty store and open it for writing.
 
         It appears under its name whole or not at all. Raises RefusedError if
@@ -173,30 +186,29 @@ class LmdbStorage:
             if new.exists():
                 shutil.rmtree(new)
             new.mkdir()
-        store = cls._open(new, WriterLock(new / "writer.lock"), create=True)
+        store = cls._open(new, WriterLock(new / "writer.lock"), kind, create=True)
         try:
-            version = _FORMAT_PREFIX + b"%d" % FORMAT_VERSION
-            store.write(lambda transaction: transaction.put(Table.META, _FORMAT_KEY, version))
+            store.write(lambda transaction: transaction.put(Table.META, FORMAT_KEY, kind.format))
         finally:
             store.close()
         with storage_errors(path):
             sync_folder(new)
             new.replace(path)
             sync_folder(path.parent)
-        return cls.open_writer(path)
+        return cls.open_writer(path, kind)
 
     @classmethod
-    def open_writer(cls, path: Path) -> LmdbStorage:
+    def open_writer(cls, path: Path, kind: StoreKind = StoreKind.LOG) -> LmdbStorage:
         """Open a store for writing, and clear out readers that died.
 
         Raises LockedError, ReadOnlyError, FormatVersionError, CorruptStoreError,
         or StorageError if there is none.
         """
         _check_data_file(path)
-        return cls._open(path, WriterLock(path / "writer.lock"), create=False)
+        return cls._open(path, WriterLock(path / "writer.lock"), kind, create=False)
 
     @classmethod
-    def open_reader(cls, path: Path) -> LmdbStorage:
+    def open_reader(cls, path: Path, kind: StoreKind = StoreKind.LOG) -> LmdbStorage:
         """Open a store for reading, beside a writer and other readers.
 
         Where the reader may not write LMDB's table of readers it goes without,
@@ -204,12 +216,14 @@ class LmdbStorage:
         as `open_writer` does, LockedError and ReadOnlyError excepted.
         """
         _check_data_file(path)
-        return cls._open(path, None, create=False)
+        return cls._open(path, None, kind, create=False)
 
     @classmethod
-    def _open(cls, path: Path, lock: WriterLock | None, *, create: bool) -> LmdbStorage:
+    def _open(
+        cls, path: Path, lock: WriterLock | None, kind: StoreKind, *, create: bool
+    ) -> LmdbStorage:
         try:
-            store = cls(path, _environment(path, writer=lock is not None), lock)
+            store = cls(path, _environment(path, writer=lock is not None), lock, kind)
         except BaseException:
             if lock:
                 lock.release()
@@ -318,19 +332,15 @@ class LmdbStorage:
                 os.ftruncate(self._data_fd, needed)
 
     def _open_tables(self, *, create: bool) -> None:
-        foreign = CorruptStoreError(
-            f"{self.path} holds an LMDB database that is not a log",
-            hint="check the path; the database was not changed",
-        )
         try:
             meta = self._env.open_db(Table.META.value, create=create)
             if not create:
                 with self._env.begin(db=meta) as txn:
-                    self._check_format(txn.get(_FORMAT_KEY, b""), foreign)
-            for table in Table:
+                    self.kind.check_format(txn.get(FORMAT_KEY, b""), self.path)
+            for table in self.kind.tables:
                 self._databases[table] = self._open_table(table, create=create)
         except (lmdb.NotFoundError, lmdb.IncompatibleError, lmdb.ReadonlyError) as error:
-            raise foreign from error
+            raise self.kind.foreign(self.path) from error
 
     def _open_table(self, table: Table, *, create: bool) -> lmdb._Database:
         add = table in _ADDED_TABLES and self._lock is not None
@@ -343,16 +353,6 @@ class LmdbStorage:
                 f"{self.path} was made by an older version",
                 hint="open it once to write, and it is brought up to date: quipu doctor",
             ) from None
-
-    def _check_format(self, value: bytes, foreign: CorruptStoreError) -> None:
-        digits = value.removeprefix(_FORMAT_PREFIX)
-        if not value.startswith(_FORMAT_PREFIX) or not digits.isdigit():
-            raise foreign
-        if int(digits) != FORMAT_VERSION:
-            raise FormatVersionError(
-                f"{self.path} has format {int(digits)}; this version reads {FORMAT_VERSION}",
-                hint="install a newer version of this package",
-            )
 
     def _translate(self, error: lmdb.Error) -> LedgerError:
         data = self.path / "data.mdb"

@@ -51,6 +51,11 @@ class _MemoryRead:
         for key in keys[bisect_left(keys, start) : end]:
             yield key, self._rows(table).values[key]
 
+    def take(self, table: Table, start: bytes, count: int) -> list[tuple[bytes, bytes]]:
+        rows = self._rows(table)
+        at = bisect_left(rows.keys, start)
+        return [(key, rows.values[key]) for key in rows.keys[at : at + count]]
+
     def last(self, table: Table) -> tuple[bytes, bytes] | None:
         rows = self._rows(table)
         return (rows.keys[-1], rows.values[rows.keys[-1]]) if rows.keys else None

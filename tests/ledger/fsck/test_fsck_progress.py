@@ -30,6 +30,7 @@ from ledger.log_reader import U64
 from ledger.published import PublishedCheckpoint
 from ledger.storage import Table
 from ledger.storage.lmdb import LmdbStorage
+from ledger.storage.store_kind import StoreKind
 from tests.ledger.experience.growing_record import CONTENT, METADATA, GrowingRecord
 from tests.ledger.fsck.conftest import ORIGIN, SIGNER, SampleHome, flip
 
@@ -282,7 +283,9 @@ def insert_before_seal(recorded, record_id, seal, mark) -> int:
     storage = LmdbStorage.open_reader(recorded.home.root / "log")
     with storage.read() as txn:
         rows = {
-            table: list(txn.scan(table)) for table in Table if table.name not in ("TILES", "META")
+            table: list(txn.scan(table))
+            for table in StoreKind.LOG.tables
+            if table.name not in ("TILES", "META")
         }
     storage.close()
     shutil.rmtree(recorded.home.root / "log")

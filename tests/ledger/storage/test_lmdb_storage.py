@@ -26,6 +26,7 @@ from ledger.errors import (
 )
 from ledger.storage import Table, WriteTransaction
 from ledger.storage.lmdb import FIRST_MAP_BYTES, LmdbStorage
+from ledger.storage.store_kind import StoreKind
 
 OpenStore = Callable[[Path], LmdbStorage]
 
@@ -106,6 +107,30 @@ def test_what_a_death_in_creation_left_behind_is_cleared(path: Path) -> None:
     put(store, b"a", b"1")
     store.close()
     assert not leftover.exists()
+
+
+# Kinds of stores
+
+
+def test_a_chain_is_not_opened_as_a_log_nor_a_log_as_a_chain(path: Path) -> None:
+    LmdbStorage.create(path, StoreKind.CHAIN).close()
+    for open_store in (LmdbStorage.open_writer, LmdbStorage.open_reader):
+        with pytest.raises(CorruptStoreError, match="not a log"):
+            open_store(path)
+        open_store(path, StoreKind.CHAIN).close()
+    LmdbStorage.create(path.with_name("robot")).close()
+    for open_store in (LmdbStorage.open_writer, LmdbStorage.open_reader):
+        with pytest.raises(CorruptStoreError, match="not a chain"):
+            open_store(path.with_name("robot"), StoreKind.CHAIN)
+        open_store(path.with_name("robot")).close()
+
+
+def test_a_log_has_no_tables_of_a_chain(store: LmdbStorage, path: Path) -> None:
+    store.close()
+    with lmdb.open(str(path), max_dbs=20) as env, env.begin() as txn:
+        names = [bytes(name) for name, _ in txn.cursor()]
+    assert sorted(names) == sorted(table.value for table in StoreKind.LOG.tables)
+    assert not [name for name in names if name.startswith(b"state")]
 
 
 # Damage, foreign and newer stores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from ledger.errors import StorageError
 from ledger.storage import Storage, Table, WriteTransaction
 from ledger.storage.lmdb import LmdbStorage
 from ledger.storage.memory import MemoryStorage
+from ledger.storage.store_kind import StoreKind
 
 KINDS: dict[str, Callable[[Path], Storage]] = {
     "memory": lambda path: MemoryStorage(),
-    "lmdb": LmdbStorage.create,
+    "lmdb": partial(LmdbStorage.create, kind=StoreKind.CHAIN),  # it has every table
 }
 
 
@@ -74,6 +76,34 @@ def test_scan_takes_start_and_leaves_stop(
     put(store, Table.COPIES, a=b"", b=b"", c=b"", d=b"")
     with store.read() as txn:
         assert b"".join(key for key, _ in txn.scan(Table.COPIES, start, stop)) == found
+
+
+@pytest.mark.parametrize(
+    ("start", "count", "found"),
+    [(b"a", 9, b"abd"), (b"b", 1, b"b"), (b"c", 1, b"d"), (b"c", 0, b""), (b"e", 2, b"")],
+)
+def test_take_gives_so_many_rows_from_a_key_on(
+    store: Storage, start: bytes, count: int, found: bytes
+) -> None:
+    put(store, Table.COPIES, a=b"", b=b"", d=b"")
+    put(store, Table.CHUNKS, z=b"")
+    with store.read() as txn:
+        for _ in range(2):
+            assert b"".join(key for key, _ in txn.take(Table.COPIES, start, count)) == found
+
+
+def test_take_sees_its_own_transaction(store: Storage) -> None:
+    def work(txn: WriteTransaction) -> list[list[tuple[bytes, bytes]]]:
+        seen = [txn.take(Table.COPIES, b"a", 2)]
+        txn.put(Table.COPIES, b"b", b"1")
+        seen.append(txn.take(Table.COPIES, b"a", 2))
+        txn.put(Table.COPIES, b"a", b"2")
+        seen.append(txn.take(Table.COPIES, b"a", 2))
+        txn.delete(Table.COPIES, b"b")
+        return [*seen, txn.take(Table.COPIES, b"a", 2)]
+
+    both = [(b"a", b"2"), (b"b", b"1")]
+    assert store.write(work) == [[], both[1:], both, both[:1]]
 
 
 def test_an_empty_table_has_no_last_row(store: Storage) -> None:
