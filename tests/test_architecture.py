@@ -55,6 +55,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.catch_up": EXPERIENCE | {"ledger.home"},
     "ledger.memory": EXPERIENCE | {"ledger.home", "ledger.prover"},
     "ledger.recording": EXPERIENCE | {"ledger.memory"},
+    "ledger.follow": EXPERIENCE | {"ledger.home", "ledger.memory"},
     "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
     "ledger.cli": EXPERIENCE
     | {
@@ -63,6 +64,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.fsck",
         "ledger.home",
         "ledger.key_change",
+        "ledger.follow",
         "ledger.memory",
         "ledger.prover",
         "ledger.signing_keys",

@@ -43,7 +43,7 @@ def command(
     Each segment becomes one signed entry; it is durable when its line is shown. Files
     are cloned where the file system can, else copied.
     """
-    options = IngestOptions(mode=_mode(link, in_place), seal=encrypt, tags=_tags(tags))
+    options = IngestOptions(mode=_mode(link, in_place), seal=encrypt, tags=parse_tags(tags))
     receipts: list[IngestReceipt] = []
     existing_home(invocation.home)
     # Every recording is read before the first is committed: most mistakes show here.
@@ -96,7 +96,8 @@ def _mode(link: bool, in_place: bool) -> StoreMode:
     return StoreMode.IN_PLACE if in_place else StoreMode.REFLINK_OR_COPY
 
 
-def _tags(given: tuple[str, ...]) -> tuple[Tag, ...]:
+def parse_tags(given: tuple[str, ...]) -> tuple[Tag, ...]:
+    """The tags that ``--tag KEY=VALUE`` gives."""
     tags = []
     for text in given:
         key, equals, value = text.partition("=")

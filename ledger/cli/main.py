@@ -26,6 +26,7 @@ from ledger.errors import StorageError
 VERBS = {
     "init": "make a home for a robot's memory",
     "ingest": "commit recordings to the log",
+    "follow": "commit bags while another recorder writes them",
     "log": "list what the log holds",
     "show": "show one entry",
     "get": "get a recording back, as it was recorded",

@@ -13,18 +13,25 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from ledger.durable_file import PRIVATE, write_durably
 from ledger.errors import CorruptStoreError, MalformedError
 from ledger.experience.canonical import parse_message, serialize_message
+from ledger.experience.fields import RECORD_ID_SIZE
 from ledger.experience.private_folder import make_private_folder
 from ledger.experience.records import Row
 from ledger.schema import store_pb2
 from ledger.storage import Storage, Table
 from ledger.storage.os_errors import storage_errors
+
+_ROWS_A_READ: Final = 512
 
 
 class CopyKind(Enum):
@@ -67,6 +74,22 @@ class CopyRegister:
             with storage_errors(path):
                 copies.append(_decode(record_id, path.read_bytes()))
         return tuple(copies)
+
+    def of_ingest(self) -> Iterator[tuple[bytes, Copy]]:
+        """Every copy that was known when its record came, with the record's id, by id.
+
+        A row that is damaged is left out: the audit names it.
+        """
+        start = b""
+        while True:
+            with self._storage.read() as transaction:
+                rows = list(islice(transaction.scan(Table.COPIES, start), _ROWS_A_READ))
+            for key, value in rows:
+                with suppress(CorruptStoreError):
+                    yield key[:RECORD_ID_SIZE], _decode(key[:RECORD_ID_SIZE], value)
+            if len(rows) < _ROWS_A_READ:
+                return
+            start = rows[-1][0] + b"\0"
 
     def add(self, record_id: bytes, copy: Copy) -> Path:
         """Register a copy, durable on return; what came back names it for `replace`."""

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ledger.errors import VerificationError
+from ledger.errors import NotFoundError, VerificationError
 from ledger.experience.content_hashing import ContentDigest
 from ledger.experience.content_root import CHUNK_SIZE, chunk_salt, split_leaves
 from ledger.experience.disclosure import SALT_SIZE
-from ledger.experience.fields import require_bytes
+from ledger.experience.fields import HASH_SIZE, require_bytes
 from ledger.merkle.compact_range import CompactRange
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ class GrowingContent:
                 return
             self._end_chunk(self._tail.digest())
             view = view[room:]
+
+    def leaf(self, index: int) -> bytes:
+        """The leaf of a whole chunk. Raises `NotFoundError` for one that is not whole yet."""
+        if not 0 <= index < self._range.size:
+            raise NotFoundError(f"chunk {index} is not one of {self._range.size} whole ones")
+        return bytes(self._leaves[index * HASH_SIZE : (index + 1) * HASH_SIZE])
 
     def mark(self) -> ProgressMark:
         """What there is now; costs one hash for each bit set in the number of chunks."""

@@ -1,0 +1,1 @@
+"""Bags that another recorder writes, committed while it writes them."""
