@@ -17,6 +17,7 @@ FLEET = REPOSITORY / "launch" / "config" / "fleet.yaml"
 
 # One command a verb that ends well, and one that does not, with its exit status.
 WELL = (
+    ("follow", "../said", "--once"),
     ("log",),
     ("show", "0"),
     ("get", "0", "back"),
@@ -42,6 +43,9 @@ WELL = (
 BADLY: tuple[tuple[object, ...], ...] = (
     (2, "init", "--frobnicate"),
     (3, "ingest", "missing"),
+    (2, "follow"),
+    (2, "follow", ".", "--encrypt"),
+    (4, "follow", ".", "--home", "missing"),
     (2, "log", "--last", "0"),
     (3, "show", "99"),
     (5, "get", "7"),
