@@ -125,7 +125,7 @@ def cosign_checkpoint(note: bytes, signer: CosignatureSigner, time_s: int) -> by
 def add_cosignatures(note: bytes, answer: bytes, witness_keys: Sequence[VerifierKey]) -> bytes:
     """Add to a checkpoint the valid signature lines of a witness's answer.
 
-    Lines of unknown keys are left out (tlog-witness, end of "add-checkpoint"). Raises
+    Lines that are there already change nothing. Lines of unknown keys are left out (tlog-witness, end of "add-checkpoint"). Raises
     `MalformedError`; `VerificationError` if a known witness's line is wrong or none is
     there.
     """
@@ -138,6 +138,8 @@ def add_cosignatures(note: bytes, answer: bytes, witness_keys: Sequence[Verifier
         raise MalformedError("witness's answer is not UTF-8") from None
     opened = open_note(SignedNote(parsed.text, answered).encode(), witness_keys)
     lines = [signature.line for signature in opened.signatures]
+    if set(lines) <= set(parsed.signatures):
+        return bytes(note)
     return SignedNote(parsed.text, add_signatures(parsed.signatures, lines)).encode()
 
 

@@ -94,6 +94,14 @@ def test_a_newer_line_of_a_witness_takes_the_place_of_its_older_one(sample: Samp
     assert len(SignedNote.parse(note).signatures) == 2
 
 
+def test_lines_that_are_there_already_change_nothing(sample: SampleLog) -> None:
+    lines = [line(sample, 8, each) for each in WITNESSES]
+    for each in lines:
+        note = sample.log.merge_cosignatures(8, each, KEYS)
+    for each in (*lines, lines[1] + lines[0]):
+        assert sample.log.merge_cosignatures(8, each, KEYS) == note
+
+
 def test_what_is_no_cosignature_of_this_checkpoint_changes_nothing(sample: SampleLog) -> None:
     before = stored(sample, 8)
     good = line(sample, 8, WITNESSES[0])
