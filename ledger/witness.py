@@ -125,9 +125,9 @@ def cosign_checkpoint(note: bytes, signer: CosignatureSigner, time_s: int) -> by
 def add_cosignatures(note: bytes, answer: bytes, witness_keys: Sequence[VerifierKey]) -> bytes:
     """Add to a checkpoint the valid signature lines of a witness's answer.
 
-    Lines that are there already change nothing. Lines of unknown keys are left out (tlog-witness, end of "add-checkpoint"). Raises
-    `MalformedError`; `VerificationError` if a known witness's line is wrong or none is
-    there.
+    Lines that are there already change nothing. Lines of unknown keys are left out
+    (tlog-witness, end of "add-checkpoint"). Raises `MalformedError`;
+    `VerificationError` if a known witness's line is wrong or none is there.
     """
     parsed = SignedNote.parse(note)
     if len(answer) > MAX_NOTE_SIZE:
