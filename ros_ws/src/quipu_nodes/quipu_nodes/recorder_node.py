@@ -86,10 +86,8 @@ class RecorderNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._saying = self.create_timer(_DIAGNOSTICS_S, self._say_how_it_is, clock=STEADY)
         self._episodes = EpisodeServer(self, self._recorder, self._settle, self._leaf_hash)
-        self._services = [
-            self.create_service(Trigger, "~/trigger", self._on_trigger),
-            self.create_service(Trigger, "~/split", self._on_split),
-        ]
+        self.create_service(Trigger, "~/trigger", self._on_trigger)
+        self.create_service(Trigger, "~/split", self._on_split)
 
     @property
     def recorder(self) -> Recorder | None:
