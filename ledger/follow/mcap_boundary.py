@@ -85,7 +85,7 @@ class McapBoundary:
         magic = window.get(0, len(MAGIC))
         if magic is not None:
             self.form = Form.MCAP if magic == MAGIC else Form.OTHER
-            self.end = len(MAGIC)
+            self.end = len(MAGIC) if magic == MAGIC else 0
 
 
 class _Window:

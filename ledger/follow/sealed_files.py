@@ -38,13 +38,14 @@ class SealedFiles:
         self._around = around
         self._catalogue = catalogue
         self._files: dict[Path, SealedFile] = {}
+        self._in_doubt: set[Path] = set()
 
     def add(self, known: KnownFile, state: FileState | None = None) -> None:
         """Watch a file from now on."""
         self._files[known.path] = SealedFile(known, state)
 
     def __contains__(self, path: Path) -> bool:
-        return path in self._files
+        return path in self._files or path in self._in_doubt
 
     @property
     def is_unsure(self) -> bool:
@@ -66,6 +67,7 @@ class SealedFiles:
                 self._files[path] = SealedFile(file.known, seen.state)
             elif file.state != seen.state:
                 del self._files[path]
+                self._in_doubt.add(path)
                 yield self._changed(file.known, seen)
             elif file.missing_since_s is not None:
                 self._files[path] = replace(file, missing_since_s=None)
@@ -74,6 +76,7 @@ class SealedFiles:
         """Read a file again that was written to; it stays sealed, or is followed anew."""
         yield Turn.MORE
         wrong = self._difference(known)
+        self._in_doubt.discard(known.path)
         if wrong is None:
             self.add(known, seen.state)
         elif seen.kind is FileKind.METADATA or not known.in_place:
