@@ -58,11 +58,12 @@ def _show(console: Console, status: MemoryStatus) -> None:
 
 
 def _checkpoint(status: MemoryStatus) -> str:
-    if not status.checkpoint_time_ns:
+    if not status.checkpoint_time_ns and not status.checkpoint_size:
         return "none"
     age = human_duration(max(0, time.time_ns() - status.checkpoint_time_ns))
+    when = f"{age} ago" if status.checkpoint_time_ns else "some time ago"
     return (
-        f"{status.checkpoint_size} entries, {age} ago, cosigned by {status.cosignatures};"
+        f"{status.checkpoint_size} entries, {when}, cosigned by {status.cosignatures};"
         f" {status.uncheckpointed} since"
     )
 

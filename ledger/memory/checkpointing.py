@@ -13,7 +13,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class PeriodicCheckpoints:
-    """A thread that has the log signed every ``period_s`` seconds in which it grew."""
+    """A thread that has the log signed at once, and every ``period_s`` seconds if it grew."""
 
     def __init__(self, owner: MemoryOwner, period_s: float) -> None:
         self._owner = owner
@@ -29,7 +29,7 @@ class PeriodicCheckpoints:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(self._period_s):
+        while not self._ended.is_set():
             try:
                 sign_if_grown(self._owner)
                 self._said = ""
@@ -40,6 +40,7 @@ class PeriodicCheckpoints:
                 self._said = str(error)
             except Exception:  # noqa: BLE001 - the next one may succeed
                 _LOG.exception("no checkpoint")
+            self._ended.wait(self._period_s)
 
 
 def sign_if_grown(owner: MemoryOwner) -> bool:

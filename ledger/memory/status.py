@@ -28,7 +28,8 @@ class MemoryStatus:
     """A home and its log, as they were when the owner last looked.
 
     ``checkpoint_time_ns`` is by this machine's clock, since the Unix epoch, and 0 where
-    the log has no checkpoint; ``cosignatures`` are the lines of others under it.
+    the log has no checkpoint, or was signed on another machine; ``cosignatures`` are the
+    lines of others under it.
     ``waiting`` callers want to write. ``last_commit_ms`` is how long the last small
     commit took, most of it the disk's sync. ``lent_to`` is a process id, or 0.
     """

@@ -1,0 +1,83 @@
+"""A process of lifecycle nodes: started, spun by one executor, ended in good order.
+
+SIGINT and SIGTERM end it. rclpy's own handlers would end the context while messages
+are still in it, so they are not installed: the nodes are closed first, the last one
+first, while the executor still answers; then comes the end of the context.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+from quipu_nodes.parameters import COMMON, declare
+from quipu_nodes.ros_logging import log_to_ros
+
+DONE: Final = 0
+NOT_STARTED: Final = 1
+USAGE: Final = 2
+
+_LAST_WORDS_S: Final = 0.1
+
+
+def run(make: Callable[[], Sequence[LifecycleNode]], arguments: list[str] | None = None) -> int:
+    """Run the nodes that ``make`` makes, in that order, until a signal; the exit status."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    log_to_ros()
+    try:
+        try:
+            nodes = make()
+        except (InvalidParameterValueException, InvalidParameterTypeException) as error:
+            rclpy.logging.get_logger("quipu").fatal(str(error))
+            return USAGE
+        return _run(nodes, stopped)
+    finally:
+        rclpy.try_shutdown()
+
+
+def _run(nodes: Sequence[LifecycleNode], stopped: threading.Event) -> int:
+    started = all(_start(node) for node in nodes)
+    executor = SingleThreadedExecutor()
+    for node in nodes:
+        executor.add_node(node)
+    spinning = threading.Thread(target=_spin, args=(executor,), name="quipu-ros", daemon=True)
+    spinning.start()
+    if started:
+        stopped.wait()
+    for node in nodes:
+        with suppress(AttributeError):
+            node.hurry()
+    for node in reversed(nodes):
+        node.close()
+    stopped.wait(0 if stopped.is_set() else _LAST_WORDS_S)
+    executor.shutdown(timeout_sec=1.0)
+    spinning.join(1.0)
+    for node in reversed(nodes):
+        node.destroy_node()
+    return DONE if started else NOT_STARTED
+
+
+def _start(node: Any) -> bool:
+    """Configure and activate a node, unless a manager is to do that."""
+    declare(node, COMMON)
+    if not node.get_parameter("autostart").value:
+        return True
+    success = TransitionCallbackReturn.SUCCESS
+    return bool(node.trigger_configure() == success and node.trigger_activate() == success)
+
+
+def _spin(executor: SingleThreadedExecutor) -> None:
+    with suppress(ExternalShutdownException):
+        executor.spin()
