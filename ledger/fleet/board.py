@@ -21,6 +21,9 @@ STALE_NS: Final = 5_000_000_000
 OLD_CHECKPOINT_NS: Final = 60_000_000_000
 """A robot with entries that no checkpoint has covered for so long needs a look."""
 
+SETTLED_NS: Final = 30_000_000_000
+"""A process that was started again is worth a remark for so long."""
+
 LITTLE_DISK_BYTES: Final = 1 << 30
 
 
@@ -224,6 +227,8 @@ def _judge(
         return Health.UNKNOWN, "does not run"
     if facts.entries is None:
         return Health.UNKNOWN, "not seen yet"
+    if process is not None and process.restarts and now_ns - process.since_ns < SETTLED_NS:
+        return Health.ATTENTION, f"started again after {process.last_exit}"
     if facts.dropped:
         return Health.ATTENTION, f"dropped {facts.dropped} messages"
     if facts.uncovered_types:

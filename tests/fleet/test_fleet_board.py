@@ -12,6 +12,7 @@ from ledger.experience.ingest import ingest_all
 from ledger.experience.readers import read_recording
 from ledger.fleet.board import (
     OLD_CHECKPOINT_NS,
+    SETTLED_NS,
     STALE_NS,
     AlarmSeen,
     Board,
@@ -104,7 +105,7 @@ def status(state: ProcessState, name: str = "r1") -> ProcessStatus:
 @pytest.mark.parametrize(
     ("facts", "state", "health", "words"),
     [
-        (RobotFacts(entries=1), ProcessState.RUNNING, Health.GOOD, ""),
+        (RobotFacts(entries=1), ProcessState.RUNNING, Health.ATTENTION, "again after SIGKILL"),
         (RobotFacts(entries=1), ProcessState.WAITING, Health.BAD, "ended (SIGKILL)"),
         (RobotFacts(entries=1), ProcessState.ENDED, Health.UNKNOWN, "does not run"),
         (RobotFacts(entries=1, dropped=3), None, Health.ATTENTION, "dropped 3"),
@@ -146,6 +147,16 @@ def test_a_person_is_told_the_worst_first(
     found = row(board)
     assert found.health is health
     assert words in found.remark
+
+
+def test_a_restart_is_forgotten_when_it_went_well(fleet: Fleet) -> None:
+    board = Board(fleet)
+    board.take([seen(RobotFacts(entries=1))])
+    own = ProcessRecord.of(1)
+    assert own is not None
+    board.take_state(FleetState(own, (status(ProcessState.RUNNING),)))
+    assert row(board, now_ns=NOW + SETTLED_NS - 1).health is Health.ATTENTION
+    assert row(board, now_ns=NOW + SETTLED_NS).health is Health.GOOD
 
 
 def test_without_its_supervisor_a_process_is_lost(fleet: Fleet) -> None:
