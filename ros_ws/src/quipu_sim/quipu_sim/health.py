@@ -70,13 +70,14 @@ class Health:
             "wall_s": round(seconds, 3),
             "realtime_factor": round(self._simulation.time_ns / 1e9 / seconds, 3),
             "processor_s": round(_processor_seconds() - self._processor, 3),
+            "topics": self._publishers.sent,
         }
 
     def _counts(self) -> dict[str, Any]:
         outcomes = self._simulation.outcomes
         counts: dict[str, Any] = {
             "simulated_s": round(self._simulation.time_ns / 1e9, 3),
-            "sent": self._publishers.sent,
+            "sent": sum(self._publishers.sent.values()),
             "unsent": self._publishers.unsent,
             **{outcome.value: outcomes[outcome] for outcome in Outcome},
         }

@@ -82,8 +82,15 @@ class Publishers:
         self._clock_pause = 1.0 / clock_limit
         self._clock_due = 0.0
         self._stopping = stopping
-        self.sent = 0
+        self._sent = [0] * len(channels)
         self.unsent = 0
+
+    @property
+    def sent(self) -> dict[str, int]:
+        """How many messages went to each topic."""
+        return {
+            channel.name: sent for channel, sent in zip(self._channels, self._sent, strict=True)
+        }
 
     def send(self, channel: int, data: bytearray) -> None:
         """Publish a serialised message."""
@@ -95,7 +102,7 @@ class Publishers:
             if not self._insist(channel, bytes(data)):
                 self.unsent += 1
                 return
-        self.sent += 1
+        self._sent[channel] += 1
 
     def missing_readers(self, wanted: int) -> list[str]:
         """The robots' topics with fewer than ``wanted`` subscribers."""
