@@ -62,8 +62,8 @@ def test_a_failure_is_said_once_and_tried_again(
 
 
 def test_ending_it_while_the_home_is_lent(owner: MemoryOwner) -> None:
-    checkpoints = PeriodicCheckpoints(owner, 0.001)
     with owner.lent(4711):
+        checkpoints = PeriodicCheckpoints(owner, 0.001)
         wait_for(lambda: owner.status().waiting)
         owner.set_patience(0.0)
         checkpoints.close()
