@@ -72,7 +72,7 @@ class WitnessNode(ManagedNode):
         self._follower: Follower | None = None
         self._opened = ExitStack()
         self._active: _Active | None = None
-        self._publishers: dict[str, Any] = {}
+        self._speakers: dict[str, Any] = {}
 
     def configure(self) -> None:
         """Read the policy, and open key and store."""
@@ -89,7 +89,7 @@ class WitnessNode(ManagedNode):
         for kind, topic, qos in kinds:
             publisher = self.create_publisher(kind, topic, qos)
             self._opened.callback(self.destroy_publisher, publisher)
-            self._publishers[topic] = publisher
+            self._speakers[topic] = publisher
         self.get_logger().info(f"witness key: {signer.verifier_key.encode()}")
         if policy.witness_keys and signer.verifier_key not in policy.witness_keys:
             self.get_logger().warning("the policy does not list this witness's key")
@@ -140,7 +140,7 @@ class WitnessNode(ManagedNode):
     def release(self) -> None:
         """Close the store."""
         self._follower = None
-        self._publishers = {}
+        self._speakers = {}
         self._opened.close()
 
     def diagnose(self) -> tuple[bytes, str, Facts]:
@@ -199,7 +199,7 @@ class WitnessNode(ManagedNode):
             match outcome:
                 case Cosigned(checkpoint, lines) | Unchanged(checkpoint, lines):
                     active.counts.cosigned += isinstance(outcome, Cosigned)
-                    self._publishers[messages.COSIGNATURES].publish(
+                    self._speakers[messages.COSIGNATURES].publish(
                         messages.cosignature_message(
                             checkpoint, lines, active.follower.signer.name, self.time.now()
                         )
@@ -234,4 +234,4 @@ class WitnessNode(ManagedNode):
             self.get_logger().error(f"{message.reporter} proves that {evidence.origin} forked")
 
     def _publish_alarm(self, alarm: Alarm) -> None:
-        self._publishers[messages.ALARMS].publish(alarm)
+        self._speakers[messages.ALARMS].publish(alarm)
