@@ -44,7 +44,7 @@ class Inbox:
         self._subscriptions: list[Any] = []
         self._services: list[Any] = []
         self._ending = threading.Event()
-        self._wake = GuardCondition(None, node.context)  # type: ignore[arg-type]
+        self._wake = GuardCondition(None, node.context)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def subscribe(

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from quipu_interfaces.msg import Checkpoint, Cosignature
+from quipu_interfaces.msg import Alarm, Checkpoint, Cosignature
 from quipu_interfaces.srv import ProveConsistency, ProveInclusion
 
 from ledger.errors import LedgerError, MalformedError, NotFoundError, RefusedError, StorageError
+from ledger.follow import events as follow_events
 from ledger.home import HomePaths, create_home
 from ledger.memory.checkpointing import PeriodicCheckpoints, sign_if_grown
 from ledger.memory.control_server import ControlServer
@@ -35,6 +36,7 @@ from ledger.witnessing.policy import Policy, PolicyVerdict
 from ledger.witnessing.proof_source import join_hashes
 from ledger.witnessing.transport import WitnessTransport
 from quipu_nodes import messages
+from quipu_nodes.following import Following
 from quipu_nodes.inbox import Inbox
 from quipu_nodes.managed_node import Facts, ManagedNode
 from quipu_nodes.memory_access import MemoryAccess
@@ -68,7 +70,7 @@ class _Active:
 
     running: ExitStack = field(default_factory=ExitStack)
     maintenance: PeriodicMaintenance | None = None
-    collector: Collector | None = None
+    following: Following | None = None
 
 
 class MemoryNode(ManagedNode):
@@ -129,6 +131,8 @@ class MemoryNode(ManagedNode):
         active.running.callback(checkpoints.close)
         if settings.policy is not None:
             self._gather(active, configured, settings.policy)
+        if settings.follow:
+            self._follow(active, configured)
         if not settings.maintenance.does_nothing:
             active.maintenance = PeriodicMaintenance(
                 owner, settings.maintenance, settings.maintenance_period_s
@@ -171,7 +175,10 @@ class MemoryNode(ManagedNode):
             return DiagnosticStatus.OK, "not configured", {"state": "unconfigured"}
         status = configured.owner.status()
         report = active.maintenance.report if active and active.maintenance else None
-        facts = memory_facts(status, self._verdict, report, active=active is not None)
+        facts = dict(memory_facts(status, self._verdict, report, active=active is not None))
+        if active and active.following:
+            facts["followed_sealed"] = active.following.sealed
+            facts["alarms"] = active.following.alarms
         level, message = memory_verdict(status, self._verdict, report, active=active is not None)
         return level, message, facts
 
@@ -205,6 +212,22 @@ class MemoryNode(ManagedNode):
                 Gatherer(store, policy, transports), settings.checkpoint_period_s
             )
             active.running.callback(gathering.close)
+
+    def _follow(self, active: _Active, configured: _Configured) -> None:
+        """Commit the bags of another recorder; what was altered is an alarm."""
+        publisher = self.create_publisher(Alarm, messages.ALARMS, messages.ALARM_QOS)
+        active.running.callback(self.destroy_publisher, publisher)
+        origin = configured.owner.status().origin
+
+        def accuse(alarm: follow_events.Alarm) -> None:
+            publisher.publish(
+                messages.prefix_alarm(
+                    alarm, origin, self.get_fully_qualified_name(), self.time.now()
+                )
+            )
+
+        active.following = Following(configured.owner, configured.settings.follow, accuse)
+        active.running.callback(active.following.close)
 
     def _on_event(self, event: MemoryEvent) -> None:
         """Called by the thread that wrote."""

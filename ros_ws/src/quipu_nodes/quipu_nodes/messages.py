@@ -10,6 +10,7 @@ from rclpy.time import Time
 
 from ledger import checkpoint as ledger_checkpoint
 from ledger.errors import MalformedError
+from ledger.follow.events import Alarm as FollowAlarm
 from ledger.witnessing.evidence import ForkClaim, ForkEvidence
 from ledger.witnessing.proof_source import join_hashes, split_hashes
 
@@ -67,6 +68,17 @@ def fork_alarm(claim: ForkClaim, reporter: str, now: Time) -> Alarm:
         first=claim.first,
         second=claim.second,
         proof=join_hashes(claim.path),
+    )
+
+
+def prefix_alarm(alarm: FollowAlarm, origin: str, reporter: str, now: Time) -> Alarm:
+    """The alarm that a recording is not what was committed of it."""
+    return Alarm(
+        stamp=now.to_msg(),
+        kind=Alarm.PREFIX_CHANGED,
+        origin=origin,
+        reporter=reporter,
+        detail=f"{alarm.kind.value}: {alarm.path}: {alarm.detail}",
     )
 
 

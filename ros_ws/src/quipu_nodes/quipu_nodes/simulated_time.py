@@ -30,26 +30,34 @@ class SimulatedTime:
         self._clock = node.get_clock()
         self._lock = threading.Lock()
         self._source: Any = getattr(node, "_time_source", None)
-        self._topic: Any = None
-        subscription = getattr(self._source, "_clock_sub", None)
-        if subscription is not None:
-            topic_name = subscription.topic_name
-            node.destroy_subscription(subscription)
-            self._topic = node.create_subscription(
-                Clock,
-                topic_name,
-                self._source.clock_callback,
-                QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
-                callback_group=NotExecuted(),
-            )
-            # The node's own: it goes when the parameter is set to false.
-            self._source._clock_sub = self._topic
+        self._topic: Any = self._replace_subscription(node, self._source)
+
+    @staticmethod
+    def _replace_subscription(node: Node, source: Any) -> Any:
+        subscription = getattr(source, "_clock_sub", None)
+        if subscription is None:
+            return None
+        topic_name = subscription.topic_name
+        node.destroy_subscription(subscription)
+        # The node's own: it goes when the parameter is set to false.
+        source._clock_sub = node.create_subscription(
+            Clock,
+            topic_name,
+            source.clock_callback,
+            QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
+            callback_group=NotExecuted(),
+        )
+        return source._clock_sub
 
     def now(self) -> Time:
         """The time now; 0 before the first message on /clock."""
-        topic = self._topic
-        if topic is not None and getattr(self._source, "_clock_sub", None) is topic:
-            with self._lock, topic.handle:
-                while (taken := topic.handle.take_message(Clock, False)) is not None:
+        if self._is_polled():
+            handle = self._topic.handle
+            with self._lock, handle:
+                while (taken := handle.take_message(Clock, False)) is not None:
                     self._source.clock_callback(taken[0])
         return self._clock.now()
+
+    def _is_polled(self) -> bool:
+        """Whether /clock is subscribed to, and by us."""
+        return self._topic is not None and self._source._clock_sub is self._topic
