@@ -18,7 +18,9 @@ from ledger.follow.catalogue import HomeCatalogue
 from ledger.follow.events import Alarm, Event, Noted, Progressed, Sealed
 from ledger.follow.follower import Follower
 from ledger.follow.settings import FollowSettings
-from ledger.fsck import AuditReport, AuditRequest, Depth, audit_home
+from ledger.fsck import AuditReport, AuditRequest, Depth
+from ledger.fsck.audit import audit_in_process
+from ledger.fsck.findings import AuditTrail
 from ledger.home import HomeReader, create_home
 from ledger.memory.owner import MemoryOwner
 from ledger.memory.owner_sink import OwnerSink
@@ -115,10 +117,14 @@ class Followed:
             return work(home)
 
     def audit(self) -> AuditReport:
-        return audit_home(AuditRequest(self.root, self.published, Depth.DEEP))
+        """The audit's report; to be the last thing, for the home is closed for it."""
+        self.close()
+        trail = AuditTrail()
+        audit_in_process(AuditRequest(self.root, self.published, Depth.DEEP), trail)
+        return trail.report()
 
     def is_whole(self) -> None:
-        """No alarm was raised, and the audit finds nothing."""
+        """No alarm was raised, and the audit finds nothing; to be the last thing."""
         assert self.alarms == []
         report = self.audit()
         assert report.ok, report.findings
