@@ -73,8 +73,7 @@ class FileLife(ABC):
         self.path = path
         self.found_at: Path | None = path
         self.ending: Ending | None = None
-        self.at_rest = False
-        """Nothing is left to do before its writer does something."""
+        self._has_writer = False
         self._around = around
         self._commitment = Commitment(around)
         self._file = WatchedFile(path)
@@ -87,6 +86,11 @@ class FileLife(ABC):
     def state(self) -> FileState:
         """The file as it was when it was last looked at."""
         return self._last_state
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is left to do before its writer does something."""
+        return self._has_writer
 
     @property
     def interrupted(self) -> InterruptedRecord | None:
@@ -151,7 +155,7 @@ class FileLife(ABC):
         state = self._file.state()
         if state != self._last_state:
             self._last_state, self._changed_s = state, self._around.clock()
-            self.at_rest = False
+            self._has_writer = False
         return state
 
     def _is_closed(self) -> bool:
@@ -163,10 +167,10 @@ class FileLife(ABC):
         self._ask_s = now + settings.settle_s
         presence = self._file.presence()
         if presence is WriterPresence.UNKNOWN:
-            self.at_rest = rest_s < settings.quiet_s
+            self._has_writer = rest_s < settings.quiet_s
         else:
-            self.at_rest = presence is WriterPresence.SOMEBODY
-        return not self.at_rest
+            self._has_writer = presence is WriterPresence.SOMEBODY
+        return not self._has_writer
 
     def _sync(self) -> None:
         if self._commitment.committed == 0:

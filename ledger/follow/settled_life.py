@@ -30,16 +30,19 @@ class SettledLife(FileLife):
         self._is_ready = is_ready
         self._why = why
 
+    @property
+    def at_rest(self) -> bool:
+        """Also while another file of the bag is being written."""
+        return super().at_rest or not self._is_ready()
+
     def _live(self) -> Steps:
         state = self._look()
         while not (self._is_ready() and self._is_closed()):
             if self._why is not None:
                 self._around.note(NoteKind.WAITING_FOR_CLOSE, self.path, self._why)
                 self._why = None
-            self.at_rest = self.at_rest or not self._is_ready()
             yield Turn.WAIT
             state = self._look()
-        self.at_rest = False
         if state.size == 0:
             self._around.note(NoteKind.EMPTY, self.path, "there is nothing in it")
             self.ending = Ending(Outcome.PASSED_OVER, state)
