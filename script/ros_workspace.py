@@ -267,6 +267,8 @@ def build_environment(kind: str, layout: Layout, environment: Mapping[str, str])
     if kind == "system":
         found += environment.get("CMAKE_PREFIX_PATH", "").split(os.pathsep)
     result["CMAKE_PREFIX_PATH"] = os.pathsep.join(entry for entry in found if entry)
+    # colcon would start one compiler at a time while the machine is loaded (make -l).
+    result.setdefault("MAKEFLAGS", f"-j{os.cpu_count() or 1}")
     # A person's own colcon defaults must not change what we build.
     result["COLCON_HOME"] = str(layout.ros / "colcon")
     return result
