@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import QoSSubscriptionEventType, SubscriptionEventCallbacks
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -39,7 +39,7 @@ class _Topic:
     """One topic of one type that is being recorded."""
 
     subscription: Subscription
-    events: list[Any]
+    losses: Any
     asked: QoSProfile
     offers: tuple[QosProfile, ...]
     channel: int
@@ -83,6 +83,7 @@ class TopicSubscriptions:
 
     def look(self) -> None:
         """Look at the graph, and act on what has changed in it."""
+        self._count_losses()
         for topic, types in self._node.get_topic_names_and_types():
             if not self._choice.takes(topic):
                 continue
@@ -165,15 +166,13 @@ class TopicSubscriptions:
         except RCLError as error:
             node.get_logger().debug(f"{topic}: {error}")
             return
-        # Events are for the executor, unlike the messages: a group of their own.
+        # Asked now and then, never waited for: to wait for an event of a subscription wakes
+        # whoever waits at every message of it.
         with subscription.handle:
-            events = SubscriptionEventCallbacks(
-                message_lost=self._messages_lost, use_default_callbacks=False
-            ).create_event_handlers(node.default_callback_group, subscription.handle, topic)
-        for event in events:
-            node.default_callback_group.add_entity(event)
-            node.add_waitable(event)
-        self._topics[topic, spec.type] = _Topic(subscription, events, asked, spec.offers, channel)
+            losses = _rclpy.EventHandle(
+                subscription.handle, QoSSubscriptionEventType.RCL_SUBSCRIPTION_MESSAGE_LOST
+            )
+        self._topics[topic, spec.type] = _Topic(subscription, losses, asked, spec.offers, channel)
         self._intake.add(subscription, channel)
         self.report.topics[topic] = spec.type
         node.get_logger().info(f"recording {topic} ({spec.type})")
@@ -198,13 +197,15 @@ class TopicSubscriptions:
         self._intake.remove([known.subscription])
         self._destroy(known)
 
-    def _messages_lost(self, info: Any) -> None:
-        self.report.lost_in_middleware += info.total_count_change
+    def _count_losses(self) -> None:
+        for known in self._topics.values():
+            with known.losses:
+                info = known.losses.take_event()
+            if info is not None:
+                self.report.lost_in_middleware += info.total_count_change
 
     def _destroy(self, topic: _Topic) -> None:
-        for event in topic.events:
-            self._node.remove_waitable(event)
-            event.destroy()
+        topic.losses.destroy_when_not_in_use()
         self._node.destroy_subscription(topic.subscription)
 
 
