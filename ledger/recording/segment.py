@@ -40,6 +40,10 @@ LIBRARY: Final = "quipu"
 
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
+_PAGE: Final = 4096
+_SEND_BYTES: Final = 2 << 20
+"""Bytes written after which the disk is set to work."""
+
 _MOST_BUFFERS: Final = 1024
 """IOV_MAX on Linux."""
 
@@ -95,6 +99,7 @@ class SegmentWriter:
         """Messages lost while this segment was open; its entry says so."""
         self._channels = channels
         self._ros_distro = ros_distro
+        self._sent = 0
         self._numbers: dict[int, int] = {}
         self._schemas: dict[tuple[str, str, str], int] = {}
         self._content = GrowingContent(record.salt_key)
@@ -223,6 +228,19 @@ class SegmentWriter:
             raise
         for buffer in buffers:
             self._content.update(buffer)
+        self._send_to_disk()
+
+    def _send_to_disk(self) -> None:
+        """Have whole pages written out without waiting, so that a sync finds little left to do.
+
+        POSIX_FADV_DONTNEED does that on Linux; pages stay in memory until they are on disk.
+        """
+        until = self._content.length // _PAGE * _PAGE
+        if until - self._sent >= _SEND_BYTES:
+            with suppress(OSError):
+                advice = os.POSIX_FADV_DONTNEED
+                os.posix_fadvise(self.file_descriptor, self._sent, until - self._sent, advice)
+            self._sent = until
 
 
 def segment_recording(
