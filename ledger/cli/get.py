@@ -8,13 +8,14 @@ import click
 
 from ledger.cli.entry_choice import find_experience
 from ledger.cli.failure import advice
+from ledger.cli.followed_bag import followed_parts
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes
 from ledger.errors import LedgerError, NotFoundError, RefusedError
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import Experience
 from ledger.experience.restore import RestoredRecording, restore
-from ledger.home import open_home
+from ledger.home import HomeReader, open_home
 from ledger.log_reader import LogReader
 
 
@@ -28,11 +29,11 @@ def command(invocation: Invocation, entry: str, folder: Path | None, segment: bo
     """Write the recording of ENTRY into FOLDER, every byte checked on the way.
 
     FOLDER is made, named after the recording unless given. The segments of a split
-    bag come together. Nothing is overwritten.
+    bag come together, as do the files of one that was followed. Nothing is overwritten.
     """
     with open_home(invocation.home) as home:
         index, _, experience = find_experience(home.log, entry)
-        parts = [experience] if segment else _segments(home.log, index, experience)
+        parts = [experience] if segment else _parts(home, index, experience)
         bag = {tag.key: tag.value for tag in parts[0].tags}.get("bag", experience.name)
         target = folder or Path(Path(bag).name)
         if target.exists() and not target.is_dir():
@@ -54,6 +55,11 @@ def command(invocation: Invocation, entry: str, folder: Path | None, segment: bo
         f"[green]restored[/] {escape(bag)}: {len(paths)} file(s), {human_bytes(total)} in "
         f"[bold]{escape(str(target))}[/]",
     )
+
+
+def _parts(home: HomeReader, index: int, experience: Experience) -> list[Experience]:
+    followed = followed_parts(home.experiences, index, experience)
+    return followed or _segments(home.log, index, experience)
 
 
 def _segments(log: LogReader, index: int, experience: Experience) -> list[Experience]:

@@ -24,7 +24,7 @@ from ledger.follow.writer_presence import WriterPresence, writer_presence
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
-PIECE_BYTES: Final = 1 << 20
+PIECE_BYTES: Final = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)

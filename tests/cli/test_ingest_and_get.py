@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,25 @@ def test_names_are_shown_and_not_obeyed(robot: Robot, name: bytes) -> None:
     assert name.decode().replace("\x1b", "\\x1b") in out
     assert robot.told("show", 0)["name"] == name.decode()
     assert (robot.work / "back" / path.name).read_bytes() == b"x"
+
+
+def test_a_followed_bag_comes_back_whole(robot: Robot, bags: Path) -> None:
+    work = robot.work / "recorded"
+    shutil.copytree(bags / "rosbag2_py_mcap_wbag", work / "wbag")
+    robot.did("follow", work, "--once")
+    entries = robot.told("log")["entries"]
+    names = {entry["name"]: entry["index"] for entry in entries}
+    assert len(names) == 6
+    for number, name in enumerate(("wbag/wbag_0.mcap", "wbag/metadata.yaml")):
+        robot.did("get", str(names[name]), f"whole-{number}")
+        assert same(bags / "rosbag2_py_mcap_wbag", robot.work / f"whole-{number}")
+    # Recorded again under the same name: each metadata.yaml has its own files.
+    shutil.rmtree(work / "wbag")
+    shutil.copytree(bags / "rosbag2_py_mcap_talker", work / "wbag")
+    robot.did("follow", work, "--once")
+    last = robot.told("log")["entries"][-1]
+    assert last["name"] == "wbag/metadata.yaml"
+    robot.did("get", str(last["index"]), "back")
+    assert same(bags / "rosbag2_py_mcap_talker", robot.work / "back")
+    robot.did("get", str(last["index"]), "alone", "--segment")
+    assert [path.name for path in (robot.work / "alone").iterdir()] == ["metadata.yaml"]
