@@ -175,8 +175,8 @@ class MemoryOwner:
                 if note is None:
                     raise NotFoundError("the log has no checkpoint yet", hint="ask later")
                 new_size = Checkpoint.of_note(note).size
-            if not 0 <= old_size <= new_size:
-                raise NotFoundError(f"no tree grows from {old_size} to {new_size} leaves")
+            if not 0 <= old_size <= new_size <= home.log.size:
+                raise NotFoundError(f"the log did not grow from {old_size} to {new_size} leaves")
             proof = home.log.prove_consistency(old_size, new_size) if old_size else ()
             return ConsistencyAnswer(new_size, tuple(proof), note or b"")
 

@@ -76,6 +76,7 @@ def test_what_cannot_be_proved(owner: MemoryOwner, tmp_path: Path) -> None:
         lambda: owner.prove_consistency(3),
         lambda: owner.prove_consistency(2, 1),
         lambda: owner.prove_consistency(1, 3),
+        lambda: owner.prove_consistency(0, 3),
         lambda: owner.prove_consistency((1 << 64) - 1, (1 << 64) - 1),
     ):
         with pytest.raises(NotFoundError):

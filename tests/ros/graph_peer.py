@@ -1,0 +1,125 @@
+"""A node that looks at the graph for a test: commands on stdin, answers on stdout, JSON a line.
+
+Bytes go as hex. Run under script/ros; see `tests.ros.graph.Graph`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+import rclpy
+from rclpy.action.graph import get_action_names_and_types
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+LATCHED = QoSProfile(
+    depth=500,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+LIVE = QoSProfile(depth=500)
+
+
+def imported(name: str) -> Any:
+    package, kind, type_name = name.split("/")
+    return getattr(importlib.import_module(f"{package}.{kind}"), type_name)
+
+
+def as_json(value: Any) -> Any:
+    if hasattr(value, "get_fields_and_field_types"):
+        return {name: as_json(getattr(value, name)) for name in value.get_fields_and_field_types()}
+    if type(value).__name__ == "array" and value.typecode == "B":
+        return bytes(value).hex()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (list, tuple)) or type(value).__name__ == "array":
+        return [as_json(each) for each in value]
+    return value
+
+
+def fill(message: Any, fields: dict[str, Any]) -> Any:
+    for name, value in fields.items():
+        current = getattr(message, name)
+        if hasattr(current, "get_fields_and_field_types"):
+            fill(current, value)
+        elif message.get_fields_and_field_types()[name] == "sequence<uint8>":
+            setattr(message, name, bytes.fromhex(value))
+        else:
+            setattr(message, name, value)
+    return message
+
+
+class Peer:
+    """What the commands do."""
+
+    def __init__(self) -> None:
+        self.node = Node("looker", namespace="/test_peer")
+        self.heard: dict[str, list[Any]] = {}
+        self.made: dict[str, Any] = {}
+
+    def listen(self, topic: str, kind: str, latched: bool = True) -> None:
+        heard = self.heard.setdefault(topic, [])
+        qos = LATCHED if latched else LIVE
+        self.made[f"s{topic}"] = self.node.create_subscription(
+            imported(kind), topic, lambda message: heard.append(as_json(message)), qos
+        )
+
+    def messages(self, topic: str) -> list[Any]:
+        return list(self.heard[topic])
+
+    def publish(self, topic: str, kind: str, fields: dict[str, Any], latched: bool = True) -> None:
+        if f"p{topic}" not in self.made:
+            qos = LATCHED if latched else LIVE
+            self.made[f"p{topic}"] = self.node.create_publisher(imported(kind), topic, qos)
+        self.made[f"p{topic}"].publish(fill(imported(kind)(), fields))
+
+    def matched(self, topic: str) -> int:
+        return int(self.made[f"p{topic}"].get_subscription_count())
+
+    def call(self, service: str, kind: str, fields: dict[str, Any], wait_s: float = 10.0) -> Any:
+        if f"c{service}" not in self.made:
+            self.made[f"c{service}"] = self.node.create_client(imported(kind), service)
+        client = self.made[f"c{service}"]
+        if not client.wait_for_service(wait_s):
+            return None
+        return as_json(client.call(fill(imported(kind).Request(), fields), timeout_sec=wait_s))
+
+    def nodes(self) -> list[str]:
+        names = self.node.get_node_names_and_namespaces()
+        return sorted(f"{space.rstrip('/')}/{name}" for name, space in names)
+
+    def services(self) -> dict[str, list[str]]:
+        return dict(self.node.get_service_names_and_types())
+
+    def actions(self) -> dict[str, list[str]]:
+        return dict(get_action_names_and_types(self.node))
+
+    def topics(self) -> dict[str, list[str]]:
+        return dict(self.node.get_topic_names_and_types())
+
+
+def main() -> None:
+    rclpy.init()
+    peer = Peer()
+    executor = SingleThreadedExecutor()
+    executor.add_node(peer.node)
+    threading.Thread(target=executor.spin, daemon=True).start()
+    time.sleep(0.1)
+    for line in sys.stdin:
+        command, arguments = json.loads(line)
+        try:
+            answer = {"answer": getattr(peer, command)(**arguments)}
+        except Exception as error:  # noqa: BLE001 - the test is told
+            answer = {"error": repr(error)}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
