@@ -106,12 +106,6 @@ _COLUMNS = (
         lambda row: row.facts.queued_bytes is not None,
         optional=True,
     ),
-    _Column(
-        "disk left",
-        lambda row, _q, _n: _bytes(row.facts.disk_free_bytes),
-        lambda row: row.facts.disk_free_bytes is not None,
-        optional=True,
-    ),
 )
 
 

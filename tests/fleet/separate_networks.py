@@ -41,6 +41,15 @@ class SeparateNetworks:
             pytest.skip(f"SKIPPED: network namespaces are not permitted here: {error}")
         return made
 
+    @classmethod
+    def permitted(cls) -> bool:
+        """Whether `require` would give some."""
+        try:
+            with cls.require(0):
+                return True
+        except pytest.skip.Exception:
+            return False
+
     def __enter__(self) -> Self:
         return self
 

@@ -7,6 +7,7 @@ through the launch file.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,14 +21,38 @@ from tests.fleet.scenario import (
     require_nodes,
     simulated_yard,
 )
-from tests.fleet.yard import Yard, runs
+from tests.fleet.yard import Yard, runs, until
 
 DOMAIN = 20 + (os.getpid() * 7 + 1) % 80
 
 
+EXPECTED = {f"/{robot}/{node}" for robot in ROBOTS for node in ("recorder", "memory", "witness")}
+EXPECTED |= {"/simulator"}
+
+
+def nodes_on(domain: int) -> set[str]:
+    """The nodes that a newcomer discovers within a second, by their full names."""
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    context = rclpy.Context()
+    rclpy.init(
+        context=context, domain_id=domain, args=[], signal_handler_options=SignalHandlerOptions.NO
+    )
+    node = rclpy.create_node("newcomer", context=context, start_parameter_services=False)
+    try:
+        time.sleep(1.0)
+        found = node.get_node_names_and_namespaces()
+        return {f"{space.rstrip('/')}/{name}" for name, space in found} - {"/newcomer"}
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
+
+
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
+def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
     require_nodes()
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     made = simulated_yard(tmp_path, DOMAIN)
     yield made
     if made.pids():
@@ -39,6 +64,7 @@ def test_a_simulated_fleet_through_fleet_up(yard: Yard) -> None:
     up = yard.told("fleet", "up", yard.file, "--detach")
     assert set(up["processes"]) == {"simulator", *ROBOTS}
     check_fleet_works(yard)
+    until(lambda: nodes_on(DOMAIN) == EXPECTED, "complete discovery")
     check_killed_robot_comes_back(yard)
     pids = yard.pids()
     down = yard.told("fleet", "down", yard.file)

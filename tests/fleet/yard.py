@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ledger.cli.fleet_view import show_board
+from ledger.fleet.board import Board
+from ledger.fleet.config import read_fleet
+from ledger.fleet.home_observer import HomeObserver
+from ledger.fleet.state import FleetState
 from ledger.home import open_home
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -111,9 +116,11 @@ class Yard:
             return home.log.size
 
     def watch(self) -> dict[str, dict[str, Any]]:
-        """What `quipu watch` sees of each robot, without ROS."""
-        seen = self.told("watch", self.file, "--no-ros")
-        return {row["name"]: row for row in seen["robots"]}
+        """What `quipu watch --json --no-ros` tells of each robot, without a process for it."""
+        board = Board(read_fleet(self.file))
+        board.take(HomeObserver(board.fleet).look())
+        board.take_state(FleetState.read(board.fleet.paths.state))
+        return {row["name"]: row for row in show_board(board).data}
 
     def pids(self) -> dict[str, int]:
         """The processes that have pid files."""
