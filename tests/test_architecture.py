@@ -57,6 +57,8 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.recording": EXPERIENCE | {"ledger.memory"},
     "ledger.follow": EXPERIENCE | {"ledger.home", "ledger.memory"},
     "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
+    "ledger.chain": BASE,
+    "ledger.chain.state": BASE | {"ledger.storage"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
@@ -164,10 +166,19 @@ def escaped_libraries(sources: Sources) -> Iterator[str]:
                 yield f"{module} imports {imported}, which belongs in {' or '.join(places) or '-'}"
 
 
-def storage_behind_the_verifier(sources: Sources) -> Iterator[str]:
-    """Follow what ``ledger.verifier`` imports, through packages' ``__init__`` too."""
+# What a third party runs: bytes and public keys in, a verdict out.
+VERIFIERS = ("ledger.verifier", "ledger.chain.state.proof")
+
+
+def storage_behind_a_verifier(sources: Sources) -> Iterator[str]:
+    """Follow what `VERIFIERS` import, through packages' ``__init__`` too."""
+    for verifier in VERIFIERS:
+        yield from storage_behind(verifier, sources)
+
+
+def storage_behind(verifier: str, sources: Sources) -> Iterator[str]:
     seen: set[str] = set()
-    waiting = ["ledger.verifier"]
+    waiting = [verifier]
     while waiting:
         module = waiting.pop()
         if module in seen:
@@ -179,7 +190,7 @@ def storage_behind_the_verifier(sources: Sources) -> Iterator[str]:
             waiting.append(module.rpartition(".")[0])
     for module in sorted(seen):
         if module.split(".")[0] == "lmdb" or module.startswith("ledger.storage"):
-            yield f"ledger.verifier reaches {module}"
+            yield f"{verifier} reaches {module}"
 
 
 def merkle_beyond_the_standard_library(sources: Sources) -> Iterator[str]:
@@ -231,7 +242,7 @@ Rule = Callable[[Sources], Iterator[str]]
 PRODUCT_RULES: tuple[Rule, ...] = (
     wrong_directions,
     escaped_libraries,
-    storage_behind_the_verifier,
+    storage_behind_a_verifier,
     merkle_beyond_the_standard_library,
     overlong_modules,
     catch_all_names,
@@ -287,7 +298,7 @@ def test_launch_is_no_python_package() -> None:
     assert not (ROOT / "launch" / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("module", ["ledger.verifier", "zkproofs"])
+@pytest.mark.parametrize("module", [*VERIFIERS, "zkproofs"])
 def test_what_really_gets_imported(module: str) -> None:
     forbidden = "('lmdb', 'rclpy', 'ledger.storage', 'ledger.log', 'ledger.cli')"
     if module == "zkproofs":
@@ -314,6 +325,11 @@ CLEAN = {
     "ledger.experience.entry": "",
     "ledger.log": "from ledger.merkle.hashing import leaf_hash\n",
     "ledger.verifier": "from ledger.experience import entry\n",
+    "ledger.chain": "",
+    "ledger.chain.state": "",
+    "ledger.chain.state.hashing": "import hashlib\n",
+    "ledger.chain.state.proof": "from ledger.chain.state.hashing import path_of\n",
+    "ledger.chain.state.store": "from ledger.storage import Table\n",
     "ledger.cli": "",
     "ledger.cli.log": "from ledger.log import Log\nprint(1)\n",
     "zkproofs": "",
@@ -357,9 +373,13 @@ def test_a_clean_tree_has_no_complaint() -> None:
         (escaped_libraries, "zkproofs.group", "from py_arkworks_bls12381 import Scalar"),
         (escaped_libraries, "zkproofs.group.arkworks", "import py_ecc"),
         (escaped_libraries, "zkproofs.group.py_ecc", "import py_arkworks_bls12381"),
-        (storage_behind_the_verifier, "ledger.experience.entry", "import ledger.storage"),
-        (storage_behind_the_verifier, "ledger.experience", "from ledger.storage.lmdb import x"),
-        (storage_behind_the_verifier, "ledger.experience.entry", "import lmdb"),
+        (storage_behind_a_verifier, "ledger.experience.entry", "import ledger.storage"),
+        (storage_behind_a_verifier, "ledger.experience", "from ledger.storage.lmdb import x"),
+        (storage_behind_a_verifier, "ledger.experience.entry", "import lmdb"),
+        (storage_behind_a_verifier, "ledger.chain.state.hashing", "import ledger.storage"),
+        (storage_behind_a_verifier, "ledger.chain.state.proof", "from . import store"),
+        (wrong_directions, "ledger.chain.state.store", "from ledger.log import Log"),
+        (escaped_libraries, "ledger.chain.state.store", "import rclpy"),
         (merkle_beyond_the_standard_library, "ledger.merkle.hashing", "import numpy"),
         (overlong_modules, "ledger.log", "\n" * (MAX_LINES + 1)),
         (catch_all_names, "ledger.merkle.utils", ""),
