@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import sys
 import threading
 import time
@@ -29,10 +30,13 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 DISCOVERY = 15.0  # s
+STEADY = 1.5  # s without a new endpoint
 QUIET = 3.0  # s without a message
 TAKING = QoSProfile(depth=5000, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(
@@ -60,7 +64,9 @@ def endpoints(node: Node) -> dict[str, dict[str, dict[str, str]]]:
         for topic, types in names("simulator", "/"):
             if topic in ROS_OWN:
                 continue
-            (info,) = (i for i in details(topic) if i.node_name == "simulator")
+            info = next((i for i in details(topic) if i.node_name == "simulator"), None)
+            if info is None:
+                continue  # not all of it is discovered
             found[side][topic] = {
                 "type": types[0],
                 "reliability": info.qos_profile.reliability.name.lower(),
@@ -69,58 +75,87 @@ def endpoints(node: Node) -> dict[str, dict[str, dict[str, str]]]:
     return found
 
 
+def settled(node: Node) -> dict[str, Any]:
+    """Topics of /simulator, once no new ones come."""
+    wait_until(lambda: "simulator" in node.get_node_names())
+    found = endpoints(node)
+    since = time.monotonic()
+    while not any(found.values()) or time.monotonic() - since < STEADY:
+        time.sleep(0.1)
+        now = endpoints(node)
+        if now != found:
+            found, since = now, time.monotonic()
+    return found
+
+
+class Ear:
+    """Subscriptions that are emptied by hand: an executor is too slow for so many."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._subscriptions: dict[str, Any] = {}
+        self.counts: Counter[str] = Counter()
+        self.digests: dict[str, Any] = {}
+        self.last: dict[str, bytes] = {}
+        self.heard_at = 0.0
+
+    def listen(self, topic: str, kind: str) -> None:
+        profile = LATCHED if topic == "/tf_static" else TAKING
+        self._subscriptions[topic] = self._node.create_subscription(
+            message_type(kind), topic, lambda _: None, profile, raw=True
+        )
+
+    def take(self) -> None:
+        """Everything that has come."""
+        for topic, subscription in self._subscriptions.items():
+            handle = subscription.handle
+            with handle:
+                while taken := handle.take_message(subscription.msg_type, True):
+                    data = taken[0]
+                    self.counts[topic] += 1
+                    self.digests.setdefault(topic, hashlib.sha256()).update(data)
+                    self.last[topic] = data
+                    self.heard_at = time.monotonic()
+
+    def take_for(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.take()
+            time.sleep(0.01)
+
+    def simulated(self) -> float:
+        """Seconds on /clock."""
+        clock = deserialize_message(self.last["/clock"], Clock).clock
+        return float(clock.sec + clock.nanosec / 1e9)
+
+
 def graph(seconds: float) -> dict[str, Any]:
     node = rclpy.create_node("observer")
-    wait_until(lambda: "simulator" in node.get_node_names())
-    time.sleep(1.0)  # its endpoints come one by one
-    found = endpoints(node)
-    counts: Counter[str] = Counter()
+    found = settled(node)
+    ear = Ear(node)
     for topic, what in found["publishers"].items():
-        latched = what["durability"] == "transient_local"
-        node.create_subscription(
-            message_type(what["type"]),
-            topic,
-            lambda _, topic=topic: counts.update([topic]),
-            LATCHED if latched else TAKING,
-            raw=True,
-        )
-    spin_for(node, 1.0)
-    once = dict(counts)
-    counts.clear()
-    began = time.monotonic()
-    spin_for(node, seconds)
-    found["rates"] = {topic: count / (time.monotonic() - began) for topic, count in counts.items()}
-    found["before"] = once
+        ear.listen(topic, what["type"])
+    ear.take_for(1.0)
+    found["before"] = dict(ear.counts)
+    ear.counts.clear()
+    began = ear.simulated()
+    ear.take_for(seconds)
+    passed = ear.simulated() - began
+    found["rates"] = {topic: count / passed for topic, count in ear.counts.items()}
     return found
 
 
 def take(robots: list[str]) -> dict[str, Any]:
-    node = rclpy.create_node("taker_" + robots[0])
-    counts: Counter[str] = Counter()
-    digests: dict[str, Any] = {}
-    last = [0.0]
-
-    def heard(topic: str, data: bytes) -> None:
-        counts[topic] += 1
-        digests.setdefault(topic, hashlib.sha256()).update(data)
-        last[0] = time.monotonic()
-
-    for topic in read_contract().topics.values():
-        for robot in robots:
-            name = topic.full_name(robot)
-            if name != "/clock" and name not in {s.topic_name for s in node.subscriptions}:
-                node.create_subscription(
-                    message_type(topic.type),
-                    name,
-                    lambda data, name=name: heard(name, data),
-                    LATCHED if name == "/tf_static" else TAKING,
-                    raw=True,
-                )
-    while not counts["/tf"] or time.monotonic() - last[0] < QUIET:
-        rclpy.spin_once(node, timeout_sec=0.1)
+    ear = Ear(rclpy.create_node("taker_" + robots[0]))
+    topics = read_contract().topics.values()
+    for name, kind in {t.full_name(robot): t.type for t in topics for robot in robots}.items():
+        if name != "/clock":
+            ear.listen(name, kind)
+    while not ear.counts["/tf"] or time.monotonic() - ear.heard_at < QUIET:
+        ear.take_for(0.1)
     return {
-        topic: {"count": counts[topic], "digest": digest.hexdigest()}
-        for topic, digest in digests.items()
+        topic: {"count": ear.counts[topic], "digest": digest.hexdigest()}
+        for topic, digest in ear.digests.items()
     }
 
 
@@ -172,7 +207,8 @@ class Recorder(Node):
 
     def heard(self, message: Any) -> None:
         self.last_done = message.data
-        self.episodes[-1]["steps"] += 1
+        if self.episodes:  # the simulator may have begun before we were there
+            self.episodes[-1]["steps"] += 1
 
     def mark(self, request: Any, response: Any) -> Any:
         episode = self.episodes[-1]
@@ -248,7 +284,7 @@ def main() -> None:
         answer = record(given[0], int(given[1]))
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
-    rclpy.shutdown()
+    os._exit(0)  # rclpy's threads may be in the middle of something
 
 
 if __name__ == "__main__":

@@ -82,13 +82,12 @@ def test_it_keeps_the_topic_contract(ros: Ros) -> None:
         for robot in ROBOTS:
             name = topic.full_name(robot)
             if topic.rate:
-                # Attempts are a cycle apart, and the machine may be busy.
-                least = 0.75 if topic.of is Scope.TASK else 0.85
-                assert least * topic.rate < found["rates"][name] < 1.15 * topic.rate, name
+                # Attempts are a cycle apart, and a busy machine drops a paced message or two.
+                assert 0.8 * topic.rate < found["rates"][name] < 1.1 * topic.rate, name
             else:
                 assert found["before"][name] == 1, "latched: heard by who comes late"
                 assert name not in found["rates"]
-    assert summary["realtime_factor"] == pytest.approx(1.0, abs=0.1)
+    assert summary["realtime_factor"] < 1.05, "it runs ahead of the wall"
     assert summary["unsent"] == 0
 
 

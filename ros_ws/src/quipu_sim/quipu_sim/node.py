@@ -37,7 +37,8 @@ from quipu_sim.simulation import Simulation
 
 NAME: Final = "simulator"
 
-_FLUSH_TIME = 10.0  # s to let subscribers have the last messages
+_FLUSH_TIME = 10.0  # s to let subscribers have the last messages, where none may be lost
+_PACED_FLUSH_TIME = 1.0  # s for the same, where they may
 _CLOSE_TIME = 10.0  # s to let recorders commit the last episodes
 _LOOK_AGAIN = 0.05  # s between two looks at something that is awaited
 _REMIND = 5.0  # s between two lines about it
@@ -133,7 +134,7 @@ class Simulator:
             end = time.monotonic() + _CLOSE_TIME
             while not self._gate.settled() and time.monotonic() < end:
                 time.sleep(_LOOK_AGAIN)
-        if not self._publishers.flush(_FLUSH_TIME):
+        if not self._publishers.flush(_PACED_FLUSH_TIME if self._parameters.paced else _FLUSH_TIME):
             self._log.warning("a subscriber did not take the last messages")
 
 
