@@ -141,6 +141,8 @@ class WitnessHttpServer:
                     _Handler(connection, peer, self)
                 except (OSError, OverflowError) as error:
                     _log.info("%s: connection ended: %s", peer[0], error)
+                except Exception:  # noqa: BLE001 - a thread that ends is never replaced
+                    _log.exception("%s: a request was not answered", peer[0])
 
 
 class _Writer(io.RawIOBase):
@@ -206,8 +208,6 @@ class _Handler(BaseHTTPRequestHandler):
         except OverflowError:
             self._say(431, b"the head of the request is too long\n", close=True)
         self._requests_left -= 1
-        if self._requests_left <= 0:
-            self.close_connection = True
 
     def do_POST(self) -> None:
         """Answer ``add-checkpoint``."""

@@ -110,7 +110,7 @@ class WitnessService:
                 found = verify_evidence(ForkClaim.of(recorded, request.note), keys)
             except VerificationError:
                 return  # recorded under a key that is not listed now
-        elif 0 < old.size < new.size and request.old_size == old.size:
+        elif 0 < old.size < new.size:
             found = find_fork(recorded, request.note, request.proof, keys)
         if found is None:
             return

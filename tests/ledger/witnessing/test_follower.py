@@ -121,6 +121,14 @@ def test_old_checkpoints_that_nobody_proves_are_not_asked_about_all_the_time() -
     )
 
 
+def test_what_is_remembered_of_old_checkpoints_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.witnessing.follower._REMEMBERED", 2)
+    witness, source = follower(9), TreeSource()
+    for size in (1, 2, 3, 3, 2, 1):
+        witness.receive(note(size), source)
+    assert source.asked == [(1, 9), (2, 9), (3, 9), (1, 9)]
+
+
 @pytest.mark.parametrize("size", [1, 4, 5, 7, 8])
 def test_the_other_side_of_a_fork_is_evidence(size: int) -> None:
     """Larger than what is recorded, as large, and smaller; powers of two among them."""

@@ -12,7 +12,7 @@ import pytest
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.errors import NotFoundError, StorageFullError, VerificationError
-from ledger.note import CosignatureSigner, SignedNote
+from ledger.note import CosignatureSigner, SignatureLine, SignedNote
 from ledger.storage.memory import MemoryStorage
 from ledger.witness import AddCheckpointRequest, WitnessState
 from ledger.witnessing.follower import Follower
@@ -211,6 +211,7 @@ def edited(edit: Callable[[bytes], bytes]) -> Callable[[bytes, Answer], Answer]:
 
 
 NAMESAKE = CosignatureSigner(WITNESSES[0].name, WITNESSES[3].private_key)
+STRANGERS = SignatureLine("x.example", b"abcd", bytes(1500)).encode().encode() * 50
 OTHER_TEXT = Checkpoint(ORIGIN, 5, bytes(32)).encode()
 
 
@@ -228,6 +229,8 @@ OTHER_TEXT = Checkpoint(ORIGIN, 5, bytes(32)).encode()
         (edited(lambda body: b"<html>"), Reply.MISBEHAVED),
         (edited(lambda body: body + b" " * 70_000), Reply.MISBEHAVED),
         (edited(lambda body: body * 65), Reply.MISBEHAVED),
+        (edited(lambda body: body + STRANGERS), Reply.MISBEHAVED),
+        (edited(lambda body: body + STRANGERS[: len(STRANGERS) // 50]), Reply.COSIGNED),
         (said(200, SIGNER.sign(OTHER_TEXT).encode().encode()), Reply.MISBEHAVED),
         (said(301, b""), Reply.MISBEHAVED),
         (said(307, b"http://elsewhere.example"), Reply.MISBEHAVED),
@@ -274,6 +277,31 @@ def test_a_witness_that_names_another_size_each_time_is_given_up(sample: SampleL
     report = gatherer(sample, {"w0": liar}).gather()
     assert replies(report) == {"w0": Reply.REFUSED}
     assert liar.old_sizes == [0, 1, 2]
+
+
+def test_a_conflict_is_a_size_and_a_newline(sample: SampleLog) -> None:
+    liar = Direct(WITNESSES[0], said(409, b"33"))
+    assert replies(gatherer(sample, {"w0": liar}).gather()) == {"w0": Reply.MISBEHAVED}
+    assert len(liar.bodies) == 1
+
+
+def test_a_log_that_became_shorter_is_no_error_of_the_witness(sample: SampleLog) -> None:
+    """A home that was restored under a gatherer that remembers what it asked for."""
+
+    class Restored:
+        log = sample.log
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.log, name)
+
+    store, witness = Restored(), Direct(WITNESSES[0])
+    gathering = Gatherer(store, POLICY, {"w0": witness})  # type: ignore[arg-type]
+    gathering.gather()
+    shorter = SampleLog.create(sample.published.directory.parent / "restored")
+    shorter.log.append(entries(0, 3))
+    shorter.log.checkpoint([SIGNER])
+    store.log = shorter.log
+    assert replies(gathering.gather()) == {"w0": Reply.AHEAD}
 
 
 def test_a_witness_that_saw_a_longer_log_is_believed_no_further(sample: SampleLog) -> None:

@@ -15,6 +15,7 @@ from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.errors import MalformedError, StorageError
 from ledger.storage.memory import MemoryStorage
 from ledger.witness import MAX_REQUEST_SIZE, AddCheckpointRequest, WitnessState, add_cosignatures
+from ledger.witnessing.deadline import DeadlineReader
 from ledger.witnessing.follower import Follower
 from ledger.witnessing.http_client import HttpWitness
 from ledger.witnessing.http_server import HttpLimits, WitnessHttpServer
@@ -243,6 +244,53 @@ def test_damaged_requests_leave_it_serving(witness: WitnessHttpServer) -> None:
         for response in responses(received):
             assert response.status in (200, 400, 403, 404, 409, 411, 413, 422, 431, 501, 505)
     assert HttpWitness(witness.url).add_checkpoint(request(0, 5)).status in (200, 409)
+
+
+def test_half_a_body_is_not_answered(witness: WitnessHttpServer) -> None:
+    whole = post(b"nonsense, and more of it")
+    with socket.create_connection(witness.address, 10) as connection:
+        connection.sendall(whole[:-5])
+        connection.shutdown(socket.SHUT_WR)
+        assert read_all(connection) == b""
+
+
+def test_a_kept_connection_that_says_no_more_is_closed_soon(witness: WitnessHttpServer) -> None:
+    start = time.monotonic()
+    with socket.create_connection(witness.address, 10) as connection:
+        connection.sendall(post(request(0, 5), close=False))
+        assert b" 200 " in read_all(connection)
+    assert QUICK.idle_s <= time.monotonic() - start < QUICK.idle_s + 3
+
+
+def test_a_service_that_fails_costs_no_thread(
+    witness: WitnessHttpServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(WitnessService, "add_checkpoint", lambda *_: 1 / 0)
+        for _ in range(2 * QUICK.threads):
+            assert talk(witness.address, post(b"x")) == b""
+    assert "ZeroDivisionError" in caplog.text
+    assert HttpWitness(witness.url).add_checkpoint(request(0, 5)).status == 200
+
+
+def test_a_reader_is_bound_in_time_and_bytes() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        reader = DeadlineReader(one)
+        other.sendall(b"x" * 20)
+        with pytest.raises(OverflowError):
+            reader.read(1)
+        reader.allow(5, 8)
+        assert reader.read(20) == b"x" * 8
+        with pytest.raises(OverflowError):
+            reader.read(1)
+        reader.allow(-1, 8)
+        with pytest.raises(TimeoutError):
+            reader.read(1)
+        reader.allow(0.05, 99)
+        assert reader.read(99) == b"x" * 12
+        with pytest.raises(TimeoutError):
+            reader.read(1)
 
 
 def drip(connection: socket.socket, data: bytes, pause_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 from itertools import combinations
 
@@ -218,6 +219,7 @@ def test_a_policy_made_in_code_is_held_to_the_same_rules() -> None:
         {"logs": (PolicyLog(NoteSigner("a\x7fb", LOG.private_key).verifier_key),)},
         {"witnesses": (PolicyWitness("a b", key),)},
         {"witnesses": (PolicyWitness("", key),)},
+        {"witnesses": (PolicyWitness("W", key, "a b"),)},
         {"witnesses": (PolicyWitness("a\nquorum none", key),)},
         {"witnesses": (PolicyWitness("\ud800", key),)},
         {"witnesses": (w,), "groups": (PolicyGroup("G", 1, ()),)},
@@ -226,6 +228,19 @@ def test_a_policy_made_in_code_is_held_to_the_same_rules() -> None:
     ):
         with pytest.raises(PolicyError):
             Policy(**wrong)  # type: ignore[arg-type]
+
+
+def test_two_keys_that_a_note_could_not_tell_apart_are_refused() -> None:
+    """One name and one key id of 4 bytes: found by trying some 39,000 keys."""
+    seeds = [hashlib.sha256(b"collide%d" % number).digest() for number in (32401, 39216)]
+    keys = [
+        CosignatureSigner("w.example", PrivateKey.from_seed(seed)).verifier_key for seed in seeds
+    ]
+    assert keys[0].key_id == keys[1].key_id
+    assert keys[0].public_key != keys[1].public_key
+    with pytest.raises(PolicyError, match="name and key id") as refused:
+        parse(f"witness a {keys[0]}\nwitness b {keys[1]}\nquorum none\n")
+    assert refused.value.line == 2
 
 
 def test_as_many_as_the_specification_asks_for() -> None:

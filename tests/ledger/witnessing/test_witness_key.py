@@ -169,6 +169,7 @@ def test_a_key_without_its_store_signs_nothing(tmp_path: Path) -> None:
         pass
     with pytest.raises(RefusedError):
         folder.create(NAME)
+    assert not folder.store.exists()
 
 
 def test_a_witness_with_a_key_of_the_policys_logs_is_refused(tmp_path: Path) -> None:
