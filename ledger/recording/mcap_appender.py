@@ -49,11 +49,15 @@ class Compression(Enum):
 
 
 class ChunkLostError(Exception):
-    """A chunk could not be written: ``counts`` messages by channel are lost, for ``reason``."""
+    """A chunk could not be written: messages are lost, for ``reason``.
 
-    def __init__(self, counts: Mapping[int, int], reason: OSError) -> None:
+    ``counts`` says how many by channel, ``size`` how many bytes of them.
+    """
+
+    def __init__(self, counts: Mapping[int, int], size: int, reason: OSError) -> None:
         super().__init__(str(reason))
         self.counts = counts
+        self.size = size
         self.reason = reason
 
 
@@ -162,7 +166,8 @@ class McapAppender:
             self._write_chunk()
         except OSError as error:
             counts = {channel: len(entries) // 2 for channel, entries in self._entries.items()}
-            raise ChunkLostError(counts, error) from error
+            size = self._size - MESSAGE.size * sum(counts.values())
+            raise ChunkLostError(counts, size, error) from error
         finally:
             self._forget_chunk()
 

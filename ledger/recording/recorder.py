@@ -127,6 +127,7 @@ class Recorder:
         """What it is at, and what it has done."""
         writing, commits = self._writing, self._committer.status
         segment, episode = writing.segment, writing.episode
+        written, written_bytes = writing.written
         uncommitted = 0.0
         if segment is not None:
             since = max(writing.opened_at, commits.committed_at or 0.0)
@@ -138,8 +139,8 @@ class Recorder:
         return RecorderStatus(
             state=state,
             received=self._queue.received,
-            written=writing.written,
-            written_bytes=writing.written_bytes,
+            written=written,
+            written_bytes=written_bytes,
             repeated=writing.repeated,
             lost_in_queue=self._by_topic(self._queue.refused()),
             lost_on_disk=self._by_topic(dict(writing.lost)),

@@ -131,12 +131,15 @@ class SegmentWriter:
         number = self._numbers.get(channel)
         if number is None:
             number = self._define(channel)
-        self.messages += 1
-        self.message_bytes += len(data)
         try:
             self._appender.append(number, received_ns, source_ns or received_ns, data)
         except ChunkLostError as error:
+            # Its own message is among the lost.
+            self.messages += 1
+            self.message_bytes += len(data)
             raise self._failure(error) from error
+        self.messages += 1
+        self.message_bytes += len(data)
 
     def cut(self) -> ProgressMark:
         """Write what waits; what the file holds then."""
@@ -199,6 +202,7 @@ class SegmentWriter:
         channels = {number: channel for channel, number in self._numbers.items()}
         lost = {channels[number]: count for number, count in error.counts.items()}
         self.messages -= sum(lost.values())
+        self.message_bytes -= error.size
         return WriteFailedError(self.path, error.reason, lost)
 
     def _define(self, channel: int) -> int:

@@ -87,8 +87,8 @@ class WritingThread:
         self.episode: Episode | None = None
         self.lost: dict[int, int] = {}
         """Messages that could not be written, by channel."""
-        self.written = 0
-        self.written_bytes = 0
+        self._ended_messages = 0
+        self._ended_bytes = 0
         self.repeated = 0
         self._thread = threading.Thread(target=self._run, name="record-write", daemon=True)
 
@@ -113,6 +113,17 @@ class WritingThread:
         if self.segment is not None:
             return RecorderState.RECORDING
         return RecorderState.BUFFERING if self._box else RecorderState.WAITING
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """Messages and bytes of them in segments, repeats left out. From any thread."""
+        segment = self.segment
+        if segment is None:
+            return self._ended_messages, self._ended_bytes
+        return (
+            self._ended_messages + segment.messages,
+            self._ended_bytes + segment.message_bytes,
+        )
 
     @property
     def buffered_bytes(self) -> int:
@@ -249,9 +260,6 @@ class WritingThread:
         except WriteFailedError as error:
             self._lose(error.lost or {message[0]: 1})
             self.disk.failed(error)
-            return
-        self.written += 1
-        self.written_bytes += len(message[3])
 
     def _open(self, message: Message, repeats: Sequence[Message] | None) -> SegmentWriter:
         """A new segment that begins with ``message``. Raises `WriteFailedError`."""
@@ -319,6 +327,9 @@ class WritingThread:
             segment.close()
             self._committer.seal_from_file(segment.record, done)
             return True
+        finally:
+            self._ended_messages += segment.messages
+            self._ended_bytes += segment.message_bytes
         start_ns, end_ns = finished.recording.start_ns, finished.recording.end_ns
 
         def hidden() -> tuple[HiddenValue, ...]:

@@ -287,6 +287,7 @@ def test_a_clock_that_jumps_backwards(owner: MemoryOwner, sink: OwnerSink, root:
         send(recorder, channel, "end")
         wait_for(lambda: drained(recorder))
         lost = recorder.status().lost_on_disk
+        assert recorder.status().written == len(stamps) + 1
     assert lost == {"/chatter": 2, "channel 99": 1}
     (experience,) = segments(owner)
     assert (experience.start_ns, experience.end_ns) == (5, START_NS + 5)
