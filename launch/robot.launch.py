@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
@@ -33,14 +33,19 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 "robot", default_value="", description="Which robot of the file [all]"
             ),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(fleet)),
-                launch_arguments={
-                    "config": LaunchConfiguration("config"),
-                    "directory": LaunchConfiguration("directory"),
-                    "robots": LaunchConfiguration("robot"),
-                    "simulator": "none",
-                }.items(),
+            # In a scope of its own: whoever includes us may have a `simulator` too.
+            GroupAction(
+                [
+                    IncludeLaunchDescription(
+                        PythonLaunchDescriptionSource(str(fleet)),
+                        launch_arguments={
+                            "config": LaunchConfiguration("config"),
+                            "directory": LaunchConfiguration("directory"),
+                            "robots": LaunchConfiguration("robot"),
+                            "simulator": "none",
+                        }.items(),
+                    )
+                ]
             ),
         ]
     )

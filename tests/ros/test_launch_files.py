@@ -57,14 +57,14 @@ def yard(tmp_path: Path) -> Yard:
 
 @contextmanager
 def launched(
-    yard: Yard, name: str, arguments: Sequence[str] = (), prefixes: Sequence[Path] = ()
+    yard: Yard, file: str | Path, arguments: Sequence[str] = (), prefixes: Sequence[Path] = ()
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a launch file of ours; it is interrupted when the block ends."""
+    """Run a launch file, of ours if only named; it is interrupted when the block ends."""
     environment = yard.environment
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     paths = [*map(str, prefixes), environment.get("AMENT_PREFIX_PATH", "")]
     environment["AMENT_PREFIX_PATH"] = os.pathsep.join(paths)
-    command = [sys.executable, str(LAUNCHED), str(share() / "launch" / name)]
+    command = [sys.executable, str(LAUNCHED), str(share() / "launch" / file)]
     given = [f"config:={yard.file}", *arguments]
     with (yard.folder / "launch.log").open("w") as log:
         process = subprocess.Popen(
@@ -116,10 +116,32 @@ def test_the_fleet_runs_a_killed_robot_comes_back_and_all_end(yard: Yard) -> Non
     yard.is_whole("r2")
 
 
-def test_one_robot_beside_a_stack(yard: Yard) -> None:
-    with launched(yard, "robot.launch.py", ["robot:=r3"]):
+STACK = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+
+def generate_launch_description():
+    return LaunchDescription([
+        DeclareLaunchArgument("simulator", default_value="stage"),
+        IncludeLaunchDescription(
+            PythonLaunchDescriptionSource("{launch_file}"),
+            launch_arguments=[("config", "{config}"), ("robot", "r3")],
+        ),
+        LogInfo(msg=["the stack's simulator is ", LaunchConfiguration("simulator")]),
+    ])
+"""
+
+
+def test_one_robot_from_the_launch_file_of_a_stack(yard: Yard) -> None:
+    stack = yard.folder / "stack.launch.py"
+    ours = share() / "launch/robot.launch.py"
+    stack.write_text(STACK.replace("{launch_file}", str(ours)).replace("{config}", str(yard.file)))
+    with launched(yard, stack):
         until(lambda: committed(yard, "r3"), "entries")
     assert committed(yard, "r1") == 0
+    assert "the stack's simulator is stage" in said(yard)  # what is ours did not leak
 
 
 def test_a_mistake_in_the_file_is_named(yard: Yard) -> None:
