@@ -17,12 +17,12 @@ from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import zk_bbs, zk_credential, zk_range
 from benchmarks.machine import machine_facts
 from benchmarks.measure import mid, take_turns
 from benchmarks.report import Field
+from benchmarks.tables import show
 
 ROUNDS = 9
 IMPORTS = 5
@@ -92,33 +92,6 @@ def version_of(library: str) -> str | None:
         return None
 
 
-def show(result: dict[str, object], console: Console) -> None:
-    """Print a result as tables."""
-    bounds: dict[str, dict[str, float | bool]] = result["bounds"]  # type: ignore[assignment]
-    table = Table(title="zero-knowledge kit", title_justify="left")
-    for heading in ("field", "what it is", "measured", "bound", ""):
-        table.add_column(heading, justify="right" if heading == "measured" else "left")
-    for field in FIELDS:
-        verdict, value = bounds.get(field.name), result[field.name]
-        bound = met = ""
-        if verdict:
-            sign = ">=" if "at_least" in verdict else "<="
-            bound = f"{sign} {verdict.get('at_least', verdict.get('at_most'))}"
-            met = "[green]met[/]" if verdict["met"] else "[bold red]missed[/]"
-        table.add_row(field.name, field.meaning, number(value), bound, met)
-    console.print(table)
-    figures = Table(title="more figures", title_justify="left", box=None, pad_edge=False)
-    figures.add_column("figure", style="dim")
-    figures.add_column("", justify="right")
-    for name, value in result["figures"].items():  # type: ignore[attr-defined]
-        figures.add_row(name, number(value))
-    console.print(figures)
-
-
-def number(value: object) -> str:
-    return f"{value:,.3g}" if isinstance(value, float) else "-"
-
-
 def main() -> None:
     """Run the benchmark that the command line asks for."""
     parser = argparse.ArgumentParser(prog="script/bench zk", description=__doc__)
@@ -131,7 +104,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(result, indent=2))
     else:
-        show(result, Console())
+        show("zero-knowledge kit", FIELDS, result, Console())
 
 
 if __name__ == "__main__":
