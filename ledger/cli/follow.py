@@ -64,6 +64,14 @@ _A_COMMAND_S = 10.0
     metavar="SECONDS",
     help="How often to commit a file that grows.",
 )
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0.0, max=3600.0),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a file rests before it is looked at whether it was closed.",
+)
 @click.option("--once", is_flag=True, help="Commit what is there, and end.")
 @click.option("--verbose", is_flag=True, help="Tell every commit.")
 def command(
@@ -73,6 +81,7 @@ def command(
     encrypt: bool,
     tags: tuple[str, ...],
     every: float,
+    settle: float,
     once: bool,
     verbose: bool,
 ) -> None:
@@ -92,7 +101,7 @@ def command(
             sink,
             directories,
             catalogue,
-            settings=FollowSettings(options=options, progress_period_s=every),
+            settings=FollowSettings(options, progress_period_s=every, settle_s=settle),
             listener=told.tell,
             avoid=invocation.home,
         )

@@ -92,6 +92,7 @@ class Follower:
         """Whether all that can be committed is, until somebody writes or closes a file."""
         return (
             self._started
+            and self._next_scan_s > 0  # else something ended, and is yet to be looked for
             and not self._work
             and not self._waiting
             and not self._sealed.is_unsure
@@ -119,6 +120,7 @@ class Follower:
             busy = busy or turn is Turn.MORE
             if turn is None:
                 self._work.remove(steps)
+                self._next_scan_s = 0.0
         return busy
 
     def run(self, stop: threading.Event) -> None:

@@ -140,7 +140,7 @@ def test_names_are_shown_and_not_obeyed(robot: Robot, name: bytes) -> None:
 def test_a_followed_bag_comes_back_whole(robot: Robot, bags: Path) -> None:
     work = robot.work / "recorded"
     shutil.copytree(bags / "rosbag2_py_mcap_wbag", work / "wbag")
-    robot.did("follow", work, "--once")
+    robot.did("follow", work, "--once", "--settle", "0.1")
     entries = robot.told("log")["entries"]
     names = {entry["name"]: entry["index"] for entry in entries}
     assert len(names) == 6
@@ -150,7 +150,7 @@ def test_a_followed_bag_comes_back_whole(robot: Robot, bags: Path) -> None:
     # Recorded again under the same name: each metadata.yaml has its own files.
     shutil.rmtree(work / "wbag")
     shutil.copytree(bags / "rosbag2_py_mcap_talker", work / "wbag")
-    robot.did("follow", work, "--once")
+    robot.did("follow", work, "--once", "--settle", "0.1")
     entries = [each for each in robot.told("log")["entries"] if each["kind"] == "experience"]
     last = [each for each in entries if each["name"] == "wbag/metadata.yaml"][-1]
     assert last["index"] > max(names.values())

@@ -17,7 +17,7 @@ FLEET = REPOSITORY / "launch" / "config" / "fleet.yaml"
 
 # One command a verb that ends well, and one that does not, with its exit status.
 WELL = (
-    ("follow", "../said", "--once"),
+    ("follow", "../said", "--once", "--settle", "0.1"),
     ("log",),
     ("show", "0"),
     ("get", "0", "back"),

@@ -100,3 +100,31 @@ def test_a_tampered_recording_is_named_by_bytes(recording: Robot) -> None:
     narrow = [each for each in told["findings"] if each["kind"] == "progress-contradicted"]
     assert [(each["entry"], each["bytes"]) for each in narrow] == [(3, [100_000, 200_000])]
     assert narrow[0]["file"] == str(path)
+
+
+def test_an_unfinished_recording_can_be_given_up(recording: Robot) -> None:
+    refused = recording.refused("erase", "5", "--yes", code=5)
+    assert refused.endswith("entry 5 is progress of a recording (erase 7)")
+    told = recording.told("erase", "8", "--yes", "--reason", "its recorder is no more")
+    assert list(told["erased"].values()) == [9]
+    assert (told["surviving"], told["still_readable"]) == ([], False)
+    assert recording.told("show", "9")["reason"] == "its recorder is no more"
+    assert recording.told("erase", "6", "--yes")["erased"] == told["erased"]
+    assert list((recording.home / "recording").iterdir()) == []
+    report = recording.told("audit", "--deep")
+    assert (report["ok"], report["notes"]) == (True, [])
+    assert all(each["what"] != "recording" for each in recording.told("doctor")["examined"])
+
+
+def test_giving_up_names_what_somebody_else_wrote(
+    robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUIPU_PUBLISHED", str(robot.published))
+    with open_home_to_write(robot.home) as home:
+        record = GrowingRecord(home.experiences, robot.work / "bag")
+        record.write("run_0.mcap", b"elsewhere")
+        record.commit()
+    told = robot.told("erase", "0", "--yes")
+    assert [file["path"] for file in told["surviving"]] == [str(robot.work / "bag" / "run_0.mcap")]
+    assert told["still_readable"] is True
+    assert (robot.work / "bag" / "run_0.mcap").exists()
