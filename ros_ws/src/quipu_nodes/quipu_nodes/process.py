@@ -7,6 +7,7 @@ first, while the executor still answers; then comes the end of the context.
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -16,11 +17,14 @@ from typing import Any, Final
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from quipu_nodes.parameters import COMMON, declare
 from quipu_nodes.ros_logging import log_to_ros
+
+_LOG: Final = logging.getLogger(__name__)
 
 DONE: Final = 0
 NOT_STARTED: Final = 1
@@ -52,7 +56,8 @@ def _run(nodes: Sequence[LifecycleNode], stopped: threading.Event) -> int:
     executor = SingleThreadedExecutor()
     for node in nodes:
         executor.add_node(node)
-    spinning = threading.Thread(target=_spin, args=(executor,), name="quipu-ros", daemon=True)
+    ended = threading.Event()
+    spinning = threading.Thread(target=_spin, args=(executor, ended), name="quipu-ros", daemon=True)
     spinning.start()
     if started:
         stopped.wait()
@@ -62,6 +67,7 @@ def _run(nodes: Sequence[LifecycleNode], stopped: threading.Event) -> int:
     for node in reversed(nodes):
         node.close()
     stopped.wait(0 if stopped.is_set() else _LAST_WORDS_S)
+    ended.set()
     executor.shutdown(timeout_sec=1.0)
     spinning.join(1.0)
     for node in reversed(nodes):
@@ -78,6 +84,15 @@ def _start(node: Any) -> bool:
     return bool(node.trigger_configure() == success and node.trigger_activate() == success)
 
 
-def _spin(executor: SingleThreadedExecutor) -> None:
-    with suppress(ExternalShutdownException):
-        executor.spin()
+def _spin(executor: SingleThreadedExecutor, ended: threading.Event) -> None:
+    while not ended.is_set():
+        try:
+            executor.spin()
+            return
+        except ExternalShutdownException:
+            return
+        except _rclpy.InvalidHandle:
+            # Another thread has destroyed what was about to be waited for.
+            continue
+        except Exception:  # noqa: BLE001 - one callback must not make the robot deaf
+            _LOG.exception("a callback failed")
