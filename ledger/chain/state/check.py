@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ledger.chain.state.bucket import Leaf, bucket_root
+from ledger.chain.state.bucket import Leaf
 from ledger.chain.state.hashing import HASH_SIZE, path_of
 from ledger.chain.state.history import height_key
 from ledger.chain.state.leaf import decode_leaf
 from ledger.chain.state.store import heights, open_state
-from ledger.chain.state.tile import EMPTY_TILE, tile_key
+from ledger.chain.state.tile import EMPTY_TILE, tile_key, tile_place
 from ledger.chain.state.trie import update_trie
 from ledger.errors import CorruptStoreError
 from ledger.storage import ReadTransaction, Table
@@ -50,7 +50,7 @@ def check_state(transaction: ReadTransaction) -> None:
 
 
 def check_height(transaction: ReadTransaction, height: int) -> None:
-    """Check that the keys and values of a kept height have the root it is said to have.
+    """Check that a kept height has the root and the tiles of its keys and values.
 
     Raises CorruptStoreError, or NotFoundError for a height that is not kept.
     """
@@ -58,8 +58,12 @@ def check_height(transaction: ReadTransaction, height: int) -> None:
     leaves = list(state.nodes.leaves())
     for path, row in leaves:
         _check_leaf(path, row)
-    if bucket_root(leaves) != state.root:
+    update = update_trie(_Nothing(), leaves)
+    if update.root != state.root:
         raise CorruptStoreError(f"the state's root at height {height} is not that of its keys")
+    for tile in update.tiles:
+        if state.nodes.read_tile(*tile_place(tile.key)) != tile.new:
+            raise CorruptStoreError(f"tile {tile.key.hex()} of the state at {height} is wrong")
 
 
 class _Nothing:

@@ -110,11 +110,12 @@ def _old_slots(tile: bytes, slots: Iterable[int]) -> bytes:
     return b"".join(parts)
 
 
-def root_before(row: bytes | None) -> tuple[int, bytes]:
-    """Read the first row of a height: the height before it, and its root."""
-    if row is None or len(row) != 8 + HASH_SIZE:
-        raise CorruptStoreError("a height of the state's history is missing or damaged")
-    return int.from_bytes(row[:8], "big"), row[8:]
+def read_root(transaction: ReadTransaction, height: int) -> bytes:
+    """Return the root at a height that is not the newest. Raises CorruptStoreError."""
+    row = transaction.get(Table.STATE_HISTORY, height_key(height + 1) + _BEFORE)
+    if row is None or len(row) != 8 + HASH_SIZE or row[:8] != height_key(height):
+        raise CorruptStoreError(f"the state's history after height {height} is damaged")
+    return row[8:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,8 @@ class PastNodes:
             if row[:1] == _WHOLE:
                 whole = row[1:]
                 break
+            if row[:1] != _SLOTS or len(row) % _SLOT_BYTES != 1:
+                raise CorruptStoreError("the state's history is damaged: slots of a tile")
             for at in range(1, len(row), _SLOT_BYTES):
                 slots.setdefault(row[at], row[at + 1 : at + _SLOT_BYTES])
         else:

@@ -19,7 +19,7 @@ from ledger.chain.state.history import (
     PastNodes,
     height_key,
     history_rows,
-    root_before,
+    read_root,
 )
 from ledger.chain.state.leaf import decode_leaf, encode_leaf
 from ledger.chain.state.proof import StateProof
@@ -105,8 +105,7 @@ def open_state(transaction: ReadTransaction, height: int | None = None) -> State
             f"the state at height {height} is not kept",
             hint=f"there are heights {kept.oldest} to {kept.newest}",
         )
-    found = transaction.get(Table.STATE_HISTORY, height_key(height + 1) + b"\x00")
-    _, root = root_before(found)
+    root = read_root(transaction, height)
     return State(height, root, PastNodes(transaction, height, kept.newest))
 
 

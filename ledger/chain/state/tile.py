@@ -52,6 +52,12 @@ def tile_key(level: int, prefix: int) -> bytes:
     return bytes([level]) + (prefix << 8 * size - bits).to_bytes(size, "big")
 
 
+def tile_place(key: bytes) -> tuple[int, int]:
+    """Return level and prefix of a tile from its key."""
+    level, size = key[0], len(key) - 1
+    return level, int.from_bytes(key[1:], "big") >> 8 * size - HEIGHT * level
+
+
 def first_path(level: int, prefix: int) -> bytes:
     """Return the least path that begins with the prefix of a slot or tile."""
     return (prefix << PATH_BITS - HEIGHT * level).to_bytes(32, "big")
