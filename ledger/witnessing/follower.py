@@ -49,8 +49,6 @@ from ledger.witnessing.proof_source import ProofSource
 
 _MAX_RACES: Final = 8
 _REMEMBERED: Final = 1024
-_LOOK_AGAIN_S: Final = 60.0
-"""Until an old checkpoint that nobody could prove is asked about again: replays are free."""
 
 
 class Refusal(Enum):
@@ -85,7 +83,8 @@ class Unchanged:
 class Older:
     """A smaller tree than the recorded one of ``recorded_size`` leaves.
 
-    ``proven`` says whether the recorded one is known to continue it.
+    ``proven`` says whether the recorded one is known to continue it. While it is not,
+    another source may still show that the two are a fork.
     """
 
     checkpoint: Checkpoint
@@ -132,7 +131,6 @@ class Follower:
         *,
         except_origins: Collection[str] = (),
         clock: Callable[[], int] = _now_s,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         for log in policy.logs:
             if log.key.public_key == signer.private_key.public_key:
@@ -143,8 +141,7 @@ class Follower:
         self.signer: Final = signer
         self._except = frozenset(except_origins)
         self.clock: Final = clock
-        self._monotonic = monotonic
-        self._looked_back: OrderedDict[Checkpoint, float | None] = OrderedDict()
+        self._continued: OrderedDict[Checkpoint, None] = OrderedDict()
         self._lock = threading.Lock()
 
     def receive(self, note: bytes, source: ProofSource) -> Outcome:
@@ -229,27 +226,25 @@ class Follower:
     ) -> Outcome:
         """An old message, or the other side of a fork: a proof tells them apart."""
         checkpoint = offered.checkpoint
-        now = self._monotonic()
         with self._lock:
-            again_at = self._looked_back.get(checkpoint, now)
-        proven = again_at is None
-        if again_at is not None and now >= again_at:
+            proven = checkpoint in self._continued
+        if not proven:
             try:
                 found = compare_checkpoints(offered.note, recorded_note, keys, source)
             except VerificationError:
                 found = Unproven("")  # as in _split_view
             if isinstance(found, ForkEvidence):
                 return self.report(found)
-            proven = isinstance(found, Consistent)
-            # What one recorded checkpoint continues, all later ones do.
-            self._remember(checkpoint, None if proven else now + _LOOK_AGAIN_S)
+            if proven := isinstance(found, Consistent):
+                self._remember(checkpoint)
         return Older(checkpoint, recorded.size, proven)
 
-    def _remember(self, checkpoint: Checkpoint, again_at: float | None) -> None:
+    def _remember(self, checkpoint: Checkpoint) -> None:
+        # What one recorded checkpoint continues, all later ones do.
         with self._lock:
-            self._looked_back[checkpoint] = again_at
-            while len(self._looked_back) > _REMEMBERED:
-                self._looked_back.popitem(last=False)
+            self._continued[checkpoint] = None
+            while len(self._continued) > _REMEMBERED:
+                self._continued.popitem(last=False)
 
     def _own_lines(self, recorded: bytes) -> bytes:
         key = self.signer.verifier_key

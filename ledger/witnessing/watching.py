@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.errors import LedgerError, StorageError
 from ledger.note import SignedNote
-from ledger.witnessing.follower import Follower, Outcome, Refusal, Refused
+from ledger.witnessing.follower import Follower, Older, Outcome, Refusal, Refused
 from ledger.witnessing.proof_source import ProofSource
 
 T = TypeVar("T")
@@ -31,6 +31,9 @@ MAX_PLACES: Final = 4
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 60.0
+_OLD_PAUSE_S: Final = 16.0
+"""With so long a pause an old checkpoint that nobody could prove is left alone."""
+
 _SETTLED: Final = 32
 _MAY_CHANGE: Final = {Refusal.NO_PROOF, Refusal.WRONG_PROOF, Refusal.BUSY}
 
@@ -138,6 +141,7 @@ class Watch:
     def _follow(self, waiting: _Waiting) -> Outcome | None:
         with self._lock:
             places = tuple(reversed(waiting.places))
+        older: Older | None = None
         for place in places:
             try:
                 outcome = self._follower.receive(waiting.note, self._source_at(place))
@@ -145,9 +149,11 @@ class Watch:
             except StorageError as error:
                 self.failure = error.message
                 return None
-            if not isinstance(outcome, Refused) or outcome.refusal not in _MAY_CHANGE:
+            if isinstance(outcome, Older) and not outcome.proven:
+                older = outcome  # or the other side of a fork, which some place can prove
+            elif not isinstance(outcome, Refused) or outcome.refusal not in _MAY_CHANGE:
                 return outcome
-        return None
+        return older if waiting.pause_s >= _OLD_PAUSE_S else None
 
 
 def _keep_newest(items: OrderedDict[str, T], most: int) -> None:

@@ -108,17 +108,13 @@ def test_an_older_checkpoint_is_no_alarm_and_is_looked_at_once() -> None:
     assert recorded_size(witness) == 9
 
 
-def test_old_checkpoints_that_nobody_proves_are_not_asked_about_all_the_time() -> None:
-    now = [0.0]
-    witness = follower(9, monotonic=lambda: now[0])
-    silent = TreeSource(failing=True)
-    for _ in range(5):
-        witness.receive(note(5), silent)
-    assert len(silent.asked) == 1
-    now[0] += 61
-    assert witness.receive(note(5), TreeSource()) == Older(
-        Checkpoint.of_note(note(5)), 9, proven=True
-    )
+def test_an_older_checkpoint_that_one_source_cannot_prove_another_can() -> None:
+    """Of two places that are named for the other side of a fork, one may be the forger's own."""
+    witness = follower(9)
+    forged = note(5, 2)
+    for liar in (TreeSource(failing=True), TreeSource(fork_at(2))):
+        assert witness.receive(forged, liar) == Older(Checkpoint.of_note(forged), 9, proven=False)
+    assert isinstance(witness.receive(forged, TreeSource()), Forked)
 
 
 def test_what_is_remembered_of_old_checkpoints_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,3 +209,38 @@ def test_a_store_that_fails_is_told_of_and_tried_again(
     world.now += 1
     assert len(list(world.watch.work())) == 1
     assert world.watch.failure == ""
+
+
+def test_the_smaller_side_of_a_fork_waits_for_a_place_that_can_prove_it(world: World) -> None:
+    """It was brought by the forger, who proves nothing; the log's true home comes later."""
+    world.hear(9)
+    world.places["forger"] = TreeSource(fork_at(2))
+    assert world.hear(5, place="forger", fork=2) == []
+    assert world.watch.waiting == 1
+    outcomes = world.hear(5, place="home", fork=2)
+    assert [type(each) for each in outcomes] == [Forked]
+
+
+def test_the_smaller_side_of_a_fork_is_proven_by_whichever_place_can(world: World) -> None:
+    world.hear(9)
+    world.places["forger"] = TreeSource(fork_at(2))
+    world.watch.offer(note(5, 2), "home")
+    world.watch.offer(note(5, 2), "forger")
+    assert [type(each) for each in world.watch.work()] == [Forked]
+    assert world.asked[-2:] == ["forger", "home"]
+
+
+def test_an_old_checkpoint_that_nobody_can_prove_is_left_alone_at_last(world: World) -> None:
+    world.hear(9)
+    outcomes = world.hear(5, place="nowhere")
+    tries = 1
+    while not outcomes:
+        wait = world.watch.wait_s()
+        assert wait is not None
+        world.now += wait
+        outcomes = list(world.watch.work())
+        tries += 1
+    assert outcomes == [Older(Checkpoint.of_note(note(5)), 9, proven=False)]
+    assert tries == 6
+    assert world.watch.waiting == 0
+    assert not world.watch.offer(note(5), "nowhere")
