@@ -15,6 +15,8 @@ from pathlib import Path
 from ledger.errors import LockedError
 from ledger.storage.os_errors import storage_errors
 
+_LINE_BYTES = 12
+
 
 class WriterLock:
     """An exclusive ``flock`` on a file, held from construction to `release`.
@@ -36,9 +38,14 @@ class WriterLock:
                 hint="one process writes to a log; stop that one, or open for reading",
             ) from None
         self._fd = fd
-        with storage_errors(path):
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        try:
+            with storage_errors(path):
+                # Overwritten before it is cut: on a full disk the room it has is enough.
+                os.pwrite(fd, b"%-11d\n" % os.getpid(), 0)
+                os.ftruncate(fd, _LINE_BYTES)
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the next writer in; a second call does nothing."""
