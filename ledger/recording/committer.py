@@ -23,8 +23,9 @@ from ledger.durable_file import sync_folder
 from ledger.errors import LedgerError, StorageError, VerificationError
 from ledger.experience.growing import InterruptedRecord, OpenRecord
 from ledger.experience.growing_content import ProgressMark
-from ledger.experience.ingest import HiddenValue, IngestReceipt
+from ledger.experience.ingest import HiddenValue
 from ledger.memory.sink import RecordSink
+from ledger.recording.commit_status import CommitStatus, Sealed
 from ledger.recording.episode_marks import forget_marks, forget_stray_marks
 from ledger.recording.recovery import GivenUp, Recovered, recover_segment
 from ledger.recording.segment import Finished
@@ -34,34 +35,6 @@ _logger = logging.getLogger(__name__)
 
 _FIRST_RETRY_S: Final = 0.5
 _LONGEST_RETRY_S: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A segment that is in the log: ``bytes`` of MCAP with ``messages``, repeats included."""
-
-    receipt: IngestReceipt
-    name: str
-    bytes: int
-    messages: int
-    recovered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CommitStatus:
-    """What has been committed, and what waits. Times by the monotonic clock, None for never."""
-
-    sealed: int = 0
-    recovered: int = 0
-    progress_entries: int = 0
-    waiting: int = 0
-    """Finished segments that are not sealed yet."""
-    committed_at: float | None = None
-    last_sync_s: float = 0.0
-    last_error: str = ""
-    """The newest failure that has not been made good; empty when all is well."""
-    damaged: tuple[str, ...] = ()
-    """Segments that are not what was committed of them: kept, never sealed."""
 
 
 @dataclass(slots=True)
@@ -321,6 +294,16 @@ class Committer:
         self._end(record, sealed)
         return sealed
 
+    def tell(self, done: Future[Sealed] | None, sealed: Sealed) -> None:
+        """Tell who waits for a segment. Only on the committing thread."""
+        if done is None:
+            return
+        try:
+            sealed = replace(sealed, leaf_hash=self._sink.leaf_hash(sealed.receipt.index))
+        except LedgerError as error:
+            _logger.warning("the leaf hash of entry %d: %s", sealed.receipt.index, error)
+        done.set_result(sealed)
+
     def is_unsynced(self, record: OpenRecord) -> bool:
         """Whether a sync of this record failed. Only on the committing thread."""
         following = self._following.get(record.record_id)
@@ -340,11 +323,10 @@ class Committer:
                 _fail(done, StorageError("nothing of the segment could be written"))
             case Recovered(receipt=receipt, messages=messages, cut_bytes=cut):
                 _logger.info("recovered segment %s, %d bytes cut off", receipt.name, cut)
-                sealed = Sealed(receipt, receipt.name, receipt.content_size, messages, True)
+                sealed = Sealed(receipt, receipt.name, receipt.content_size, messages)
                 self._note(recovered=self._status.recovered + 1)
                 self._end(record, sealed)
-                if done is not None:
-                    done.set_result(sealed)
+                self.tell(done, sealed)
 
     def _end(self, record: OpenRecord, sealed: Sealed) -> None:
         self._following.pop(record.record_id, None)
@@ -383,8 +365,7 @@ class _Sealing:
             self.hidden = self.hide()
         sealed = self.committer.seal_now(self.record, self.finished, self.hidden)
         os.close(self.finished.descriptor)
-        if self.done is not None:
-            self.done.set_result(sealed)
+        self.committer.tell(self.done, sealed)
 
     def give_up(self, error: LedgerError) -> None:
         os.close(self.finished.descriptor)

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ledger.recording.committer import Sealed
+from ledger.recording.commit_status import Sealed
 from ledger.recording.episode_marks import EpisodeMarks
 
 

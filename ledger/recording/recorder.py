@@ -23,7 +23,8 @@ from ledger.errors import LedgerError, RefusedError
 from ledger.memory.sink import RecordSink
 from ledger.recording.black_box import TriggerOutcome
 from ledger.recording.channel import ChannelSpec
-from ledger.recording.committer import Committer, Sealed
+from ledger.recording.commit_status import Sealed
+from ledger.recording.committer import Committer
 from ledger.recording.episode import EpisodeGoal, EpisodeOutcome
 from ledger.recording.episode_marks import EpisodeMarks
 from ledger.recording.message_queue import MessageQueue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from ledger.recording.committer import CommitStatus
+from ledger.recording.commit_status import CommitStatus
 from ledger.recording.episode import EpisodeProgress
 
 

@@ -24,7 +24,8 @@ from ledger.experience.ingest import HiddenValue
 from ledger.recording.about import SegmentAbout, SegmentKind
 from ledger.recording.black_box import BlackBox, TriggerOutcome
 from ledger.recording.channel import ChannelSpec
-from ledger.recording.committer import Committer, Sealed
+from ledger.recording.commit_status import Sealed
+from ledger.recording.committer import Committer
 from ledger.recording.disk_room import DiskRoom
 from ledger.recording.episode import (
     Episode,

@@ -20,7 +20,7 @@ from quipu_nodes.topic_subscriptions import HearingReport
 from rclpy.qos import QoSProfile
 
 from ledger.recording.channel import LATCHED, QosProfile
-from ledger.recording.committer import CommitStatus
+from ledger.recording.commit_status import CommitStatus
 from ledger.recording.status import RecorderState, RecorderStatus
 
 TYPES = (

@@ -167,6 +167,7 @@ def test_episodes(ros: Ros, home: Path) -> None:
     assert answers["trigger"] == {"success": True, "message": "written"}
     assert answers["trigger_again"]["success"] is False
     assert (last["ended_by"], last["messages"], last["error_code"]) == (4, 10, 0)
+    assert len(last["leaf_hash"]) == 64
     made = segments(home)
     assert [each.name for each in made if ("kind", "episode") in tags(each)] == [
         "pick_up",

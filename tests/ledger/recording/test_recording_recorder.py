@@ -20,6 +20,7 @@ from ledger.experience.kinds import CommitmentKind, Progress, RewardSource
 from ledger.experience.readers import read_recording
 from ledger.memory.owner import MemoryOwner
 from ledger.memory.owner_sink import OwnerSink
+from ledger.merkle.hashing import leaf_hash
 from ledger.recording.channel import ChannelSpec, QosProfile
 from ledger.recording.episode import EpisodeEnd, EpisodeGoal
 from ledger.recording.episode_marks import EpisodeMarks
@@ -196,6 +197,8 @@ def test_an_episode_with_hidden_values(owner: MemoryOwner, sink: OwnerSink, root
     (experience,) = segments(owner)
     assert outcome.sealed is not None
     assert outcome.sealed.receipt.record_id == experience.record_id
+    with owner.reader() as home:
+        assert outcome.sealed.leaf_hash == leaf_hash(home.log.entry(outcome.sealed.receipt.index))
     assert (experience.name, experience.message_count) == ("a_b c", 5)
     tags = [(tag.key, tag.value) for tag in experience.tags]
     assert ("task", "fetch the cup") in tags

@@ -28,8 +28,6 @@ STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 _FEEDBACK_S = 0.2
 _ORDER_TIMEOUT_S = 10.0
 
-LeafHash = Callable[[int], bytes]
-
 _ENDS = {
     EpisodeEnd.STOPPED: RecordEpisode.Result.ENDED_STOPPED,
     EpisodeEnd.DURATION: RecordEpisode.Result.ENDED_DURATION,
@@ -40,8 +38,7 @@ _ENDS = {
 class EpisodeServer:
     """Serves the episodes of a node's recorder; ``recorder`` is None while it is not active.
 
-    ``settle`` has everything handed on that was published before an episode ends;
-    ``leaf_hash`` tells the hash of an entry.
+    ``settle`` has everything handed on that was published before an episode ends.
     """
 
     def __init__(
@@ -49,12 +46,10 @@ class EpisodeServer:
         node: Node,
         recorder: Callable[[], Recorder | None],
         settle: Callable[[], None],
-        leaf_hash: LeafHash,
     ) -> None:
         self._node = node
         self._recorder = recorder
         self._settle = settle
-        self._leaf_hash = leaf_hash
         self._cancelled = False
         group = ReentrantCallbackGroup()
         self._action = ActionServer(
@@ -145,12 +140,9 @@ class EpisodeServer:
             result.error_msg = "nothing was recorded, so nothing was committed"
         else:
             result.entry_index = done.sealed.receipt.index
-            result.bytes = done.sealed.bytes
+            result.bytes = done.sealed.size
             result.messages = done.sealed.messages
-            try:
-                result.leaf_hash = self._leaf_hash(done.sealed.receipt.index)
-            except LedgerError as error:
-                self._node.get_logger().warning(f"the leaf hash cannot be told: {error}")
+            result.leaf_hash = done.sealed.leaf_hash
         if handle.is_cancel_requested:
             handle.canceled()
         elif done.sealed is None:

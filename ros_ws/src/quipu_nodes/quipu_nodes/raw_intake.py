@@ -25,6 +25,9 @@ Receive: TypeAlias = Callable[[int, int, int, bytes], bool]
 
 Clock: TypeAlias = Callable[[], int]
 
+RCLError = _rclpy.RCLError
+InvalidHandle = _rclpy.InvalidHandle
+
 _NAP_S: Final = 0.005
 _WAIT_NS: Final = 500_000_000
 _MOST_AT_ONCE: Final = 1000
@@ -87,7 +90,8 @@ class RawIntake:
         with self._changed:
             self._asked += 1
             number = self._asked
-            self._wake.trigger()
+            if self._context.ok():
+                self._wake.trigger()
             self._changed.wait_for(
                 lambda: self._settled >= number or not self._thread.is_alive(), timeout_s
             )
@@ -96,15 +100,25 @@ class RawIntake:
         """Take what has come in, and end the thread."""
         self.settle()
         self._ending = True
-        self._wake.trigger()
+        if self._context.ok():
+            self._wake.trigger()
         self._thread.join()
         self._wake.destroy()
 
     def _replace(self, sources: tuple[_Source, ...]) -> None:
         self._sources = sources
-        self._wake.trigger()
+        if self._context.ok():
+            self._wake.trigger()
 
     def _run(self) -> None:
+        try:
+            self._receive_all()
+        except (RCLError, InvalidHandle):
+            # The context was shut down under it: there is nothing more to receive.
+            if self._context.ok():
+                raise
+
+    def _receive_all(self) -> None:
         sources: tuple[_Source, ...] = ()
         wait_set = self._wait_set(0)
         while not self._ending and self._context.ok():

@@ -85,7 +85,7 @@ class RecorderNode(LifecycleNode):
         self._lost = 0
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._saying = self.create_timer(_DIAGNOSTICS_S, self._say_how_it_is, clock=STEADY)
-        self._episodes = EpisodeServer(self, self._recorder, self._settle, self._leaf_hash)
+        self._episodes = EpisodeServer(self, self._recorder, self._settle)
         self.create_service(Trigger, "~/trigger", self._on_trigger)
         self.create_service(Trigger, "~/split", self._on_split)
 
@@ -196,10 +196,6 @@ class RecorderNode(LifecycleNode):
         active = self._active
         if active:
             active.intake.settle()
-
-    def _leaf_hash(self, index: int) -> bytes:
-        configured = self._configured
-        return configured.sink.leaf_hash(index) if configured else b""
 
     def _simulated_clock(self) -> Callable[[], int] | None:
         if not self.get_parameter("use_sim_time").value:
