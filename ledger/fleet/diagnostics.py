@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError
 from ledger.fleet.board import RobotFacts
-from ledger.fleet.model import Fleet, Robot
+from ledger.fleet.model import Fleet, Robot, RobotNode
 from ledger.witnessing.policy import Policy
 
 
@@ -79,6 +79,28 @@ def facts_of_checkpoint(note: bytes, time_ns: int, policy: Policy) -> RobotFacts
         cosignatures=len(verdict.cosigned),
         quorum_met=verdict.quorum_met,
     )
+
+
+def read_policy(fleet: Fleet) -> Policy | None:
+    """The fleet's policy, if there is one that can be read."""
+    try:
+        return Policy.parse(fleet.paths.policy.read_bytes())
+    except (OSError, LedgerError):
+        return None
+
+
+def witness_name(policy: Policy | None, robot: Robot) -> str:
+    """How a robot's witness is called in alarms: by the name of its key."""
+    witness = policy.witness(robot.name) if policy else None
+    return witness.key.name if witness else robot.name
+
+
+def reporter_of(fleet: Fleet, policy: Policy | None, node: str) -> str:
+    """Who a node that raised an alarm is: a robot's witness, or the node's own name."""
+    for robot in fleet.robots:
+        if node == f"{robot.namespace.rstrip('/')}/{RobotNode.WITNESS.value}":
+            return witness_name(policy, robot)
+    return node
 
 
 def _number(values: Mapping[str, str], key: str) -> float | None:

@@ -7,16 +7,19 @@ the home itself. The newest checkpoint is checked against the fleet's policy eit
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError
 from ledger.fleet.board import AlarmSeen, Observation, RobotFacts
+from ledger.fleet.diagnostics import read_policy, witness_name
 from ledger.fleet.model import Fleet, Robot
 from ledger.home import HomePaths, open_home
 from ledger.memory.control_client import ControlClient, NoOwnerError
 from ledger.memory.status import MemoryStatus, OwnerState
+from ledger.witnessing.evidence import verify_evidence
+from ledger.witnessing.fork_records import ForkRecords
 from ledger.witnessing.policy import Policy
 
 
@@ -27,20 +30,15 @@ class HomeObserver:
         self._fleet = fleet
 
     def look(self) -> Iterable[Observation | AlarmSeen]:
-        """One observation a robot that has a home."""
-        policy = self._policy()
+        """One observation a robot that has a home, and the forks that its witness keeps."""
+        policy = read_policy(self._fleet)
         for robot in self._fleet.robots:
             if HomePaths(robot.home).exists:
                 yield Observation(robot.name, time.time_ns(), _facts(robot, policy))
+                yield from _forks(robot, policy)
 
     def close(self) -> None:
         """Nothing is held between two looks."""
-
-    def _policy(self) -> Policy | None:
-        try:
-            return Policy.parse(self._fleet.paths.policy.read_bytes())
-        except (OSError, LedgerError):
-            return None
 
 
 def _facts(robot: Robot, policy: Policy | None) -> RobotFacts:
@@ -83,6 +81,23 @@ def _read(robot: Robot, policy: Policy | None) -> RobotFacts:
         cosignatures=len(verdict.cosigned) if verdict else None,
         quorum_met=verdict.quorum_met if verdict else None,
     )
+
+
+def _forks(robot: Robot, policy: Policy | None) -> Iterator[AlarmSeen]:
+    """What the robot's witness has kept as evidence, judged anew."""
+    try:
+        with open_home(robot.home) as home:
+            kept = list(ForkRecords(home.storage).all())
+    except LedgerError:
+        return  # the robot's row says so
+    for origin, claim in kept:
+        keys = policy.log_keys(origin) if policy else ()
+        try:
+            detail = str(verify_evidence(claim, keys))
+        except LedgerError as error:
+            detail = f"kept as evidence, which cannot be verified: {error.message}"
+        reporter = witness_name(policy, robot)
+        yield AlarmSeen("fork", origin, reporter, detail, time.time_ns())
 
 
 def _ask(robot: Robot) -> MemoryStatus | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError
 from ledger.experience.ingest import ingest_all
 from ledger.experience.readers import read_recording
@@ -22,6 +23,7 @@ from ledger.fleet.board import (
     RobotRow,
 )
 from ledger.fleet.config import read_fleet
+from ledger.fleet.diagnostics import read_policy, reporter_of
 from ledger.fleet.home_observer import HomeObserver
 from ledger.fleet.model import Fleet
 from ledger.fleet.plan import plan_fleet
@@ -30,7 +32,11 @@ from ledger.fleet.process_record import ProcessRecord
 from ledger.fleet.state import FleetState, ProcessState, ProcessStatus
 from ledger.home import open_home_to_write
 from ledger.memory.control_server import owned_home
+from ledger.merkle.hashing import leaf_hash
+from ledger.note import SignedNote
 from ledger.witness import WitnessState
+from ledger.witnessing.evidence import ForkClaim, verify_evidence
+from ledger.witnessing.fork_records import ForkRecords
 from ledger.witnessing.witness_key import WitnessKey
 
 NOW = 1_800_000_000_000_000_000
@@ -206,6 +212,35 @@ def test_a_cosignature_counts_by_the_fleet_s_policy(fleet: Fleet, tmp_path: Path
     found = row(live(fleet, cosign))
     assert found.facts.cosigned_by == ("r2",)
     assert found.facts.quorum_met is True
+
+
+def test_a_fork_that_a_witness_keeps_is_an_alarm(fleet: Fleet) -> None:
+    """r1 signs two roots of one leaf; r2's witness has kept both."""
+    keys = prepare_fleet(fleet, plan_fleet(fleet))
+    with open_home_to_write(keys[0].robot.home) as home:
+        (signer,) = home.signers()
+    notes = []
+    for leaf in (b"one", b"other"):
+        text = Checkpoint("f/r1", 1, leaf_hash(leaf)).encode()
+        notes.append(SignedNote(text, (signer.sign(text),)).encode())
+    evidence = verify_evidence(ForkClaim.of(notes[0], notes[1], ()), keys[0].log)
+    with open_home_to_write(keys[1].robot.home) as home:
+        assert ForkRecords(home.storage).keep(evidence)
+    board = Board(fleet)
+    for _ in range(2):  # looked at twice, shown once
+        board.take(HomeObserver(fleet).look())
+    (alarm,) = board.alarms
+    assert (alarm.kind, alarm.origin, alarm.reporter) == ("fork", "f/r1", "f/r2/witness")
+    assert "two different roots of 1 leaves" in alarm.detail
+    # The same from r2's node, over ROS: still one.
+    policy = read_policy(fleet)
+    reporter = reporter_of(fleet, policy, "/r2/witness")
+    board.take([AlarmSeen("fork", "f/r1", reporter, "in other words", NOW)])
+    assert len(board.alarms) == 1
+    assert reporter_of(fleet, policy, "/strange/witness") == "/strange/witness"
+    now_ns = max(alarm.seen_ns, NOW)
+    assert row(board, "r1", now_ns).health is Health.BAD
+    assert row(board, "r2", now_ns).alarms == 0
 
 
 def test_an_owner_is_asked_and_a_damaged_home_said(fleet: Fleet) -> None:

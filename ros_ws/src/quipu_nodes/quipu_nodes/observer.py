@@ -20,11 +20,15 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
-from ledger.errors import LedgerError
 from ledger.fleet.board import AlarmSeen, Observation
-from ledger.fleet.diagnostics import facts_of_checkpoint, facts_of_status, robot_of
+from ledger.fleet.diagnostics import (
+    facts_of_checkpoint,
+    facts_of_status,
+    read_policy,
+    reporter_of,
+    robot_of,
+)
 from ledger.fleet.model import Fleet
-from ledger.witnessing.policy import Policy
 
 _DEPTH = 200
 _LIVE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=_DEPTH)
@@ -81,7 +85,7 @@ class RosObserver:
     def on_checkpoint(self, message: Checkpoint) -> None:
         """Note a checkpoint of one of our robots, if the policy verifies it."""
         robot = next((r for r in self._fleet.robots if r.origin == message.origin), None)
-        policy = self._policy()
+        policy = read_policy(self._fleet)
         if robot is None or policy is None:
             return
         time_ns = message.stamp.sec * 1_000_000_000 + message.stamp.nanosec
@@ -92,19 +96,12 @@ class RosObserver:
     def on_alarm(self, message: Alarm) -> None:
         """Note an alarm, whoever raised it."""
         kind = _ALARM_KINDS.get(message.kind, f"alarm {message.kind}")
-        self._note(
-            AlarmSeen(kind, message.origin, message.reporter, message.detail, time.time_ns())
-        )
+        reporter = reporter_of(self._fleet, read_policy(self._fleet), message.reporter)
+        self._note(AlarmSeen(kind, message.origin, reporter, message.detail, time.time_ns()))
 
     def _note(self, seen: Seen) -> None:
         with self._lock:
             self._seen.append(seen)
-
-    def _policy(self) -> Policy | None:
-        try:
-            return Policy.parse(self._fleet.paths.policy.read_bytes())
-        except (OSError, LedgerError):
-            return None
 
 
 class _Ear:
