@@ -229,7 +229,8 @@ class Recorder(Node):
             {"name": asked.name, "task": asked.task, "tags": list(asked.tags), "steps": 0}
         )
         self.stopped.clear()
-        self.stopped.wait()
+        while not self.stopped.wait(0.1):
+            goal.publish_feedback(RecordEpisode.Feedback())
         goal.succeed()
         result = RecordEpisode.Result(ended_by=RecordEpisode.Result.ENDED_STOPPED)
         result.entry_index = len(self.episodes)

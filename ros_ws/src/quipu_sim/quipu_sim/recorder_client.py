@@ -43,7 +43,8 @@ class RecorderClient:
             name=name, task=TASK, tags=self._tags, max_duration_s=float(_LONGEST)
         )
         self._episode = _Episode()
-        self._episodes.send_goal_async(goal).add_done_callback(self._episode.answered)
+        asked = self._episodes.send_goal_async(goal, feedback_callback=self._episode.goes_on)
+        asked.add_done_callback(self._episode.answered)
 
     def started(self) -> bool | None:
         """Whether it has begun."""
@@ -77,7 +78,11 @@ class RecorderClient:
 
 
 class _Episode:
-    """What is known of one episode; answers come in the executor's thread."""
+    """What is known of one episode; answers come in the executor's thread.
+
+    A goal that is accepted may still be refused in its result: only feedback tells that
+    the recorder is recording.
+    """
 
     def __init__(self) -> None:
         self.begun: bool | None = None
@@ -92,9 +97,14 @@ class _Episode:
             goal.cancel_goal_async()
         else:
             goal.get_result_async().add_done_callback(self._ended)
+
+    def goes_on(self, _feedback: Any) -> None:
+        if self.begun is None:
             self.begun = True
 
     def _ended(self, future: Any) -> None:
         answer = future.result()
         none = RecordEpisode.Result.NONE
         self.committed = answer is not None and answer.result.error_code == none
+        if self.begun is None:
+            self.begun = False
