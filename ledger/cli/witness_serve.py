@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -12,9 +13,12 @@ import click
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
 from ledger.cli.witness_policy import policy_option, read_policy
-from ledger.errors import RefusedError
-from ledger.witnessing.follower import Forked
+from ledger.errors import RefusedError, StorageError
+from ledger.witnessing.follower import Follower, Forked
+from ledger.witnessing.gossip import hear_witnesses
+from ledger.witnessing.http_client import HttpWitness
 from ledger.witnessing.http_server import WitnessHttpServer
+from ledger.witnessing.policy import Policy
 from ledger.witnessing.service import WitnessService
 from ledger.witnessing.standalone import WitnessFolder
 
@@ -44,6 +48,23 @@ class _Address(click.ParamType[tuple[str, int]]):
         return host, int(port)
 
 
+def _others(policy: Policy, follower: Follower) -> dict[str, HttpWitness]:
+    own = follower.signer.verifier_key
+    return {
+        each.name: HttpWitness(each.url)
+        for each in policy.witnesses
+        if each.url and each.key.public_key != own.public_key
+    }
+
+
+def _compare(
+    follower: Follower, others: Mapping[str, HttpWitness], tell: Callable[[Forked], None]
+) -> None:
+    for _, outcome in hear_witnesses(follower, others):
+        if isinstance(outcome, Forked) and outcome.new:
+            tell(outcome)
+
+
 @verb("serve")
 @policy_option
 @click.option(
@@ -59,9 +80,21 @@ class _Address(click.ParamType[tuple[str, int]]):
     show_default=True,
     help="Where to listen; port 0 takes a free one.",
 )
+@click.option(
+    "--compare",
+    "compare_s",
+    type=click.FloatRange(min=0),
+    default=0,
+    help="Ask the policy's other witnesses every so many seconds what they recorded [0: never].",
+)
 @click.option("--prefix", default="", help="The path before /add-checkpoint.")
 def serve(
-    invocation: Invocation, policy_file: Path, state: Path, listen: tuple[str, int], prefix: str
+    invocation: Invocation,
+    policy_file: Path,
+    state: Path,
+    listen: tuple[str, int],
+    compare_s: float,
+    prefix: str,
 ) -> None:
     """Cosign the checkpoints of a policy's logs, for whoever brings them, until stopped.
 
@@ -94,6 +127,11 @@ def serve(
             sys.stdout.flush()
             if not listen[0].startswith(_LOOPBACK):
                 invocation.output.note("plain HTTP, open to the network: is there a TLS proxy?")
-            stop.wait()
+            others = _others(policy, follower)
+            while not stop.wait(compare_s or None):
+                try:
+                    _compare(follower, others, tell)
+                except StorageError as error:  # requests are answered with it, too
+                    invocation.output.note(error.message)
         finally:
             server.close()

@@ -7,6 +7,7 @@ what surrounds it:
 * `follower`: a witness that follows the logs of a policy;
 * `service`: the same witness, asked by a log that brings its own proof;
 * `gathering`: a log that asks witnesses for their cosignatures;
+* `gossip`: witnesses that compare what they have recorded;
 * `evidence`, `comparison`: two checkpoints that no honest log can have signed;
 * `transport`, `http_server`, `http_client`: how questions travel.
 """

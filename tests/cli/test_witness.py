@@ -202,6 +202,34 @@ def test_a_forged_fork_is_refused_told_and_proven_to_others(
         robot.is_whole()  # each side is whole in itself: only together they are a fork
 
 
+def test_two_witnesses_that_were_shown_two_sides_find_out(nobody: Robot, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b")]
+    keys = [
+        VerifierKey.parse(
+            nobody.told("witness", "key", "--state", each, "--create", f"{each.name}.example")[
+                "vkey"
+            ]
+        )
+        for each in folders
+    ]
+    log = (PolicyLog(LOG.verifier_key),)
+    alone = write_policy(nobody.work / "alone", Policy(log))
+    with serve(folders[0], alone) as first:
+        talking = Policy(log, (PolicyWitness("a", keys[0], first.url),))
+        rules = write_policy(nobody.work / "talking", talking)
+        assert add(first.url, 0, 5) == 200
+        with serve(folders[1], rules, "--compare", "0.2") as second:
+            assert add(second.url, 0, 5, fork=2) == 200
+            end = time.monotonic() + PATIENCE_S
+            told = ("witness", "status", "--state", folders[1])
+            while not nobody.told(*told)["logs"][0]["forked"]:
+                assert time.monotonic() < end
+            assert add(second.url, 5, 9, fork=2) == 422
+            code, said = second.ended()
+            assert (code, said.count("ALARM")) == (0, 1)
+            assert "two different roots of 5 leaves" in said
+
+
 def test_a_witness_is_one_process_and_its_home_stays_free(robots: list[Robot]) -> None:
     anna = robots[0]
     folder, _ = make_witness(anna, "anna.example/witness")
