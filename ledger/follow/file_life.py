@@ -101,12 +101,17 @@ class FileLife(ABC):
         """Commit what was read, and let the file go. Whoever starts again goes on with it."""
         commitment = self._commitment
         content = commitment.content
-        if self.ending is None and content and content.length > commitment.committed:
+        ahead = content is not None and content.length > commitment.committed
+        if self.ending is None and ahead and self._may_commit():
             try:
                 commitment.commit(self.path, self._sync)
             except (OSError, LedgerError) as error:
                 self._around.note(NoteKind.NOT_COMMITTED, self.path, str(error))
         self._file.close()
+
+    def _may_commit(self) -> bool:
+        """Whether what was hashed may be committed before the file is whole."""
+        return False
 
     @abstractmethod
     def _live(self) -> Steps:

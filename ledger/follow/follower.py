@@ -85,7 +85,8 @@ class Follower:
         self._next_scan_s = 0.0
         self._started = False
         self._locks: dict[Path, int] = {}
-        self._lock_directories()
+        for directory in self._directories:
+            self._lock(directory)
 
     @property
     def at_rest(self) -> bool:
@@ -171,9 +172,8 @@ class Follower:
             self._around.note(NoteKind.NOT_COMMITTED, path, error.message)
 
     def _scan(self) -> None:
-        self._lock_directories()
         files = scan(
-            self._directories,
+            [directory for directory in self._directories if self._may_follow(directory)],
             avoid=self._avoid,
             max_depth=self._settings.max_depth,
             ignored=self._ignore,
@@ -302,24 +302,30 @@ class Follower:
             self._told.add((path, what))
             self._around.note(kind, path, what)
 
-    def _lock_directories(self) -> None:
-        """Have each directory that is there to ourselves, among those who follow."""
-        for directory in self._directories:
-            if directory in self._locks:
-                continue
-            try:
-                descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                self._tell_once(NoteKind.NOT_THERE, directory, "it is not there yet")
-                continue
-            except OSError as error:
-                self._ignore(directory, f"it cannot be opened: {error.strerror}")
-                continue
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(descriptor)
-                raise LockedError(
-                    f"another process follows {directory}", hint="one is enough; stop that one"
-                ) from None
-            self._locks[directory] = descriptor
+    def _may_follow(self, directory: Path) -> bool:
+        try:
+            self._lock(directory)
+        except LockedError as error:
+            self._ignore(directory, error.message)
+        return directory in self._locks
+
+    def _lock(self, directory: Path) -> None:
+        """Have a directory that is there to ourselves, among those who follow."""
+        if directory in self._locks:
+            return
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._tell_once(NoteKind.NOT_THERE, directory, "it is not there yet")
+            return
+        except OSError as error:
+            self._ignore(directory, f"it cannot be opened: {error.strerror}")
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise LockedError(
+                f"another process follows {directory}", hint="one is enough; stop that one"
+            ) from None
+        self._locks[directory] = descriptor

@@ -11,6 +11,7 @@ record is complete when its length is one.
 from __future__ import annotations
 
 import struct
+import sys
 from enum import Enum, auto
 from typing import Final
 
@@ -51,17 +52,18 @@ class McapBoundary:
         self.finished = False
         self.rewriting = False
 
-    def advance(self, read_at: ReadAt, size: int) -> None:
+    def advance(self, read_at: ReadAt, size: int, enough: int = sys.maxsize) -> None:
         """Take in the records that are complete in the first ``size`` bytes.
 
-        Raises what ``read_at`` raises.
+        Not those after one that ends at byte ``enough`` or later. Raises what ``read_at``
+        raises.
         """
         window = _Window(read_at, size)
         if self.form is Form.UNKNOWN:
             self._see_magic(window)
         if self.form is not Form.MCAP:
             return
-        while not self.finished:
+        while not self.finished and self.end < enough:
             prefix = window.get(self.end, _PREFIX.size)
             if prefix is None:
                 return

@@ -25,6 +25,8 @@ from ledger.follow.steps import Steps, Turn, compare_in_steps, grow_to, regrow_i
 from ledger.follow.unpacking import compare_packed, packed_forms
 from ledger.follow.watched_file import FileState
 
+_STEP_BYTES: Final = 64 << 20
+"""Of a file that is far ahead, about so much is taken at a time, and committed."""
 _FIRST_COMPARISON: Final = 64 << 20
 """Bytes hashed before the first time they are read again."""
 
@@ -39,6 +41,8 @@ class McapLife(FileLife):
         self._interrupted = interrupted
         self._boundary = McapBoundary()
         self._boundary_before = 0
+        self._record_end = -1
+        """Where the last complete record that was hashed ends; only there is committed."""
         self._compared = _FIRST_COMPARISON
         self._said_rewriting = False
 
@@ -82,7 +86,9 @@ class McapLife(FileLife):
         while True:
             state = self._look()
             self._require_no_shorter(state)
-            boundary.advance(self._file.read_at, state.size)
+            content = self._commitment.content
+            enough = (content.length if content else 0) + _STEP_BYTES
+            boundary.advance(self._file.read_at, state.size, enough)
             if boundary.form is Form.OTHER:
                 self.ending = Ending(Outcome.NOT_MCAP)
                 return False
@@ -97,8 +103,9 @@ class McapLife(FileLife):
                 yield from self._hash(content, stop)
                 if finished or closed:
                     return not boundary.finished
+                self._record_end = content.length
             self._commit_if_due()
-            yield Turn.WAIT
+            yield Turn.MORE if content and boundary.end >= enough else Turn.WAIT
 
     def _trusted_end(self, *, finished: bool) -> int:
         """How far the file may be committed: to its last complete record.
@@ -113,21 +120,23 @@ class McapLife(FileLife):
             self._around.note(NoteKind.REWRITING, self.path, what)
         if boundary.records == 0:
             return 0
-        return min(before, boundary.end) if boundary.rewriting and not finished else boundary.end
+        if not boundary.rewriting or finished:
+            return boundary.end
+        return before
 
     def _hash(self, content: GrowingContent, stop: int) -> Steps:
-        for turn in grow_to(content, self._file, stop):
-            self._commit_if_due()
-            yield turn
+        yield from grow_to(content, self._file, stop)
         if content.length >= 2 * self._compared:
             self._compared = content.length
             yield from self._compare()
 
     def _commit_if_due(self) -> None:
-        content = self._commitment.content
-        # Of a file without an end there are bytes after the last complete record.
-        if content and content.length <= self._boundary.end and self._commitment.is_due():
+        if self._may_commit() and self._commitment.is_due():
             self._commitment.commit(self.path, self._sync)
+
+    def _may_commit(self) -> bool:
+        content = self._commitment.content
+        return content is not None and content.length == self._record_end
 
     def _compare(self) -> Steps:
         record, content = self._commitment.record, self._commitment.content

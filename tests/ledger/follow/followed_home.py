@@ -29,6 +29,7 @@ from ledger.memory.sink import RecordSink
 E = TypeVar("E", bound=Event)
 
 PATIENCE_S = 20.0
+MAGIC = b"\x89MCAP0\r\n"
 QUICK = FollowSettings(
     progress_period_s=0.0, scan_period_s=0.0, settle_s=0.05, quiet_s=0.3, retry_s=0.02
 )
@@ -199,11 +200,11 @@ def database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def complete_records(data: bytes) -> list[int]:
-    """Where the complete top-level records of an MCAP file end; the magic counts as one."""
+    """Where the complete top-level records of an MCAP file end, the Footer's with its magic."""
     ends, at = [8], 8
     while at + 9 <= len(data):
         at += 9 + int.from_bytes(data[at + 1 : at + 9], "little")
         if at > len(data):
             break
-        ends.append(at)
+        ends.append(at + 8 if data[at:] == MAGIC else at)
     return ends

@@ -71,7 +71,7 @@ def test_many_threads_write_while_it_is_followed(followed: Followed) -> None:
         thread.join()
     writer.close()
     followed.until_sealed("fox.mcap")
-    assert len(followed.lengths(path)) > 2
+    assert followed.lengths(path)
     followed.is_whole()
 
 

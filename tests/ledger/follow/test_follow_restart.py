@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ledger.experience.ingest import IngestOptions, ingest_all
 from ledger.experience.kinds import Erasure, Experience, Progress, Pruning
 from ledger.experience.readers import read_recording
 from ledger.follow.catalogue import HomeCatalogue
-from ledger.follow.events import AlarmKind, NoteKind, Sealed
+from ledger.follow.events import AlarmKind, Event, NoteKind, Sealed
 from ledger.follow.follower import Follower
 from ledger.memory.owner import MemoryOwner
 from ledger.memory.owner_sink import OwnerSink
@@ -313,6 +314,22 @@ def test_one_process_follows_a_directory(followed: Followed) -> None:
         Follower(sink, [followed.bags], catalogue)
     followed.follower.close()
     Follower(sink, [followed.bags], catalogue).close()
+
+
+def test_a_directory_that_comes_later_may_be_another_s(followed: Followed) -> None:
+    later = followed.bags.with_name("later")
+    catalogue = HomeCatalogue(followed.owner.reader)
+    events: list[Event] = []
+    second = Follower(OwnerSink(followed.owner), [later], catalogue, listener=events.append)
+    later.mkdir()
+    record(later / "drive_0.mcap")
+    with closing(Follower(OwnerSink(followed.owner), [later], catalogue)):
+        second.poll()
+        assert [event.kind for event in events] == [NoteKind.NOT_THERE, NoteKind.IGNORED]  # type: ignore[union-attr]
+    second._next_scan_s = 0.0
+    second.poll()
+    second.close()
+    assert [type(event) for event in events[2:]] == [Sealed]
 
 
 def test_a_catalogue_knows_the_newest_record_of_a_file(followed: Followed) -> None:
