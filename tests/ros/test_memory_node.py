@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcap.writer import Writer
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.home import open_home
@@ -26,6 +27,7 @@ from tests.ros.ros_process import Ros, Running
 
 CHECKPOINT = "quipu_interfaces/msg/Checkpoint"
 NOT_FOUND = 1
+PREFIX_CHANGED = 2
 PARAMETER_SERVICES = {
     "describe_parameters": "rcl_interfaces/srv/DescribeParameters",
     "get_parameter_types": "rcl_interfaces/srv/GetParameterTypes",
@@ -322,6 +324,35 @@ def test_simulated_time_is_in_the_stamps(robot: RobotHome, ros: Ros, graph: Grap
 
         eventually(lambda: stamped(4711))
         eventually(lambda: stamped(4712))
+
+
+def test_bags_of_another_recorder_are_followed(
+    robot: RobotHome, ros: Ros, graph: Graph, tmp_path: Path
+) -> None:
+    bags = tmp_path / "bags"
+    bags.mkdir()
+    robot.parameters["memory"] = {"follow": [str(bags)]}
+    graph.listen("/quipu/alarms", "quipu_interfaces/msg/Alarm")
+    with robot.start(ros, process="memory") as running:
+        eventually(lambda: "owns" in running.output, lambda: running.output)
+        bag = bags / "drive.mcap"
+        with bag.open("wb") as file:
+            writer = Writer(file)
+            writer.start()
+            channel = writer.register_channel("/imu", "json", 0)
+            for number in range(100):
+                writer.add_message(channel, number, b"{}", number)
+            writer.finish()
+        eventually(lambda: "sealed" in running.output, lambda: running.output)
+        # What is sealed and stays where it lies is watched: a bit flipped is an alarm.
+        data = bytearray(bag.read_bytes())
+        data[100] ^= 1
+        bag.write_bytes(data)
+        (alarm,) = eventually(lambda: graph.heard("/quipu/alarms"), lambda: running.output)
+        assert (alarm["kind"], alarm["origin"]) == (PREFIX_CHANGED, robot.vkey.name)
+        assert (alarm["reporter"], alarm["first"]) == ("/r1/memory", "")
+        assert "drive.mcap" in alarm["detail"]
+        assert ended(running, signal.SIGINT) == 0, running.output
 
 
 def test_a_home_is_made_where_that_is_wanted(robot: RobotHome, ros: Ros) -> None:

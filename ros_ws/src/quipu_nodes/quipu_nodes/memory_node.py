@@ -30,7 +30,6 @@ from ledger.memory.owner import MemoryOwner
 from ledger.memory.status import CheckpointStored, MemoryEvent, OwnerState
 from ledger.witnessing.collecting import Collector
 from ledger.witnessing.gathering import Gatherer
-from ledger.witnessing.http_client import HttpWitness
 from ledger.witnessing.periodic_gathering import PeriodicGathering
 from ledger.witnessing.policy import Policy, PolicyVerdict
 from ledger.witnessing.proof_source import join_hashes
@@ -200,9 +199,13 @@ class MemoryNode(ManagedNode):
         inbox.subscribe(Cosignature, messages.COSIGNATURES, messages.HEARING_QOS, receive)
         inbox.start()
         active.running.callback(inbox.close)
-        transports: dict[str, WitnessTransport] = {
-            each.name: HttpWitness(each.url, ANSWER_S) for each in policy.witnesses if each.url
-        }
+        transports: dict[str, WitnessTransport] = {}
+        for each in policy.witnesses:
+            if each.url:
+                # Not before it is needed: HTTP and TLS are slow to load.
+                from ledger.witnessing.http_client import HttpWitness
+
+                transports[each.name] = HttpWitness(each.url, ANSWER_S)
         for name, peer in settings.ask.items():
             asked = RosWitness(self, peer)
             active.running.callback(asked.close)
