@@ -1,6 +1,6 @@
 """The peer: a bare `WaitSet` and the mcap library's `Writer` as it is by default.
 
-Under script/ros: ``FILE``. Says ``ready``; a line on standard input starts the count of
+Under script/ros: ``FILE TOPIC``. Says ``ready``; a line on standard input starts the count of
 CPU time, a second one ends the recording; then what it took, as JSON.
 """
 
@@ -18,19 +18,19 @@ from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import UInt8MultiArray
 
-from benchmarks.ros_record_source import TOPIC, say
+from benchmarks.ros_record_source import say
 from benchmarks.ros_record_usage import cpu_seconds, rss_mb
 
 DEPTH = 1000
 WAIT_NS = 100_000_000
 
 
-def main(path: Path) -> None:
+def main(path: Path, topic: str) -> None:
     rclpy.init(args=[])
     node = rclpy.create_node("bare")
     subscription = node.create_subscription(
         UInt8MultiArray,
-        TOPIC,
+        topic,
         lambda _: None,
         QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.RELIABLE),
         raw=True,
@@ -43,7 +43,7 @@ def main(path: Path) -> None:
     writer = Writer(stream)
     writer.start("ros2")
     schema = writer.register_schema("std_msgs/msg/UInt8MultiArray", "ros2msg", b"uint8[] data")
-    channel = writer.register_channel(TOPIC, "cdr", schema)
+    channel = writer.register_channel(topic, "cdr", schema)
     say("ready")
     received = 0
     while not begun.is_set():
@@ -80,4 +80,4 @@ def listen(begun: threading.Event, ended: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

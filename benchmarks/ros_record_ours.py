@@ -1,6 +1,6 @@
 """Our side: the recorder node with the owner of a home in its process, as a robot runs it.
 
-Under script/ros: ``HOME``. It talks like `benchmarks.ros_record_bare`. What is counted is
+Under script/ros: ``HOME TOPIC``. It talks like `benchmarks.ros_record_bare`. What is counted is
 all of it: receiving, writing, hashing, syncing, committing, diagnostics, and sealing at
 the end.
 """
@@ -20,7 +20,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
 from benchmarks.ros_record_bare import listen
-from benchmarks.ros_record_source import TOPIC, say
+from benchmarks.ros_record_source import say
 from benchmarks.ros_record_usage import cpu_seconds, rss_mb
 from ledger.home import create_home
 from ledger.memory.owner import MemoryOwner
@@ -30,12 +30,12 @@ SAMPLE_S = 1.0
 WAKE_S = 0.1
 
 
-def main(root: Path) -> None:
+def main(root: Path, topic: str) -> None:
     create_home(root, "example.com/bench")
     rclpy.init(args=[])
     with MemoryOwner.open(root) as owner:
         node = RecorderNode(
-            OwnerSink(owner), parameter_overrides=[Parameter("topics", value=[TOPIC])]
+            OwnerSink(owner), parameter_overrides=[Parameter("topics", value=[topic])]
         )
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -73,4 +73,4 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,6 +1,7 @@
-"""Publishes messages of one size at one rate: ``SIZE RATE SECONDS``, under script/ros.
+"""Publishes messages of one size at one rate: ``SIZE RATE SECONDS TOPIC``.
 
-Says ``matched`` when somebody listens, waits for a line, publishes, and says how many.
+Under script/ros. Says ``matched`` when somebody listens, waits for a line, publishes, and
+says how many.
 The payloads are random and differ for more than a megabyte, so that no compression helps.
 """
 
@@ -15,18 +16,17 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from std_msgs.msg import UInt8MultiArray
 
-TOPIC = "/bench"
 POOL_BYTES = 4 << 20
 BURSTS_PER_S = 1000
 
 
-def main(size: int, rate: float, seconds: float) -> None:
+def main(size: int, rate: float, seconds: float, topic: str) -> None:
     rclpy.init(args=[])
     node = rclpy.create_node("source")
     # A second's worth: what is slower than that loses, on either side alike.
     depth = max(20, int(rate))
     publisher = node.create_publisher(
-        UInt8MultiArray, TOPIC, QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
+        UInt8MultiArray, topic, QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
     )
     pool = [
         serialize_message(UInt8MultiArray(data=os.urandom(size)))
@@ -62,4 +62,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))
+    main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
