@@ -223,6 +223,15 @@ def test_what_the_robot_offers_and_nothing_more(robot: RobotHome, ros: Ros, grap
         eventually(lambda: offered() == expected, lambda: sorted(offered().items()))
         actions = graph.ask("actions")
         assert actions == {"/r1/recorder/record_episode": ["quipu_interfaces/action/RecordEpisode"]}
+        # And each answers: a node may be taken down and up again beside the others.
+        for node in ("/r1/recorder", "/r1/witness", "/r1/memory"):
+            assert graph.state(node) == "active"
+            assert graph.change(node, "deactivate")
+            assert graph.change(node, "cleanup")
+        for node in ("/r1/memory", "/r1/witness", "/r1/recorder"):
+            assert graph.change(node, "configure"), running.output
+            assert graph.change(node, "activate"), running.output
+            assert graph.state(node) == "active"
         assert ended(running, signal.SIGINT) == 0
 
 
