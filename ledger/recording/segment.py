@@ -165,6 +165,7 @@ class SegmentWriter:
         )
         self._appender.finish()
         document = bag_metadata.bag_document(index, file, self._ros_distro)
+        _send(self.file_descriptor, self._sent)
         write_metadata(self.record.folder, document)
         mcap_size = self._content.length
         self._content.update(document)
@@ -235,15 +236,10 @@ class SegmentWriter:
         self._send_to_disk()
 
     def _send_to_disk(self) -> None:
-        """Have whole pages written out without waiting, so that a sync finds little left to do.
-
-        POSIX_FADV_DONTNEED does that on Linux; pages stay in memory until they are on disk.
-        """
+        """Have whole pages written out without waiting, so that a sync finds little left to do."""
         until = self._content.length // _PAGE * _PAGE
         if until - self._sent >= _SEND_BYTES:
-            with suppress(OSError):
-                advice = os.POSIX_FADV_DONTNEED
-                os.posix_fadvise(self.file_descriptor, self._sent, until - self._sent, advice)
+            _send(self.file_descriptor, self._sent, until - self._sent)
             self._sent = until
 
 
@@ -286,8 +282,19 @@ def write_metadata(folder: Path, document: bytes) -> None:
     descriptor = os.open(path, flags, PRIVATE)
     try:
         write_all(descriptor, [document])
+        _send(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _send(descriptor: int, start: int = 0, size: int = 0) -> None:
+    """Have the disk begin to write a part of a file; size 0: all that follows.
+
+    POSIX_FADV_DONTNEED does that on Linux; pages stay in memory until they are on disk.
+    Files begun together are then made durable by one commit of the file system.
+    """
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
 
 
 def write_all(descriptor: int, buffers: Sequence[bytes]) -> None:

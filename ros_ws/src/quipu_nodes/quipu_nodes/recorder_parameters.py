@@ -48,7 +48,8 @@ def declare_parameters(node: Node) -> None:
     for name, default, meaning, low, high in _PARAMETERS:
         if node.has_parameter(name):
             continue
-        descriptor = ParameterDescriptor(description=meaning)
+        # From files and the command line only: nobody on the domain changes them.
+        descriptor = ParameterDescriptor(description=meaning, read_only=True)
         if isinstance(low, int) and isinstance(high, int):
             descriptor.integer_range = [IntegerRange(from_value=low, to_value=high)]
         elif low is not None and high is not None:
