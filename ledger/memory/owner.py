@@ -209,10 +209,10 @@ class MemoryOwner:
         return unsubscribe
 
     def set_patience(self, seconds: float | None) -> None:
-        """How long callers wait for their turn from now on; None, as at first, is for ever.
+        """Let nobody wait for a turn beyond ``seconds`` from now; None, as at first: for ever.
 
         To be set to a few seconds when the process is to end: a home that is lent then
-        keeps nobody.
+        keeps nobody, however much there is still to commit.
         """
         self._turns.set_patience(seconds)
 

@@ -23,7 +23,7 @@ class Turns:
         self._changed = threading.Condition(threading.Lock())
         self._waiting: deque[object] = deque()
         self._holder: int | None = None
-        self._patience_s: float | None = None
+        self._until_s: float | None = None
         self._closed = False
 
     @property
@@ -32,9 +32,12 @@ class Turns:
         return len(self._waiting)
 
     def set_patience(self, seconds: float | None) -> None:
-        """How long anybody waits from now on, those who wait already included; None: for ever."""
+        """Nobody waits beyond ``seconds`` from now, those who wait already included.
+
+        With None everybody waits for ever, as at first.
+        """
         with self._changed:
-            self._patience_s = seconds
+            self._until_s = None if seconds is None else time.monotonic() + seconds
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -65,7 +68,7 @@ class Turns:
                 self._changed.notify_all()
 
     def _take(self) -> None:
-        me, ticket, began = threading.get_ident(), object(), time.monotonic()
+        me, ticket = threading.get_ident(), object()
         with self._changed:
             if self._holder == me:
                 raise StorageError(
@@ -75,7 +78,7 @@ class Turns:
             self._waiting.append(ticket)
             try:
                 while self._holder is not None or self._waiting[0] is not ticket:
-                    left = self._left(began)
+                    left = self._left()
                     if self._closed or left <= 0:
                         raise self._refusal()
                     self._changed.wait(None if left == float("inf") else left)
@@ -86,7 +89,5 @@ class Turns:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
 
-    def _left(self, began: float) -> float:
-        if self._patience_s is None:
-            return float("inf")
-        return began + self._patience_s - time.monotonic()
+    def _left(self) -> float:
+        return float("inf") if self._until_s is None else self._until_s - time.monotonic()
