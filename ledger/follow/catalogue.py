@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from ledger.errors import LedgerError
 from ledger.experience.content_check import find_damage
@@ -17,15 +17,21 @@ from ledger.experience.kinds import Experience
 from ledger.experience.records import Presence
 from ledger.home import HomeReader
 
+_AT_INGEST: Final = (CopyKind.ORIGINAL, CopyKind.HARD_LINK)
+"""What a recording's own files are registered as when it comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file that is content of record ``record_id``; ``size`` as it was sealed."""
+    """A file that is content of record ``record_id``; ``size`` as it was sealed.
+
+    ``presence`` is where the home has that content now.
+    """
 
     path: Path
     size: int
     record_id: bytes
-    in_place: bool
+    presence: Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +83,16 @@ class HomeCatalogue:
         with self._reader() as home:
             experiences = home.experiences
             for record_id, copy in experiences.copies.of_ingest():
-                if copy.kind is not CopyKind.ORIGINAL or not _any_under(copy.paths, directories):
+                if not _any_under(copy.paths, directories):
                     continue
                 try:
                     record = experiences.record(record_id)
                 except LedgerError:  # the audit's to name
                     continue
-                if record.state.presence not in (Presence.IN_PLACE, Presence.STORED):
-                    continue
-                in_place = record.state.presence is Presence.IN_PLACE
+                presence = record.state.presence
                 for path, file in zip(copy.paths, record.experience.files, strict=True):
                     if path not in found or found[path][0] < record.index:
-                        known = KnownFile(path, file.size, record_id, in_place)
+                        known = KnownFile(path, file.size, record_id, presence)
                         found[path] = (record.index, known)
         return [known for _, known in found.values() if _any_under([known.path], directories)]
 
@@ -98,9 +102,7 @@ class HomeCatalogue:
             experiences = home.experiences
             record = experiences.record(record_id)
             originals = [
-                copy.paths
-                for copy in experiences.copies.of(record_id)
-                if copy.kind is CopyKind.ORIGINAL
+                copy.paths for copy in experiences.copies.of(record_id) if copy.kind in _AT_INGEST
             ]
             return KnownContent(
                 record.experience,

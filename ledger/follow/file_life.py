@@ -18,6 +18,7 @@ from ledger.errors import (
 )
 from ledger.experience.growing import InterruptedRecord
 from ledger.experience.readers.recording import Recording
+from ledger.experience.records import Presence
 from ledger.follow.commitment import Commitment, Surroundings
 from ledger.follow.describe import describe, describe_plainly
 from ledger.follow.events import Alarm, AlarmKind, NoteKind, Sealed
@@ -48,6 +49,7 @@ class Ending:
     outcome: Outcome
     state: FileState | None = None
     record_id: bytes = b""
+    presence: Presence = Presence.EMPTY
 
 
 class GoneError(Exception):
@@ -215,7 +217,7 @@ class FileLife(ABC):
             self._look()
             yield Turn.WAIT
         self._around.tell(Sealed(self.path, receipt))
-        self.ending = Ending(Outcome.SEALED, state, receipt.record_id)
+        self.ending = Ending(Outcome.SEALED, state, receipt.record_id, receipt.presence)
 
     def _give_up(self, reason: str) -> Steps:
         while not self._commitment.give_up(self.path, reason):

@@ -25,7 +25,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import LedgerError, LockedError, RecordingError
-from ledger.experience.content_store import StoreMode
 from ledger.experience.growing import InterruptedRecord
 from ledger.follow.catalogue import Catalogue, KnownFile
 from ledger.follow.commitment import Surroundings
@@ -243,8 +242,7 @@ class Follower:
         match ending.outcome:
             case Outcome.SEALED:
                 size = ending.state.size if ending.state else 0
-                in_place = self._settings.options.mode is StoreMode.IN_PLACE
-                known = KnownFile(path, size, ending.record_id, in_place)
+                known = KnownFile(path, size, ending.record_id, ending.presence)
                 self._sealed.add(known, ending.state)
             case Outcome.PASSED_OVER if ending.state is not None:
                 self._passed_over[path] = ending.state

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ledger.errors import LedgerError, NotFoundError, RefusedError, VerificationError
 from ledger.experience.growing_content import GrowingContent
+from ledger.experience.records import Presence
 from ledger.follow.catalogue import Catalogue, KnownFile
 from ledger.follow.commitment import Surroundings
 from ledger.follow.directory_scan import FileKind, FoundFile
@@ -63,7 +64,7 @@ class SealedFiles:
                 elif now - file.missing_since_s >= self._around.settings.settle_s:
                     del self._files[path]
                     yield self._departed(file)
-            elif file.state is None and seen.state.size == file.known.size:
+            elif file.state is None and self._is_as_known(file.known, seen):
                 self._files[path] = SealedFile(file.known, seen.state)
             elif file.state != seen.state:
                 del self._files[path]
@@ -72,31 +73,40 @@ class SealedFiles:
             elif file.missing_since_s is not None:
                 self._files[path] = replace(file, missing_since_s=None)
 
+    def _is_as_known(self, known: KnownFile, seen: FoundFile) -> bool:
+        """Whether a file that the home knew of before need not be read again."""
+        if seen.state.size != known.size or known.presence is Presence.PRUNED:
+            return False
+        if known.presence is Presence.ERASED:
+            what = "it was erased from the log, and is not committed again"
+            self._around.note(NoteKind.IGNORED, known.path, what)
+        return True
+
     def _changed(self, known: KnownFile, seen: FoundFile) -> Steps:
         """Read a file again that was written to; it stays sealed, or is followed anew."""
         yield Turn.MORE
-        wrong = self._difference(known)
+        is_alarm = known.presence is Presence.IN_PLACE and seen.kind is not FileKind.METADATA
+        try:
+            wrong = self._catalogue.content(known.record_id).first_difference()
+        except NotFoundError:  # its keys went with an erasure
+            wrong, is_alarm = "what was sealed of it was erased since", False
+        except LedgerError as error:
+            wrong = error.message
         self._in_doubt.discard(known.path)
         if wrong is None:
             self.add(known, seen.state)
-        elif seen.kind is FileKind.METADATA or not known.in_place:
-            self._around.note(NoteKind.CHANGED, known.path, wrong)
-        else:
+        elif is_alarm:
             kind = AlarmKind.SEALED_CHANGED
             self._around.tell(Alarm(kind, known.path, known.record_id, wrong))
-
-    def _difference(self, known: KnownFile) -> str | None:
-        try:
-            return self._catalogue.content(known.record_id).first_difference()
-        except NotFoundError:
-            return "its record is not in the home any more"
-        except LedgerError as error:
-            return error.message
+        else:
+            self._around.note(NoteKind.CHANGED, known.path, wrong)
 
     def _departed(self, file: SealedFile) -> Steps:
         known = file.known
+        if known.presence not in (Presence.IN_PLACE, Presence.STORED):
+            return
         reason = yield from self._why_gone(known)
-        if reason is None or not known.in_place:
+        if reason is None or known.presence is not Presence.IN_PLACE:
             return
         sink = self._around.sink
         while True:

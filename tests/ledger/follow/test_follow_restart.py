@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ledger.follow.events import AlarmKind, Event, NoteKind, Sealed
 from ledger.follow.follower import Follower
 from ledger.memory.owner import MemoryOwner
 from ledger.memory.owner_sink import OwnerSink
-from tests.ledger.follow.followed_home import Followed, Recorder, record
+from tests.ledger.follow.followed_home import QUICK, Followed, Recorder, record
 
 
 def begun(followed: Followed) -> Recorder:
@@ -191,15 +192,49 @@ def test_a_sealed_file_that_changed_meanwhile(followed: Followed) -> None:
     assert followed.alarms[0].kind is AlarmKind.SEALED_CHANGED
 
 
-def test_a_sealed_file_that_was_erased_is_committed_again(followed: Followed) -> None:
-    """Erasing takes the record, not the file: what lies in the directory is followed."""
-    record(followed.bags / "drive_0.mcap")
+def test_what_was_erased_is_not_committed_again(followed: Followed) -> None:
+    """Erasing leaves the file to whoever wrote it; following must not bring it back."""
+    path = record(followed.bags / "drive_0.mcap")
     followed.until_sealed("drive_0.mcap")
     with followed.owner.writer() as home:
         erase(home.experiences, [followed.all(Sealed)[0].receipt.record_id])
+    followed.poll(20)
     followed.close()
     followed.open()
+    followed.until(lambda: followed.follower.at_rest)
+    assert followed.kinds() == [NoteKind.IGNORED]
+    path.unlink()
+    followed.poll(20)
+    record(path, 90)  # something else under its name is
     followed.until(lambda: len(followed.all(Sealed)) == 2)
+    followed.is_whole()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_was_pruned_is_known_by_its_bytes(followed: Followed, *, same: bool) -> None:
+    path = record(followed.bags / "drive_0.mcap")
+    data = path.read_bytes()
+    followed.until_sealed("drive_0.mcap")
+    path.unlink()
+    followed.until(lambda: isinstance(followed.log()[-1], Pruning))
+    followed.close()
+    path.write_bytes(data if same else data[:-9] + b"x" + data[-8:])
+    followed.open()
+    followed.until(lambda: followed.follower.at_rest)
+    assert len(followed.all(Sealed)) == (1 if same else 2)
+    assert followed.alarms == []
+
+
+@pytest.mark.parametrize("mode", [StoreMode.LINK, StoreMode.REFLINK_OR_COPY])
+def test_what_is_kept_in_the_home_is_known(tmp_path: Path, mode: StoreMode) -> None:
+    followed = Followed(tmp_path, replace(QUICK, options=IngestOptions(mode=mode)))
+    record(followed.bags / "drive_0.mcap")
+    followed.until_sealed("drive_0.mcap")
+    followed.close()
+    followed.open()
+    followed.until(lambda: followed.follower.at_rest)
+    assert len(followed.all(Sealed)) == 1
+    followed.is_whole()
 
 
 def test_a_record_that_somebody_gave_up_is_begun_again(followed: Followed) -> None:
