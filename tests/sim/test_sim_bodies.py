@@ -98,6 +98,7 @@ def test_placing_one_leaves_the_others_alone() -> None:
         assert placed.odometry()[robot] == pytest.approx(untouched.odometry()[robot], abs=1e-6)
     resting = placed.true_pose(1)
     assert (resting.x, resting.y, resting.yaw) == pytest.approx((4.0, 0.5, 1.0), abs=0.01)
+    assert placed.odometry()[1][:3] == pytest.approx([4.0, 0.5, 1.0], abs=0.01)
 
 
 def test_the_lost_are_known() -> None:

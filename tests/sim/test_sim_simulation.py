@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import subprocess
@@ -98,6 +99,8 @@ def test_messages_are_of_their_type_in_their_frames_with_even_stamps(
             assert message.header.frame_id == (topic.frame or "").format(robot=robot)
             if topic.child_frame:
                 assert message.child_frame_id == topic.child_frame.format(robot=robot)
+            if topic.name == "scan":
+                assert message.scan_time == pytest.approx(0.1)
             stamp = message.header.stamp
             stamps[channel.name].append(stamp.sec * 1_000_000_000 + stamp.nanosec)
         if channel.name == "/clock":
@@ -203,6 +206,7 @@ def test_robots_that_drive_into_things_begin_anew() -> None:
 
         def ended(self, robot: int, attempt: Attempt) -> None:
             assert attempt.outcome is Outcome.COLLIDED
+            assert attempt.seconds > 0.3, "an old collision ended a new attempt"
             outcomes[robot] += 1
 
     simulation = Simulation(setting, read_contract(), lambda channel, data: None, Witness())
@@ -246,6 +250,24 @@ def test_speeds_that_are_no_numbers_are_refused(speed: float) -> None:
     simulation = Simulation(setting, read_contract(), lambda channel, data: None)
     with pytest.raises(ValueError, match="no speeds"):
         simulation.hear(0, Drive(speed, 0.0))
+
+
+def test_rates_are_those_of_the_contract(contract: Contract) -> None:
+    slower = {"joint_states": 5.0, "odom": 10.0, "/tf": 25.0, "/clock": 10.0}
+    topics = {
+        name: dataclasses.replace(topic, rate=slower.get(name, topic.rate))
+        for name, topic in contract.topics.items()
+    }
+    topics["imu"] = dataclasses.replace(topics["imu"], rate=100.0)
+    tape = Tape()
+    simulation = Simulation(Setting(("r1",)), Contract(topics), tape.send)
+    while simulation.time_ns < 1_000_000_000:
+        simulation.tick()
+    counts = Counter(simulation.channels[number].name for number, _ in tape.sent)
+    assert counts["/r1/imu"] == 100
+    assert counts["/r1/joint_states"] == 5
+    assert (counts["/r1/odom"], counts["/r1/scan"]) == (10, 10)
+    assert (counts["/tf"], counts["/clock"]) == (25, 10)
 
 
 def test_names_must_differ() -> None:

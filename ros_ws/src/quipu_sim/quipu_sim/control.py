@@ -105,9 +105,8 @@ class Controller:
         else:
             step, bad = self._step(self._task, ranges, touched=touched, lost=lost)
         if bad:
-            others = self._bodies.true_positions()
-            del others[self._robot]
-            pose = free_pose(self._bodies.arena, self._random, others)
+            # Away from where it is, too.
+            pose = free_pose(self._bodies.arena, self._random, self._bodies.true_positions())
             self._bodies.place(self._robot, pose)
         return step
 
