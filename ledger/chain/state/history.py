@@ -26,14 +26,14 @@ from itertools import groupby
 from typing import Final
 
 from ledger.chain.state.bucket import Leaf
-from ledger.chain.state.hashing import HASH_SIZE, PATH_BITS
+from ledger.chain.state.hashing import HASH_SIZE
 from ledger.chain.state.tile import (
     EMPTY_TILE,
-    HEIGHT,
     TILE_BYTES,
     WIDTH,
     Tile,
     first_path,
+    last_path,
     node_offset,
     tile_key,
 )
@@ -135,7 +135,9 @@ class NewestNodes:
         """Return the leaves below a slot. Raises CorruptStoreError if there are fewer."""
         start = first_path(level, prefix)
         leaves = self.transaction.take(Table.STATE_LEAVES, start, count)
-        _require(leaves, level, prefix, count)
+        # They ascend from the first path of the prefix, so the last one tells of all.
+        if len(leaves) != count or leaves[-1][0] > last_path(level, start):
+            raise _missing(level, prefix)
         return leaves
 
     def read_leaf(self, path: bytes) -> bytes | None:
@@ -195,9 +197,9 @@ class PastNodes:
     def read_bucket(self, level: int, prefix: int, count: int) -> list[Leaf]:
         """Return the leaves that were below a slot. Raises CorruptStoreError."""
         start = first_path(level, prefix)
-        last = bytes(a | b for a, b in zip(start, _after(level), strict=True))
-        leaves = sorted(self._past_leaves(start, last))
-        _require(leaves, level, prefix, count)
+        leaves = sorted(self._past_leaves(start, last_path(level, start)))
+        if len(leaves) != count:
+            raise _missing(level, prefix)
         return leaves
 
     def read_leaf(self, path: bytes) -> bytes | None:
@@ -247,15 +249,5 @@ class PastNodes:
         return undone
 
 
-def _after(level: int) -> bytes:
-    """All bits behind the prefix of a level."""
-    return ((1 << PATH_BITS - HEIGHT * level) - 1).to_bytes(32, "big")
-
-
-def _require(leaves: list[Leaf], level: int, prefix: int, count: int) -> None:
-    # They ascend from the first path of the prefix, so the last one tells of all.
-    if len(leaves) == count:
-        last = int.from_bytes(leaves[-1][0], "big")
-        if last >> PATH_BITS - HEIGHT * level == prefix:
-            return
-    raise CorruptStoreError(f"the leaves below slot {prefix:#x} of level {level} are not there")
+def _missing(level: int, prefix: int) -> CorruptStoreError:
+    return CorruptStoreError(f"the leaves below slot {prefix:#x} of level {level} are not there")

@@ -63,6 +63,14 @@ def first_path(level: int, prefix: int) -> bytes:
     return (prefix << PATH_BITS - HEIGHT * level).to_bytes(32, "big")
 
 
+def last_path(level: int, first: bytes) -> bytes:
+    """Return the greatest path that begins with the prefix that ``first`` is the least of."""
+    whole, more = divmod(HEIGHT * level, 8)
+    if not more:
+        return first[:whole] + b"\xff" * (32 - whole)
+    return first[:whole] + bytes((first[whole] | 0xFF >> more,)) + b"\xff" * (31 - whole)
+
+
 def node_offset(node: int) -> int:
     """Return where the hash of a node starts in a tile's bytes.
 
