@@ -13,6 +13,7 @@ from ledger.chain.state.proof import StateProof, verify_absence, verify_membersh
 from ledger.chain.state.store import open_state
 from ledger.errors import MalformedError, VerificationError
 from ledger.storage.memory import MemoryStorage
+from tests.independent import verify_state
 from tests.ledger.chain.state.chain_store import add_height
 from tests.ledger.chain.state.naive_state import bits_of, proof_of, root_of
 
@@ -175,6 +176,24 @@ def test_every_step_left_out_doubled_or_exchanged(root: bytes, absence: StatePro
             with pytest.raises(VerificationError):
                 swapped = (*steps[: at - 1], *exchanged, *steps[at + 1 :])
                 verify_absence(root, AWAY, StateProof(swapped, leaf))
+
+
+def test_a_leaf_in_a_wrong_place_proves_nothing() -> None:
+    """A root that its maker built with two leaves exchanged: it hides both, or neither."""
+    one, two = b"one", b"two"
+    bit = next(i for i in range(256) if bits_of(one)[i] != bits_of(two)[i])
+    leaves = {key: leaf_hash(key, b"1") for key in (one, two)}
+    left, right = sorted(leaves, key=lambda key: bits_of(key)[bit], reverse=True)
+    lying = inner_hash(bit, leaves[left], leaves[right])
+    for asked, found in ((one, two), (two, one)):
+        proof = StateProof(((bit, leaves[asked]),), (found, b"1"))
+        with pytest.raises(VerificationError, match="not the way to this one"):
+            verify_absence(lying, asked, proof)
+        with pytest.raises(ValueError, match="leads elsewhere"):
+            verify_state.check(lying, asked, proof.to_bytes())
+        own = StateProof(((bit, leaves[found]),), (asked, b"1"))
+        with pytest.raises(VerificationError, match="lead to the root"):
+            verify_membership(lying, asked, own)
 
 
 def test_an_inner_node_is_no_leaf(root: bytes) -> None:
