@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from quipu_nodes.topic_subscriptions import HearingReport
 
 from ledger.recording.status import RecorderState, RecorderStatus
+from quipu_nodes.topic_subscriptions import HearingReport
 
 _ERRORS = {RecorderState.DISK_FULL, RecorderState.DISK_FAILED}
 
