@@ -10,11 +10,14 @@ from typing import Final
 
 from ledger.errors import LedgerError, LockedError, StorageError
 from ledger.home import HomeWriter, open_home_to_write
-from ledger.memory.control_client import ControlClient
+from ledger.memory.control_client import ControlClient, NoOwnerError
 from ledger.note import VerifierKey
 
 _PATIENCE_S: Final = 10.0
 _PAUSE_S: Final = 0.05
+
+# An owner that dies between our finding the home locked and its answer leaves it free.
+_DEATHS: Final = 1
 
 
 @contextmanager
@@ -32,25 +35,33 @@ def borrow_home(root: Path, keys: Sequence[VerifierKey] = ()) -> Iterator[HomeWr
 def _enter(stack: ExitStack, root: Path, keys: Sequence[VerifierKey]) -> HomeWriter:
     until = time.monotonic() + _PATIENCE_S
     lender: ControlClient | None = None
+    deaths = 0
     while True:
         try:
             return stack.enter_context(open_home_to_write(root, keys))
         except LockedError as locked:
-            # With the loan in hand: another command slipped in, and will be done.
-            if lender is None:
-                try:
-                    lender = stack.enter_context(ControlClient(root))
-                except StorageError:
-                    raise locked from None
-                _borrow(lender, locked)
-            elif time.monotonic() >= until:
+            if time.monotonic() >= until or deaths > _DEATHS:
                 raise
-            else:
+            if lender is not None:
+                # With the loan in hand: another command slipped in, and will be done.
                 time.sleep(_PAUSE_S)
+                continue
+            lender = _borrow(stack, root, locked)
+            deaths += lender is None
 
 
-def _borrow(lender: ControlClient, locked: LockedError) -> None:
+def _borrow(stack: ExitStack, root: Path, locked: LockedError) -> ControlClient | None:
+    """Ask the owner for its home; None where there is none, or it died over that."""
+    try:
+        lender = stack.enter_context(ControlClient(root))
+    except NoOwnerError:
+        return None
+    except StorageError:
+        raise locked from None
     try:
         lender.lend()
+    except NoOwnerError:
+        return None
     except LedgerError as error:
         raise LockedError(f"{locked.message}, and does not lend it: {error.message}") from error
+    return lender

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LockedError
 from ledger.home import open_home, open_home_to_write
+from ledger.memory import socket_place
 from ledger.memory.borrowing import borrow_home
 from ledger.memory.control_client import ControlClient, NoOwnerError
 from ledger.memory.owner import MemoryOwner
@@ -183,3 +185,29 @@ def test_two_owners_on_one_home(owned: subprocess.Popen[str], root: Path) -> Non
             MemoryOwner.open(root)
         finish(command)
     assert state(root) is not OwnerState.CLOSED
+
+
+def test_an_owner_that_dies_over_the_request_leaves_the_home_to_the_command(root: Path) -> None:
+    """It had the lock when the command looked, and hangs up instead of answering."""
+    held = ExitStack()
+    held.enter_context(open_home_to_write(root))
+    with socket_place.listen(root) as listening, ThreadPoolExecutor(1) as pool:
+
+        def die() -> None:
+            connection, _ = listening.accept()
+            held.close()
+            connection.close()
+
+        death = pool.submit(die)
+        with borrow_home(root) as home:
+            assert home.log.append([b"an entry"]) == range(1)
+        death.result(10)
+
+
+def test_a_writer_who_does_not_lend_keeps_the_home(root: Path) -> None:
+    with (
+        open_home_to_write(root),
+        pytest.raises(LockedError, match="is writing to"),
+        borrow_home(root),
+    ):
+        raise AssertionError("the home was lent")
