@@ -10,7 +10,7 @@ setup(
     description="Simulated robots for Quipu: MuJoCo worlds, sensors and recorded episodes.",
     license="Apache-2.0",
     packages=[NAME],
-    package_data={NAME: ["py.typed"]},
+    package_data={NAME: ["fast_dds.xml", "py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

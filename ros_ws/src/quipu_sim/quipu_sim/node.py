@@ -17,6 +17,9 @@ from typing import Any, Final
 
 # Serialised messages are handed to a thread of the middleware instead of sent by ours.
 os.environ.setdefault("RMW_FASTRTPS_PUBLICATION_MODE", "ASYNCHRONOUS")
+os.environ.setdefault(
+    "FASTRTPS_DEFAULT_PROFILES_FILE", str(Path(__file__).with_name("fast_dds.xml"))
+)
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory

@@ -1,6 +1,7 @@
 """The simulation's channels as ROS publishers, of messages that are serialised already.
 
-Paced, a publisher keeps what the contract says. Unpaced, it keeps everything until all
+Paced, a publisher keeps what the contract says, or two seconds if that is more: so long
+may a message that got lost be sent again. Unpaced, it keeps everything until all
 reliable subscribers have it; the middleware holds some thousands of messages a topic, and
 beyond that the simulation waits. So it runs as fast as it is heard. A subscriber that was
 killed holds it up until the middleware notices, some 20 s; whoever does not answer for
@@ -10,6 +11,7 @@ killed holds it up until the middleware notices, some 20 s; whoever does not ans
 from __future__ import annotations
 
 import importlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -21,6 +23,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from quipu_sim.contract import Durability, Quality, Reliability, Scope
 from quipu_sim.streams import Channel
 
+KEPT: Final = 2.0  # s of messages that a publisher keeps at least
 PATIENCE: Final = 30.0  # s that an unpaced simulation waits for one message to be taken
 
 _RELIABILITY = {
@@ -42,11 +45,11 @@ def message_type(name: str) -> Any:
     return getattr(importlib.import_module(f"{package}.msg"), kind)
 
 
-def profile(quality: Quality, *, keep_all: bool = False) -> QoSProfile:
-    """A quality of the contract as ROS has it."""
+def profile(quality: Quality, *, least: int = 0, keep_all: bool = False) -> QoSProfile:
+    """A quality of the contract as ROS has it, with room for ``least`` messages or for all."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_ALL if keep_all else HistoryPolicy.KEEP_LAST,
-        depth=quality.depth,
+        depth=max(least, quality.depth),
         reliability=_RELIABILITY[quality.reliability],
         durability=_DURABILITY[quality.durability],
     )
@@ -72,6 +75,7 @@ class Publishers:
                 channel.name,
                 profile(
                     channel.topic.quality,
+                    least=math.ceil(KEPT * channel.topic.rate),
                     keep_all=not paced and channel.topic.quality.durability is Durability.VOLATILE,
                 ),
             )
