@@ -250,6 +250,7 @@ def test_one_writer_at_a_time(veteran: Robot) -> None:
 
 
 def test_a_home_of_a_newer_format(veteran: Robot) -> None:
+    _prepared(veteran)
     storage = LmdbStorage.open_writer(veteran.home / "log")
     storage.write(lambda transaction: transaction.put(Table.META, b"format", b"quipu/2"))
     storage.close()
