@@ -43,7 +43,9 @@ def arguments(draw: random.Random) -> list[str]:
     """A command line: mostly a verb, then whatever comes."""
     verb = draw.choice([*VERBS, "key", "verify", "ingest", draw.choice(WORDS)])
     count = draw.choice([0, 1, 1, 2, 2, 3, 4, 6])
-    return [verb, *(draw.choice(draw.choice([OPTIONS, WORDS])) for _ in range(count))]
+    # Those that would go on until somebody ends them look once.
+    first = [verb, "--once"] if verb in {"follow", "watch"} else [verb]
+    return [*first, *(draw.choice(draw.choice([OPTIONS, WORDS])) for _ in range(count))]
 
 
 def garbage(draw: random.Random, seeds: list[bytes]) -> bytes:
