@@ -27,6 +27,7 @@ from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from quipu_sim.bursts import PERIOD, Bursts
 from quipu_sim.contract import CHECKED_OUT, Contract, read_contract
 from quipu_sim.control import Driver
 from quipu_sim.health import Health
@@ -64,6 +65,9 @@ class Simulator:
             clock_limit=parameters.clock_limit_hz,
             stopping=self._stopping.is_set,
         )
+        self._bursts = None
+        if not parameters.paced:
+            self._bursts = Bursts(self._simulation.channels, self._publishers.send)
         if parameters.setting.driver is Driver.NONE:
             self._subscribe(contract)
         self._health = Health(node, self._simulation, self._publishers, self._gate)
@@ -76,23 +80,35 @@ class Simulator:
         """Simulate until stopped, or until the duration is over; the summary."""
         parameters, simulation = self._parameters, self._simulation
         simulation.begin()
+        self._release()
         self._wait_for_readers()
         self._health.start()
         pacer = Pacer(simulation.period_ns / 1e9) if parameters.paced else None
+        burst_ns = round(PERIOD * 1e9)
         end_ns = round(parameters.duration_s * 1e9)
         while not self._stopping.is_set():
             simulation.tick()
-            self._health.look()
             if pacer is not None:
                 pacer.wait()
+            elif simulation.time_ns % burst_ns < simulation.period_ns:
+                self._release()
+            self._health.look()
             if 0 < end_ns <= simulation.time_ns:
                 break
+        self._release()
         summary = self._health.summary()
         self._close()
         return summary
 
     def _send(self, channel: int, data: bytearray) -> None:
-        self._publishers.send(channel, data)
+        if self._bursts is None:
+            self._publishers.send(channel, data)
+        else:
+            self._bursts.send(channel, data)
+
+    def _release(self) -> None:
+        if self._bursts is not None:
+            self._bursts.release()
 
     def _recording_gate(self) -> RecordingGate:
         setting = self._parameters.setting

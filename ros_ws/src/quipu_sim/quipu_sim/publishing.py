@@ -96,14 +96,15 @@ class Publishers:
             channel.name: sent for channel, sent in zip(self._channels, self._sent, strict=True)
         }
 
-    def send(self, channel: int, data: bytearray) -> None:
+    def send(self, channel: int, data: bytes | bytearray) -> None:
         """Publish a serialised message."""
         if channel == self._clock and not self._clock_is_due():
             return
+        message = bytes(data)
         try:
-            self._publishers[channel].publish(bytes(data))
+            self._publishers[channel].publish(message)
         except rclpy_implementation.RCLError:
-            if not self._insist(channel, bytes(data)):
+            if not self._insist(channel, message):
                 self.unsent += 1
                 return
         self._sent[channel] += 1

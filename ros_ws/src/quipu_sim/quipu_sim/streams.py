@@ -38,10 +38,11 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A topic of one robot, or of the world, on which the simulation sends."""
+    """A topic of one ``robot``, or of the world (""), on which the simulation sends."""
 
     name: str
     topic: ContractTopic
+    robot: str
 
 
 class Channels:
@@ -59,7 +60,7 @@ class Channels:
         topic = self._contract[name]
         if topic.type != _TYPES[name]:
             raise ContractError(f"{name} is {_TYPES[name]} here, {topic.type} in the contract")
-        self.opened.append(Channel(topic.full_name(robot), topic))
+        self.opened.append(Channel(topic.full_name(robot), topic, robot))
         return len(self.opened) - 1
 
 
