@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -51,27 +52,31 @@ def test_what_is_committed_is_never_rewritten(followed: Followed, compression: s
 
 
 def test_many_threads_write_while_it_is_followed(followed: Followed) -> None:
-    """At its own speed, and read while it goes back."""
+    """Going back at any moment, and for as long as it takes to be committed several times."""
     path = followed.bags / "fox.mcap"
     context = foxglove.Context()
     options = mcap.MCAPWriteOptions(compression=None, chunk_size=2048)
     writer = foxglove.open_mcap(path, context=context, writer_options=options)
+    enough = threading.Event()
 
     def work(name: str) -> None:
         channel = foxglove.Channel(name, message_encoding="json", context=context)
-        for number in range(3_000):
+        for number in itertools.count():
             channel.log(message(number))
+            if number % 50 == 0 and enough.wait(0.001):
+                return
 
     threads = [threading.Thread(target=work, args=(f"/{name}",)) for name in range(3)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        followed.poll(1)
-    for thread in threads:
-        thread.join()
-    writer.close()
+    try:
+        followed.until(lambda: len(followed.lengths(path)) >= 10)
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
+        writer.close()
     followed.until_sealed("fox.mcap")
-    assert followed.lengths(path)
     followed.is_whole()
 
 
