@@ -46,7 +46,11 @@ _Y_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F
 _SMALL_ORDER_Y: Final = frozenset({1, _P - 1, 0, _Y_ORDER_8, _P - _Y_ORDER_8})
 
 
-def _check_encoding(encoded: bytes) -> None:
+def check_public_key(encoded: bytes) -> None:
+    """Refuse bytes that are no key, as the module says, without loading it.
+
+    Raises `MalformedError`.
+    """
     if len(encoded) != KEY_SIZE:
         raise MalformedError(f"Ed25519 public key of {len(encoded)} bytes, {KEY_SIZE} expected")
     # RFC 8032, section 5.1.2: y little-endian in 255 bits, the sign of x in bit 255.
@@ -66,7 +70,7 @@ def _check_encoding(encoded: bytes) -> None:
 @lru_cache(maxsize=256)
 def _load_public_key(encoded: bytes) -> Ed25519PublicKey:
     """Check and load a key; remembered, for a log's entries mostly share one."""
-    _check_encoding(encoded)
+    check_public_key(encoded)
     try:
         return Ed25519PublicKey.from_public_bytes(encoded)
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -112,6 +116,19 @@ class PublicKey:
             raise VerificationError(
                 f"Ed25519 signature is not by key {self._encoded.hex()[:16]}..."
             ) from None
+
+
+def is_signed(checked_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether ``signature`` is of a key that `check_public_key` has passed before.
+
+    For ledgers that have checked a key when they first wrote it down: the check costs as
+    much as the signature. Bytes that are no key give False.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(checked_key).verify(signature, message)
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 class PrivateKey:

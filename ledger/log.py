@@ -13,7 +13,7 @@ appends nor signs until `Log.catch_up` brought the missing entries back.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -125,14 +125,30 @@ class Log(LogReader):
         """The published checkpoint that this log is too short for, if it is."""
         return self._behind
 
-    def append(self, entries: Sequence[bytes], records: Sequence[Row] = ()) -> range:
+    def append(
+        self,
+        entries: Sequence[bytes],
+        records: Sequence[Row] = (),
+        alongside: Callable[[WriteTransaction], None] | None = None,
+    ) -> range:
         """Append entries and write ``records``, all or nothing, durable on return.
 
-        Returns the leaf indices. Raises EntryTooLargeError, BehindError, StorageError.
+        ``alongside`` writes more in the same transaction; as all such work it may run
+        again. Returns the leaf indices. Raises EntryTooLargeError, BehindError,
+        StorageError.
         """
         with self._lock:
             edge = self._current_edge()
-            return self._append(edge, entries, records)
+            return self._append(edge, entries, records, alongside)
+
+    def root_with(self, hashes: Sequence[bytes]) -> tuple[int, bytes]:
+        """Size and root that the log would have with these leaf hashes appended.
+
+        Raises as `append` does.
+        """
+        with self._lock:
+            grown = self._current_edge().range.extend(hashes)
+            return grown.size, grown.root()
 
     def checkpoint(self, signers: Sequence[NoteSigner]) -> bytes:
         """Sign the log as it is; durable and remembered as published on return.
@@ -247,15 +263,25 @@ class Log(LogReader):
     def _all_keys(self) -> tuple[VerifierKey, ...]:
         return tuple(dict.fromkeys((*self.known_keys(), *self._extra_keys)))
 
-    def _append(self, edge: RightEdge, entries: Sequence[bytes], records: Sequence[Row]) -> range:
+    def _append(
+        self,
+        edge: RightEdge,
+        entries: Sequence[bytes],
+        records: Sequence[Row],
+        alongside: Callable[[WriteTransaction], None] | None = None,
+    ) -> range:
         _check_entry_sizes(entries)
         growth = edge.range.grow(leaf_hashes(entries))
         indices = range(growth.old_size, growth.after.size)
         blocks = extend_blocks(growth, lambda *place: edge.partial_blocks.get(place))
         self._edge = None
-        self._storage.write(
-            lambda transaction: _write(transaction, indices, entries, blocks, records)
-        )
+
+        def write(transaction: WriteTransaction) -> None:
+            _write(transaction, indices, entries, blocks, records)
+            if alongside:
+                alongside(transaction)
+
+        self._storage.write(write)
         self._edge = _grown(edge, growth, blocks)
         return indices
 

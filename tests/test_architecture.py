@@ -26,9 +26,10 @@ NOTES = TEXT | {"ledger.note", "ledger.checkpoint"}
 FILES = BASE | {"ledger.durable_file", "ledger.storage"}
 LOG = NOTES | FILES | {"ledger.merkle", "ledger.log", "ledger.log_reader", "ledger.published"}
 EXPERIENCE = LOG | {"ledger.schema", "ledger.experience", "ledger.experience.readers"}
+CHAIN = NOTES | {"ledger.merkle", "ledger.schema", "ledger.chain", "ledger.chain.state"}
 ALLOWED: Mapping[str, set[str]] = {
     "ledger.errors": set(),
-    "ledger.schema": set(),
+    "ledger.schema": BASE,
     "ledger.durable_file": set(),
     "ledger.canonical": BASE,
     "ledger.ed25519": BASE,
@@ -57,8 +58,10 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.recording": EXPERIENCE | {"ledger.memory"},
     "ledger.follow": EXPERIENCE | {"ledger.home", "ledger.memory"},
     "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
-    "ledger.chain": BASE,
+    "ledger.chain": NOTES | {"ledger.merkle", "ledger.schema"},
     "ledger.chain.state": BASE | {"ledger.storage"},
+    "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
+    "ledger.chain.machine": CHAIN | LOG | {"ledger.chain.rules", "ledger.signing_keys"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
@@ -81,7 +84,7 @@ ALLOWED: Mapping[str, set[str]] = {
 # Libraries that only one place may know.
 CONFINED: Mapping[str, tuple[str, ...]] = {
     "lmdb": ("ledger.storage.lmdb",),
-    "google": ("ledger.schema", "ledger.experience"),
+    "google": ("ledger.schema", "ledger.experience", "ledger.chain"),
     "pyarrow": ("ledger.experience.readers",),
     "click": ("ledger.cli",),
     "rich": ("ledger.cli",),

@@ -23,7 +23,7 @@ from typing import Final
 
 from ledger.durable_file import PRIVATE, write_durably
 from ledger.errors import CorruptStoreError, MalformedError
-from ledger.experience.canonical import parse_message, serialize_message
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.fields import RECORD_ID_SIZE
 from ledger.experience.private_folder import make_private_folder
 from ledger.experience.records import Row

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.errors import MalformedError
-from ledger.experience.canonical import parse_message, serialize_message
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.entry import MAX_ENTRY_SIZE
 from ledger.experience.fields import HASH_SIZE, require_ascending, require_bytes, require_uint64
 from ledger.schema import entry_pb2

@@ -18,7 +18,7 @@ from typing import Final
 
 from ledger.ed25519 import PrivateKey, PublicKey
 from ledger.errors import EntryTooLargeError, MalformedError, VerificationError
-from ledger.experience.canonical import parse_message, serialize_message
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.fields import (
     HASH_SIZE,
     KEY_SIZE,

@@ -27,7 +27,7 @@ from typing import Final, TypeVar
 
 from ledger.durable_file import PRIVATE, sync_folder, write_durably
 from ledger.errors import KeyStoreError, MalformedError, NotFoundError
-from ledger.experience.canonical import parse_message, serialize_message
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.fields import (
     HASH_SIZE,
     KEY_SIZE,

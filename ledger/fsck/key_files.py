@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import MalformedError
-from ledger.experience.canonical import parse_message
+from ledger.schema.canonical import parse_message
 from ledger.experience.fields import HASH_SIZE, require_ascending
 from ledger.experience.record_keys import RecordKeys
 from ledger.fsck.findings import AuditTrail, FindingKind

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final
 
 from ledger.errors import MalformedError, StorageError
-from ledger.experience.canonical import parse_message, serialize_message
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.memory import control_codec as codec
 from ledger.memory import socket_place
 from ledger.memory.frames import read_frame, write_frame

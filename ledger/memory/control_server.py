@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import LedgerError, MalformedError, RefusedError
-from ledger.experience.canonical import parse_message, serialize_message
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.memory import control_codec as codec
 from ledger.memory import socket_place
 from ledger.memory.frames import read_frame, write_frame

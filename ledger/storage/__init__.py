@@ -52,11 +52,17 @@ class Table(Enum):
     PROGRESS = b"progress"
     """record id || u64be(2^64 - 1 - leaf index) -> empty; a record's newest entry first."""
     STATE_LEAVES = b"state_leaves"
-    """Of a chain only, as the next two: path -> leaf (``ledger.chain.state.leaf``)."""
+    """Of a chain only, as the next five: path -> leaf (``ledger.chain.state.leaf``)."""
     STATE_TILES = b"state_tiles"
     """u8(tile level) || prefix -> tile of the newest state (``ledger.chain.state.tile``)."""
     STATE_HISTORY = b"state_history"
     """u64be(height) || ... -> what that block replaced (``ledger.chain.state.history``)."""
+    BLOCKS = b"blocks"
+    """u64be(height) -> where its header is, its results (``ledger.chain.machine.block_rows``)."""
+    TRANSACTIONS = b"transactions"
+    """First 16 bytes of a transaction's id -> u64be(leaf index)."""
+    ATTACHMENTS = b"attachments"
+    """SHA-256 -> the bytes, until they are pruned."""
 
 
 class ReadTransaction(Protocol):

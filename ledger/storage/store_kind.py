@@ -15,7 +15,14 @@ from ledger.storage import Table
 
 FORMAT_KEY: Final = b"format"
 FORMAT_VERSION: Final = 1
-_STATE_TABLES: Final = (Table.STATE_LEAVES, Table.STATE_TILES, Table.STATE_HISTORY)
+_CHAIN_TABLES: Final = (
+    Table.STATE_LEAVES,
+    Table.STATE_TILES,
+    Table.STATE_HISTORY,
+    Table.BLOCKS,
+    Table.TRANSACTIONS,
+    Table.ATTACHMENTS,
+)
 
 
 class StoreKind(Enum):
@@ -29,7 +36,7 @@ class StoreKind(Enum):
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables of a store of this kind."""
-        return tuple(t for t in Table if self is StoreKind.CHAIN or t not in _STATE_TABLES)
+        return tuple(t for t in Table if self is StoreKind.CHAIN or t not in _CHAIN_TABLES)
 
     @property
     def format(self) -> bytes:

@@ -1,0 +1,41 @@
+"""What a rule sees of the world: nothing that two replicas could see differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.working_state import WorkingState
+from ledger.schema.chain_pb2 import Event, EventKind, Parameters
+
+
+@dataclass(slots=True)
+class Context:
+    """The block and the transaction at work.
+
+    ``time_ns`` is the block's time, the only clock there is.
+    """
+
+    chain: bytes
+    """Id of the chain, 32 bytes."""
+    parameters: Parameters
+    height: int
+    time_ns: int
+    state: WorkingState = field(repr=False)
+    signer: bytes = b""
+    """The account that signed, 32 bytes."""
+    sequence: int = 0
+    attachments: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    """Of the transaction, by SHA-256; checked against what the body says."""
+    events: list[Event] = field(default_factory=list)
+
+    def emit(self, kind: EventKind, subject: bytes, amount: int = 0) -> None:
+        """Put an event into the transaction's result."""
+        self.events.append(Event(kind=kind, subject=subject, amount=amount))
+
+
+def require(condition: bool, code: ResultCode, message: str) -> None:
+    """Refuse the transaction unless ``condition`` holds."""
+    if not condition:
+        raise RefusalError(code, message)

@@ -1,0 +1,119 @@
+"""What a store keeps of each block beside its leaves.
+
+::
+
+    BLOCKS        u64be(height) -> u64be(index of the header's leaf) || results
+                  results: u32be(length) || result, for each transaction (`result`)
+    TRANSACTIONS  the first 16 bytes of an id -> u64be(leaf index)
+    ATTACHMENTS   SHA-256 -> the bytes
+    META          chain_genesis -> the genesis message
+
+All of it can be made again from the leaves, but for attachments that were pruned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.chain.genesis import Genesis
+from ledger.chain.header import Header
+from ledger.chain.leaf import ID_SIZE, LeafKind, decode_leaf, leaf_id
+from ledger.chain.result import join_results, split_results
+from ledger.errors import CorruptStoreError, MalformedError, NotFoundError
+from ledger.log_reader import U64
+from ledger.storage import ReadTransaction, Table, WriteTransaction
+
+GENESIS: Final = b"chain_genesis"
+ID_PREFIX: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A block as it is stored."""
+
+    header_index: int
+    """The leaf of its header."""
+    header: Header
+    results: list[bytes] = field(repr=False)
+    """Encoded, one a transaction."""
+
+
+def put_genesis(transaction: WriteTransaction, genesis: Genesis) -> None:
+    """Write the genesis where `read_genesis` finds it."""
+    transaction.put(Table.META, GENESIS, genesis.encoded)
+
+
+def read_genesis(transaction: ReadTransaction) -> Genesis:
+    """The chain's genesis. Raises CorruptStoreError where there is none, or not a good one."""
+    row = transaction.get(Table.META, GENESIS)
+    if row is None:
+        raise CorruptStoreError("the store has no chain in it", hint="make one: quipu chain init")
+    try:
+        return Genesis.parse(row)
+    except MalformedError as error:
+        raise CorruptStoreError(f"the chain's genesis is damaged: {error.message}") from error
+
+
+def put_block(
+    transaction: WriteTransaction, header: Header, ids: Sequence[bytes], results: Sequence[bytes]
+) -> None:
+    """Write a block's row and where its transactions are."""
+    first = header.first_transaction
+    rows = sorted((name[:ID_PREFIX], U64.pack(first + n)) for n, name in enumerate(ids))
+    transaction.put_many(Table.TRANSACTIONS, rows)
+    row = U64.pack(header.log_size) + join_results(results)
+    transaction.put(Table.BLOCKS, U64.pack(header.height), row)
+
+
+def put_attachments(transaction: WriteTransaction, attachments: Mapping[bytes, bytes]) -> None:
+    """Write attachments by their SHA-256."""
+    transaction.put_many(Table.ATTACHMENTS, sorted(attachments.items()))
+
+
+def read_block(transaction: ReadTransaction, height: int) -> StoredBlock:
+    """The block at a height. Raises NotFoundError, CorruptStoreError."""
+    row = transaction.get(Table.BLOCKS, U64.pack(height)) if 0 < height < 1 << 63 else None
+    if row is None:
+        raise NotFoundError(f"there is no block {height}")
+    index: int = U64.unpack(row[: U64.size])[0]
+    return StoredBlock(index, _header(transaction, index), split_results(row[U64.size :]))
+
+
+def newest_header(transaction: ReadTransaction) -> Header | None:
+    """The header of the newest block, or None before the first."""
+    row = transaction.last(Table.BLOCKS)
+    return None if row is None else _header(transaction, U64.unpack(row[1][: U64.size])[0])
+
+
+def find_transaction(transaction: ReadTransaction, name: bytes) -> int:
+    """Leaf index of the transaction with this id. Raises NotFoundError, CorruptStoreError."""
+    row = transaction.get(Table.TRANSACTIONS, name[:ID_PREFIX]) if len(name) == ID_SIZE else None
+    if row is None:
+        raise NotFoundError(f"no transaction {name.hex()} in this chain")
+    index: int = U64.unpack(row)[0]
+    if leaf_id(LeafKind.TRANSACTION, read_leaf(transaction, index, LeafKind.TRANSACTION)) != name:
+        raise NotFoundError(f"no transaction {name.hex()} in this chain")
+    return index
+
+
+def read_leaf(transaction: ReadTransaction, index: int, kind: LeafKind) -> bytes:
+    """The message of a leaf of a kind. Raises CorruptStoreError."""
+    leaf = transaction.get(Table.ENTRIES, U64.pack(index))
+    if leaf is None:
+        raise CorruptStoreError(f"leaf {index} of the chain is missing")
+    try:
+        found, message = decode_leaf(leaf)
+    except MalformedError as error:
+        raise CorruptStoreError(f"leaf {index} of the chain: {error.message}") from error
+    if found is not kind:
+        raise CorruptStoreError(f"leaf {index} of the chain is a {found.name.lower()}")
+    return message
+
+
+def _header(transaction: ReadTransaction, index: int) -> Header:
+    try:
+        return Header.parse(read_leaf(transaction, index, LeafKind.HEADER))
+    except MalformedError as error:
+        raise CorruptStoreError(f"header at leaf {index}: {error.message}") from error

@@ -1,0 +1,59 @@
+"""The keys of the state: a rule's byte, then the rule's own key.
+
+One family of keys each, so that no two rules can mean the same row; what a row holds is
+said where its record is defined (``ledger/schema/chain_*.proto``, `account`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PARAMETERS_KEY: Final = b"\x00parameters"
+"""-> Parameters."""
+GOVERNORS_KEY: Final = b"\x00governors"
+"""-> Governors."""
+
+
+def account_key(account: bytes) -> bytes:
+    """0x01 || account, 32 bytes -> `account.Account`."""
+    return b"\x01" + account
+
+
+def asset_key(asset: int) -> bytes:
+    """0x02 || u32be asset -> AssetRecord."""
+    return b"\x02" + asset.to_bytes(4, "big")
+
+
+def cap_key(account: bytes, asset: int) -> bytes:
+    """0x03 || account || u32be asset -> CapRecord."""
+    return b"\x03" + account + asset.to_bytes(4, "big")
+
+
+def fleet_key(fleet: bytes) -> bytes:
+    """0x10 || fleet id, 32 bytes -> FleetRecord."""
+    return b"\x10" + fleet
+
+
+def robot_key(origin: str) -> bytes:
+    """0x11 || origin in UTF-8 -> RobotRecord."""
+    return b"\x11" + origin.encode("utf-8")
+
+
+def robot_by_key_key(key: bytes) -> bytes:
+    """0x12 || Ed25519 key, 32 bytes -> the origin of the one robot that ever has it."""
+    return b"\x12" + key
+
+
+def anchor_key(origin: str) -> bytes:
+    """0x20 || origin in UTF-8 -> AnchorRecord."""
+    return b"\x20" + origin.encode("utf-8")
+
+
+def channel_key(channel: bytes) -> bytes:
+    """0x30 || channel id, 32 bytes -> ChannelRecord."""
+    return b"\x30" + channel
+
+
+def consent_key(consent: bytes) -> bytes:
+    """0x40 || consent id, 32 bytes -> ConsentRecord."""
+    return b"\x40" + consent
