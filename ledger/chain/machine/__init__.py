@@ -4,6 +4,9 @@
 `execution`     one transaction carried out on the state, or refused with a code
 `signatures`    checking the signatures of many transactions
 `block_rows`    what the store keeps of a block
+`admission`     which transactions may wait
+`proposal`      what goes into a block, and what comes out
 `machine`       check, prepare, process, finalize, commit, info
+`home`          the store and the operator's keys in a directory
 ==============  ==============================================================
 """
