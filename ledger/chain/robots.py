@@ -1,4 +1,9 @@
-"""Robots as the state knows them: which key speaks for which log, and when it did."""
+"""Robots as the state knows them: which key speaks for which log, and when it did.
+
+A robot that is not retired has exactly one key without an announced end, its *current*
+key; it alone changes the robot's keys. An older key that is still valid signs checkpoints
+and transactions until its end, and can change nothing about that end.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,13 @@ def read_robot(state: WorkingState, origin: str) -> RobotRecord:
     if robot is None:
         raise RefusalError(ResultCode.UNKNOWN_ROBOT, "no robot is registered under this origin")
     return robot
+
+
+def current_key(robot: RobotRecord) -> bytes | None:
+    """The key that has no end, or None for a robot that is retired."""
+    if robot.status == ROBOT_STATUS_RETIRED:
+        return None
+    return next((period.key for period in robot.keys if not period.last_height), None)
 
 
 def is_valid(period: KeyPeriod, height: int) -> bool:

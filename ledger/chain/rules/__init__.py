@@ -2,6 +2,9 @@
 
 =================  ===========================================================
 `payment`          assets, mint, transfers, spending caps
+`fleet`            fleets: authority, issuer keys, pool, sponsorship, witnesses
+`robot`            robots: registration, rotation and retirement of keys
+`recovery`         a new key for a robot whose key is lost
 =================  ===========================================================
 """
 
@@ -12,10 +15,10 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from ledger.chain.rules import payment
+from ledger.chain.rules import fleet, payment, recovery, robot
 from ledger.chain.rules.action import Action
 
 ACTIONS: Final[Mapping[str, Action[Message]]] = {
-    action.name: action for rule in (payment,) for action in rule.ACTIONS
+    action.name: action for rule in (payment, fleet, robot, recovery) for action in rule.ACTIONS
 }
 """By the field of `TransactionBody.action`; one that is not here is `UNKNOWN_ACTION`."""

@@ -7,15 +7,23 @@ transaction wrote is dropped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from google.protobuf.message import Message
 
 from ledger.chain.codes import ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.leaf import ID_SIZE
+
+MAX_ORIGIN: Final = 255
+"""Bytes in the name of a robot's log."""
+
+# Unicode's C0 and C1 controls and DEL, by number: what a library calls printable changes
+# from version to version, and replicas may not.
+_CONTROL: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 
 M_co = TypeVar("M_co", bound=Message, covariant=True)
 
@@ -33,3 +41,21 @@ class Action(Generic[M_co]):
 def require_id(name: bytes, what: str) -> None:
     """Refuse, with `FIELD_REFUSED`, what is not 32 bytes."""
     require(len(name) == ID_SIZE, ResultCode.FIELD_REFUSED, f"a {what} is {ID_SIZE} bytes")
+
+
+def require_text(text: str, limit: int, what: str) -> None:
+    """Refuse, with `FIELD_REFUSED`, over ``limit`` bytes of UTF-8 or a control character."""
+    require(
+        len(text.encode("utf-8")) <= limit and not _CONTROL.search(text),
+        ResultCode.FIELD_REFUSED,
+        f"a {what} is at most {limit} bytes of UTF-8 without control characters",
+    )
+
+
+def require_origin(origin: str) -> None:
+    """Refuse, with `FIELD_REFUSED`, what is too short or too long to name a log."""
+    require(
+        0 < len(origin.encode("utf-8")) <= MAX_ORIGIN,
+        ResultCode.FIELD_REFUSED,
+        f"an origin is 1 to {MAX_ORIGIN} bytes of UTF-8",
+    )

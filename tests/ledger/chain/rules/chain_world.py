@@ -23,14 +23,19 @@ from google.protobuf.message import Message
 from ledger.chain.account import Account, read_account
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context
+from ledger.chain.fleets import fleet_id
 from ledger.chain.genesis import Genesis
 from ledger.chain.leaf import LeafKind, leaf_id
 from ledger.chain.machine.execution import carry_out, check_form
 from ledger.chain.result import Result
+from ledger.chain.robots import read_robot
+from ledger.chain.rules.robot import register_message
+from ledger.chain.state_keys import robot_key
 from ledger.chain.transaction import Transaction, parse_transaction, sign_transaction
 from ledger.chain.working_state import WorkingState
 from ledger.ed25519 import PrivateKey, is_signed
 from ledger.schema import chain_channel_pb2, chain_payment_pb2, chain_pb2
+from ledger.schema.chain_identity_pb2 import CreateFleet, RegisterRobot, RobotRecord, RobotStatus
 from ledger.schema.chain_payment_pb2 import Transfer
 
 SECOND: Final = 1_000_000_000
@@ -185,9 +190,47 @@ class ChainWorld:
     def fund(self, key: PrivateKey | bytes, amount: int = 1_000, asset: int = 0) -> None:
         """Give an account money of the bank's; it comes into being by that."""
         recipient = key if isinstance(key, bytes) else account_of(key)
-        message = Transfer(asset=asset, recipient=recipient, amount=amount)
-        result = self.do(self.key("bank"), message)
-        _insist(result.code == ResultCode.OK, f"could not fund an account: {result.code}")
+        self.must(self.key("bank"), Transfer(asset=asset, recipient=recipient, amount=amount))
+
+    def create_fleet(self, name: str = "fleet", authority: str = "authority") -> bytes:
+        """Found a fleet; its id."""
+        self.must(self.key(authority), CreateFleet(name=name))
+        return fleet_id(self.chain, name)
+
+    def register(
+        self, fleet: bytes, origin: str, authority: str = "authority", **fields: Any
+    ) -> PrivateKey:
+        """Register a robot, whose key is the one named like its origin."""
+        key = self.key(origin)
+        message = register_message(self.chain, fleet, account_of(key), origin)
+        self.must(
+            self.key(authority),
+            RegisterRobot(
+                fleet=fleet,
+                origin=origin,
+                key=account_of(key),
+                signature=key.sign(message),
+                **fields,
+            ),
+        )
+        return key
+
+    def robot(self, origin: str) -> RobotRecord:
+        """What the state says of a robot."""
+        return read_robot(self.state, origin)
+
+    def set_status(self, origin: str, status: RobotStatus) -> None:
+        """Write a robot's status behind the rules' back, as a report of a fork would."""
+        robot = self.robot(origin)
+        robot.status = status
+        self.state.write(robot_key(origin), robot)
+        self.state.keep()
+
+    def must(self, key: PrivateKey, message: Message, **fields: Any) -> Result:
+        """Do what has to succeed."""
+        result = self.do(key, message, **fields)
+        _insist(result.code == ResultCode.OK, f"{type(message).__name__}: {result.code!r}")
+        return result
 
     def _take_in(self, encoded: bytes, attachments: dict[bytes, bytes]) -> Result:
         try:
