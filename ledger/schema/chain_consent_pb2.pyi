@@ -50,7 +50,7 @@ class ReportErasure(_message.Message):
     def __init__(self, consent: _Optional[bytes] = ..., entry: _Optional[bytes] = ..., index: _Optional[int] = ..., path: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ConsentRecord(_message.Message):
-    __slots__ = ("grantor", "subject", "origin", "record_id", "purpose", "expiry_height", "status", "withdrawn_height", "erased")
+    __slots__ = ("grantor", "subject", "origin", "record_id", "purpose", "expiry_height", "status", "withdrawn_height", "erased", "vouched")
     GRANTOR_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class ConsentRecord(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     WITHDRAWN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     ERASED_FIELD_NUMBER: _ClassVar[int]
+    VOUCHED_FIELD_NUMBER: _ClassVar[int]
     grantor: bytes
     subject: bytes
     origin: str
@@ -69,4 +70,5 @@ class ConsentRecord(_message.Message):
     status: ConsentStatus
     withdrawn_height: int
     erased: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, grantor: _Optional[bytes] = ..., subject: _Optional[bytes] = ..., origin: _Optional[str] = ..., record_id: _Optional[_Iterable[bytes]] = ..., purpose: _Optional[str] = ..., expiry_height: _Optional[int] = ..., status: _Optional[_Union[ConsentStatus, str]] = ..., withdrawn_height: _Optional[int] = ..., erased: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    vouched: bool
+    def __init__(self, grantor: _Optional[bytes] = ..., subject: _Optional[bytes] = ..., origin: _Optional[str] = ..., record_id: _Optional[_Iterable[bytes]] = ..., purpose: _Optional[str] = ..., expiry_height: _Optional[int] = ..., status: _Optional[_Union[ConsentStatus, str]] = ..., withdrawn_height: _Optional[int] = ..., erased: _Optional[_Iterable[bytes]] = ..., vouched: _Optional[bool] = ...) -> None: ...

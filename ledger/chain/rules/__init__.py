@@ -5,6 +5,7 @@
 `fleet`            fleets: authority, issuer keys, pool, sponsorship, witnesses
 `robot`            robots: registration, rotation and retirement of keys
 `recovery`         a new key for a robot whose key is lost
+`consent`          consent of data subjects, and receipts of what was erased
 =================  ===========================================================
 """
 
@@ -15,10 +16,12 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from ledger.chain.rules import fleet, payment, recovery, robot
+from ledger.chain.rules import consent, fleet, payment, recovery, robot
 from ledger.chain.rules.action import Action
 
 ACTIONS: Final[Mapping[str, Action[Message]]] = {
-    action.name: action for rule in (payment, fleet, robot, recovery) for action in rule.ACTIONS
+    action.name: action
+    for rule in (payment, fleet, robot, recovery, consent)
+    for action in rule.ACTIONS
 }
 """By the field of `TransactionBody.action`; one that is not here is `UNKNOWN_ACTION`."""
