@@ -25,9 +25,7 @@ def test_generating_again_changes_nothing(tmp_path: Path) -> None:
     subprocess.run([GENERATE, tmp_path], check=True, env=environment, timeout=60)
     made = {path.name: path.read_text() for path in (tmp_path / "ledger" / "schema").iterdir()}
     kept = {path.name: path.read_text() for path in SCHEMA.glob("*_pb2.py*")}
-    assert sorted(made) == [
-        f"{path.stem}_pb2.{kind}"
-        for path in sorted(SCHEMA.glob("*.proto"))
-        for kind in ("py", "pyi")
-    ]
+    protos = [path.stem for path in SCHEMA.glob("*.proto")]
+    assert "entry" in protos
+    assert set(made) == {f"{name}_pb2.{kind}" for name in protos for kind in ("py", "pyi")}
     assert made == kept, "run script/generate-schema and commit what it writes"
