@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ledger/schema/chain_receipt.proto\x12\x0equipu.chain.v1\"\x8b\x01\n\x07Receipt\x12\x13\n\x0btransaction\x18\x01 \x01(\x0c\x12\x0e\n\x06result\x18\x02 \x01(\x0c\x12\r\n\x05index\x18\x03 \x01(\x04\x12\x13\n\x0bresult_path\x18\x04 \x03(\x0c\x12\x0e\n\x06header\x18\x05 \x01(\x0c\x12\x13\n\x0bheader_path\x18\x06 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x07 \x01(\x0c\"U\n\x0bStateAnswer\x12\r\n\x05proof\x18\x01 \x01(\x0c\x12\x0e\n\x06header\x18\x02 \x01(\x0c\x12\x13\n\x0bheader_path\x18\x03 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ledger/schema/chain_receipt.proto\x12\x0equipu.chain.v1\"\x8b\x01\n\x07Receipt\x12\x13\n\x0btransaction\x18\x01 \x01(\x0c\x12\x0e\n\x06result\x18\x02 \x01(\x0c\x12\r\n\x05index\x18\x03 \x01(\x04\x12\x13\n\x0bresult_path\x18\x04 \x03(\x0c\x12\x0e\n\x06header\x18\x05 \x01(\x0c\x12\x13\n\x0bheader_path\x18\x06 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x07 \x01(\x0c\"U\n\x0bStateAnswer\x12\r\n\x05proof\x18\x01 \x01(\x0c\x12\x0e\n\x06header\x18\x02 \x01(\x0c\x12\x13\n\x0bheader_path\x18\x03 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\"G\n\x0cSignedHeader\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x13\n\x0bheader_path\x18\x02 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x03 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,4 +35,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIPT']._serialized_end=193
   _globals['_STATEANSWER']._serialized_start=195
   _globals['_STATEANSWER']._serialized_end=280
+  _globals['_SIGNEDHEADER']._serialized_start=282
+  _globals['_SIGNEDHEADER']._serialized_end=353
 # @@protoc_insertion_point(module_scope)

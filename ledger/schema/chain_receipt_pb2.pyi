@@ -36,3 +36,13 @@ class StateAnswer(_message.Message):
     header_path: _containers.RepeatedScalarFieldContainer[bytes]
     checkpoint: bytes
     def __init__(self, proof: _Optional[bytes] = ..., header: _Optional[bytes] = ..., header_path: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[bytes] = ...) -> None: ...
+
+class SignedHeader(_message.Message):
+    __slots__ = ("header", "header_path", "checkpoint")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    HEADER_PATH_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    header: bytes
+    header_path: _containers.RepeatedScalarFieldContainer[bytes]
+    checkpoint: bytes
+    def __init__(self, header: _Optional[bytes] = ..., header_path: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[bytes] = ...) -> None: ...

@@ -7,6 +7,7 @@
 `admission`     which transactions may wait
 `proposal`      what goes into a block, and what comes out
 `machine`       check, prepare, process, finalize, commit, info
+`receipts`      what light clients are handed: receipts, answers, signed headers
 `home`          the store and the operator's keys in a directory
 ==============  ==============================================================
 """

@@ -77,14 +77,40 @@ def read_block(transaction: ReadTransaction, height: int) -> StoredBlock:
     row = transaction.get(Table.BLOCKS, U64.pack(height)) if 0 < height < 1 << 63 else None
     if row is None:
         raise NotFoundError(f"there is no block {height}")
-    index: int = U64.unpack(row[: U64.size])[0]
-    return StoredBlock(index, _header(transaction, index), split_results(row[U64.size :]))
+    index = _number(row[: U64.size])
+    header, results = _header(transaction, index), split_results(row[U64.size :])
+    if len(results) != header.transactions:
+        raise CorruptStoreError(f"block {height} has not one result for each transaction")
+    return StoredBlock(index, header, results)
+
+
+def newest_height(transaction: ReadTransaction) -> int:
+    """The height of the newest block; 0 before the first."""
+    row = transaction.last(Table.BLOCKS)
+    return 0 if row is None else _number(row[0])
+
+
+def block_of_leaf(transaction: ReadTransaction, index: int) -> int:
+    """The height of the block that leaf ``index`` is in. Raises NotFoundError."""
+    first = transaction.take(Table.BLOCKS, b"\x00", 1)
+    # The first block whose header is at the leaf or after it.
+    low = _number(first[0][0]) if first else 1
+    high = newest = newest_height(transaction)
+    while low < high:
+        middle = (low + high) // 2
+        if _header_index(transaction, middle) < index:
+            low = middle + 1
+        else:
+            high = middle
+    if low > newest or not 0 < index <= _header_index(transaction, low):
+        raise NotFoundError(f"leaf {index} is in no block of this chain")
+    return low
 
 
 def newest_header(transaction: ReadTransaction) -> Header | None:
     """The header of the newest block, or None before the first."""
     row = transaction.last(Table.BLOCKS)
-    return None if row is None else _header(transaction, U64.unpack(row[1][: U64.size])[0])
+    return None if row is None else _header(transaction, _number(row[1][: U64.size]))
 
 
 def find_transaction(transaction: ReadTransaction, name: bytes) -> int:
@@ -110,6 +136,20 @@ def read_leaf(transaction: ReadTransaction, index: int, kind: LeafKind) -> bytes
     if found is not kind:
         raise CorruptStoreError(f"leaf {index} of the chain is a {found.name.lower()}")
     return message
+
+
+def _header_index(transaction: ReadTransaction, height: int) -> int:
+    row = transaction.get(Table.BLOCKS, U64.pack(height))
+    if row is None:
+        raise CorruptStoreError(f"block {height} is missing")
+    return _number(row[: U64.size])
+
+
+def _number(row: bytes) -> int:
+    if len(row) != U64.size:
+        raise CorruptStoreError("the row of a block is damaged")
+    number: int = U64.unpack(row)[0]
+    return number
 
 
 def _header(transaction: ReadTransaction, index: int) -> Header:
