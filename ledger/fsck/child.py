@@ -14,11 +14,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ledger.errors import LedgerError
 from ledger.fsck.audit import audit_in_process
-from ledger.fsck.findings import AuditTrail, Phase
+from ledger.fsck.findings import AuditTrail, Counters, Phase
 from ledger.fsck.request import decode_request
 
 _PROGRESS_EVERY_S = 0.1
@@ -42,14 +43,16 @@ class _Lines:
             self.write(at=[phase.value, done, total])
 
 
-def main() -> None:
-    """Run one audit."""
+def run_child(audit: Callable[[str, AuditTrail], None], counters: Counters) -> None:
+    """Run an audit on the request in standard input, and tell what it finds as it goes."""
     lines = _Lines()
     trail = AuditTrail(
-        progress=lines.progress, on_finding=lambda finding: lines.write(finding=finding.to_json())
+        counters,
+        progress=lines.progress,
+        on_finding=lambda finding: lines.write(finding=finding.to_json()),
     )
     try:
-        audit_in_process(decode_request(sys.stdin.read()), trail)
+        audit(sys.stdin.read(), trail)
     except LedgerError as error:
         lines.write(
             error={"type": type(error).__name__, "message": error.message, "hint": error.hint}
@@ -62,6 +65,11 @@ def main() -> None:
             "counters": trail.counters.to_json(),
         }
     )
+
+
+def main() -> None:
+    """Run one audit of a home."""
+    run_child(lambda text, trail: audit_in_process(decode_request(text), trail), Counters())
 
 
 if __name__ == "__main__":

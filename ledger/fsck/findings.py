@@ -94,6 +94,33 @@ class FindingKind(Enum):
     KEY_REMAINS = "key-remains"
     """A key of an erased record."""
 
+    LEAF_WRONG = "leaf-wrong"
+    """Of a chain only, as all that follow: no genesis, transaction or header may stand there."""
+    HEADER_WRONG = "header-wrong"
+    """A field of a header is not what the leaves before it, or the rules, make it."""
+    TRANSACTION_SIGNATURE = "transaction-signature"
+    """A transaction that its signer did not sign was carried out."""
+    RESULT_WRONG = "result-wrong"
+    """What is recorded of a transaction is not what the rules make of it."""
+    BLOCK_ROW = "block-row"
+    """BLOCKS disagrees with the leaves."""
+    TRANSACTION_ROW = "transaction-row"
+    """TRANSACTIONS disagrees with the leaves."""
+    ATTACHMENT_ROW = "attachment-row"
+    """ATTACHMENTS holds what no transaction names."""
+    STATE_KEY = "state-key"
+    """A key of the state has another value than the rules gave it."""
+    STATE_TILE = "state-tile"
+    """A tile of the state map is not that of its keys."""
+    STATE_HISTORY = "state-history"
+    """What is kept of an older state is not what a block replaced."""
+    ROW_EXTRA = "row-extra"
+    """A row in a table that a chain has no use for."""
+    MONEY_WRONG = "money-wrong"
+    """There is more or less of an asset than was minted."""
+    ANCHOR_WRONG = "anchor-wrong"
+    """A robot's log is not the one that was anchored."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -101,7 +128,8 @@ class Finding:
 
     ``subject`` names it in a few words, ``message`` says what is wrong in one
     line. ``tile`` is (level, index). ``file`` is a path; ``start`` and ``end``
-    bound the bytes in it, end exclusive.
+    bound the bytes in it, end exclusive. ``height`` is a block's, ``key`` one of a
+    chain's state.
     """
 
     kind: FindingKind
@@ -112,6 +140,8 @@ class Finding:
     file: str | None = None
     start: int | None = None
     end: int | None = None
+    height: int | None = None
+    key: bytes | None = None
 
     def to_json(self) -> dict[str, object]:
         """The finding as JSON values; what does not apply is left out."""
@@ -128,6 +158,10 @@ class Finding:
             document["file"] = self.file
         if self.start is not None and self.end is not None:
             document["bytes"] = [self.start, self.end]
+        if self.height is not None:
+            document["height"] = self.height
+        if self.key is not None:
+            document["key"] = self.key.hex()
         return document
 
     @classmethod
@@ -143,6 +177,8 @@ class Finding:
             document.get("file"),
             span[0],
             span[1],
+            document.get("height"),
+            bytes.fromhex(document["key"]) if "key" in document else None,
         )
 
 
@@ -198,6 +234,8 @@ class Phase(Enum):
     LOG = "entries"
     RECORDS = "records"
     CONTENT = "content"
+    STATE = "state"
+    """Of a chain: what its blocks led to."""
 
 
 Progress = Callable[[Phase, int, int], None]
@@ -226,10 +264,12 @@ class AuditTrail:
         tile: tuple[int, int] | None = None,
         file: str | None = None,
         span: tuple[int, int] | None = None,
+        height: int | None = None,
+        key: bytes | None = None,
     ) -> None:
         """Write a finding down."""
         start, end = span if span is not None else (None, None)
-        self.add(Finding(kind, subject, message, entry, tile, file, start, end))
+        self.add(Finding(kind, subject, message, entry, tile, file, start, end, height, key))
 
     def add(self, finding: Finding) -> None:
         """Write a finding down that is made already."""

@@ -22,17 +22,16 @@ from typing import IO, Any, Final
 import ledger
 from ledger import errors
 from ledger.errors import LedgerError, StorageError
-from ledger.fsck.audit import report_pages
 from ledger.fsck.findings import (
     AuditReport,
     AuditTrail,
-    Counters,
     Finding,
     FindingKind,
     Phase,
     Progress,
 )
 from ledger.fsck.request import AuditRequest, encode_request
+from ledger.fsck.structure import report_pages
 from ledger.storage.lmdb import verify_pages
 
 STALL_S: Final = 300.0
@@ -49,16 +48,26 @@ def audit_home(request: AuditRequest, progress: Progress | None = None) -> Audit
     this log, FormatVersionError for a newer store, StorageError for what is no store.
     """
     trail = AuditTrail(progress=progress)
+    run_isolated("ledger.fsck.child", encode_request(request), request.log, trail)
+    return trail.report()
+
+
+def run_isolated(module: str, request: str, log: Path, trail: AuditTrail) -> None:
+    """Run ``module``, an audit that speaks as `ledger.fsck.child` does, on a request.
+
+    What it finds is written down in ``trail``; ``log`` is the LMDB environment that its
+    death is blamed on. Raises the error that it ended with.
+    """
     with tempfile.TemporaryFile() as complaints:
         child = subprocess.Popen(
-            [sys.executable, "-m", "ledger.fsck.child"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
             env=_environment(),
         )
         try:
-            ended = _follow(child, encode_request(request), trail)
+            ended = _follow(child, request, trail)
             if not ended and _still_runs(child):
                 child.kill()
             code = child.wait()
@@ -71,8 +80,7 @@ def audit_home(request: AuditRequest, progress: Progress | None = None) -> Audit
                         stream.close()
         if not ended:
             complaints.seek(0)
-            _report_death(request, trail, code, complaints.read())
-    return trail.report()
+            _report_death(log, trail, code, complaints.read())
 
 
 def _follow(child: subprocess.Popen[bytes], request: str, trail: AuditTrail) -> bool:
@@ -98,7 +106,7 @@ def _follow(child: subprocess.Popen[bytes], request: str, trail: AuditTrail) -> 
             end = document["done"]
             trail.findings_total = end["findings_total"]
             trail.notes = end["notes"]
-            trail.counters = Counters(**end["counters"])
+            trail.counters = type(trail.counters)(**end["counters"])
             return True
     return False
 
@@ -125,11 +133,11 @@ def _lines(stream: IO[bytes], patience: Callable[[], float | None]) -> Iterator[
             yield from lines
 
 
-def _report_death(request: AuditRequest, trail: AuditTrail, code: int, complaint: bytes) -> None:
+def _report_death(log: Path, trail: AuditTrail, code: int, complaint: bytes) -> None:
     """Say why the child ended before the audit did."""
-    wrong = verify_pages(request.log)
+    wrong = verify_pages(log)
     if wrong:
-        report_pages(request, trail, wrong)
+        report_pages(log, trail, wrong)
         return
     if code >= 0:
         last = complaint.decode("utf-8", "replace").strip().rpartition("\n")[2]
@@ -141,7 +149,7 @@ def _report_death(request: AuditRequest, trail: AuditTrail, code: int, complaint
         message = "reading it did not come to an end"
     else:
         message = f"reading it killed the reader ({signal.Signals(-code).name})"
-    trail.find(FindingKind.STORE_DAMAGED, "data.mdb", message, file=str(request.log / "data.mdb"))
+    trail.find(FindingKind.STORE_DAMAGED, "data.mdb", message, file=str(log / "data.mdb"))
 
 
 def _error(document: dict[str, Any]) -> LedgerError:

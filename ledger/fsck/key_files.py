@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import MalformedError
-from ledger.schema.canonical import parse_message
 from ledger.experience.fields import HASH_SIZE, require_ascending
 from ledger.experience.record_keys import RecordKeys
 from ledger.fsck.findings import AuditTrail, FindingKind
 from ledger.schema import store_pb2
+from ledger.schema.canonical import parse_message
 
 _FILE_NAMES: Final = frozenset(f"{byte:02x}.keys" for byte in range(256))
 

@@ -39,7 +39,7 @@ def check_tree(txn: ReadTransaction, trail: AuditTrail, *, published: bytes | No
         trail.counters.entries += len(entries)
         checkpoints.reach(first + len(entries), tree.root, None)
         trail.at(Phase.LOG, first + len(entries), size)
-    _finish(txn, trail, tree, checkpoints, size, None)
+    finish_log(txn, trail, tree, checkpoints, size, None)
 
 
 def check_log(
@@ -88,7 +88,7 @@ def check_log(
                     on_entry(index, entry)
             checkpoints.reach(first + len(entries), tree.root, keys_at)
             trail.at(Phase.LOG, first + len(entries), size)
-    _finish(txn, trail, tree, checkpoints, size, keys_at)
+    finish_log(txn, trail, tree, checkpoints, size, keys_at)
     # A trusted checkpoint was signed by a pinned key already, which may have been retired since.
     check_keys(identity, trail, () if since else pinned, keys.at(size), keys.ever)
     return prefix.first
@@ -145,7 +145,7 @@ def _open_trusted(
     )
 
 
-def _finish(
+def finish_log(
     txn: ReadTransaction,
     trail: AuditTrail,
     tree: TreeRebuild,
@@ -153,6 +153,7 @@ def _finish(
     size: int,
     keys_at: KeysAt | None,
 ) -> None:
+    """Check what is left after the last entry: upper tiles, checkpoints ahead, stray tiles."""
     checkpoints.reach(size, tree.root, keys_at)
     tree.finish()
     checkpoints.finish(size)
