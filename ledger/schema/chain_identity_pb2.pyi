@@ -138,20 +138,22 @@ class CompleteRecovery(_message.Message):
     def __init__(self, origin: _Optional[str] = ...) -> None: ...
 
 class FleetRecord(_message.Message):
-    __slots__ = ("name", "authority", "issuer_keys", "sponsored_amount", "sponsored_period", "witness_policy")
+    __slots__ = ("name", "authority", "issuer_keys", "sponsored_amount", "sponsored_period", "witness_policy", "witness_policy_time_ns")
     NAME_FIELD_NUMBER: _ClassVar[int]
     AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     ISSUER_KEYS_FIELD_NUMBER: _ClassVar[int]
     SPONSORED_AMOUNT_FIELD_NUMBER: _ClassVar[int]
     SPONSORED_PERIOD_FIELD_NUMBER: _ClassVar[int]
     WITNESS_POLICY_FIELD_NUMBER: _ClassVar[int]
+    WITNESS_POLICY_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     name: str
     authority: bytes
     issuer_keys: _containers.RepeatedCompositeFieldContainer[IssuerKey]
     sponsored_amount: int
     sponsored_period: int
     witness_policy: bytes
-    def __init__(self, name: _Optional[str] = ..., authority: _Optional[bytes] = ..., issuer_keys: _Optional[_Iterable[_Union[IssuerKey, _Mapping]]] = ..., sponsored_amount: _Optional[int] = ..., sponsored_period: _Optional[int] = ..., witness_policy: _Optional[bytes] = ...) -> None: ...
+    witness_policy_time_ns: int
+    def __init__(self, name: _Optional[str] = ..., authority: _Optional[bytes] = ..., issuer_keys: _Optional[_Iterable[_Union[IssuerKey, _Mapping]]] = ..., sponsored_amount: _Optional[int] = ..., sponsored_period: _Optional[int] = ..., witness_policy: _Optional[bytes] = ..., witness_policy_time_ns: _Optional[int] = ...) -> None: ...
 
 class IssuerKey(_message.Message):
     __slots__ = ("epoch", "public_key", "height")

@@ -154,20 +154,29 @@ def verify_evidence(
         claim = ForkClaim.parse(claim)
     first = open_checkpoint(claim.first, log_keys, witness_keys)
     second = open_checkpoint(claim.second, log_keys, witness_keys)
-    one, other = first.checkpoint, second.checkpoint
-    if one.origin != other.origin:
+    contradiction = find_contradiction(first.checkpoint, second.checkpoint, claim.path)
+    return ForkEvidence(claim, first, second, contradiction)
+
+
+def find_contradiction(first: Checkpoint, second: Checkpoint, path: Sequence[bytes]) -> bytes:
+    """The root that ``second`` proves of as many leaves as ``first`` has: another than its own.
+
+    Whoever signed both has forked; whether anybody did is for the caller to know. Raises
+    `VerificationError` for checkpoints that one log can have signed, or that are of two.
+    """
+    if first.origin != second.origin:
         raise VerificationError("the checkpoints are of two logs, which may well differ")
-    if one.size == other.size:
-        if claim.path:
+    if first.size == second.size:
+        if path:
             raise VerificationError("between equal sizes there is no path")
-        root = other.root
+        root = second.root
     else:
-        root, led_to = follow_consistency(one.size, other.size, claim.path)
-        if led_to != other.root:
+        root, led_to = follow_consistency(first.size, second.size, path)
+        if led_to != second.root:
             raise VerificationError("the path does not lead to the second checkpoint's root")
-    if root == one.root:
+    if root == first.root:
         raise VerificationError("the checkpoints do not contradict each other")
-    return ForkEvidence(claim, first, second, root)
+    return root
 
 
 def is_power_of_two(size: int) -> bool:

@@ -5,6 +5,8 @@
 `fleet`            fleets: authority, issuer keys, pool, sponsorship, witnesses
 `robot`            robots: registration, rotation and retirement of keys
 `recovery`         a new key for a robot whose key is lost
+`anchor`           the newest checkpoint of each robot's log
+`fork`             evidence that a robot's log forked, which freezes it
 `consent`          consent of data subjects, and receipts of what was erased
 =================  ===========================================================
 """
@@ -16,12 +18,12 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from ledger.chain.rules import consent, fleet, payment, recovery, robot
+from ledger.chain.rules import anchor, consent, fleet, fork, payment, recovery, robot
 from ledger.chain.rules.action import Action
 
 ACTIONS: Final[Mapping[str, Action[Message]]] = {
     action.name: action
-    for rule in (payment, fleet, robot, recovery, consent)
+    for rule in (payment, fleet, robot, recovery, anchor, fork, consent)
     for action in rule.ACTIONS
 }
 """By the field of `TransactionBody.action`; one that is not here is `UNKNOWN_ACTION`."""

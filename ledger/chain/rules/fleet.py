@@ -196,7 +196,10 @@ def set_witness_policy(context: Context, message: SetWitnessPolicy) -> None:
             ResultCode.BAD_POLICY,
             "a fleet's policy has no log lines: the chain knows its robots' keys",
         )
-    record.witness_policy = message.policy
+    if message.policy != record.witness_policy:
+        # What an ended key signed can be dated by those alone who were named then (`fork`).
+        record.witness_policy = message.policy
+        record.witness_policy_time_ns = context.time_ns
     context.state.write(fleet_key(message.fleet), record)
 
 
