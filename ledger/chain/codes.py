@@ -38,6 +38,8 @@ class ResultCode(IntEnum):
     WEAK_KEY = 14
     """A public key that is not canonical, no point, or of small order."""
     BLOCK_FULL = 15
+    MEMPOOL_FULL = 16
+    """Too much waits already. Said at admission, never in a result."""
 
     INSUFFICIENT_FUNDS = 100
     AMOUNT_OVERFLOW = 101

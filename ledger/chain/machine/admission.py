@@ -3,27 +3,40 @@
 Form and signature are checked once, here or when a block that holds the transaction comes
 from elsewhere, and remembered until the transaction is in a block. What is checked of the
 state is what keeps strangers' garbage out: an account, its next sequence, the fee.
+
+Many threads may have transactions admitted at once. Reading and the checking of signatures
+go on side by side; only the turns, which transaction of an account comes next, are taken
+one thread after another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from ledger.chain.account import IS_POOL, Account
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.leaf import LeafKind, leaf_id
-from ledger.chain.machine.execution import check_form, check_sequence
+from ledger.chain.machine.execution import check_form, check_sequence, own_attachments
 from ledger.chain.machine.proposal import Admission
-from ledger.chain.machine.signatures import SignatureChecker
+from ledger.chain.machine.signatures import Checking, SignatureChecker
 from ledger.chain.transaction import Transaction, parse_transaction
 from ledger.schema.chain_pb2 import Parameters
 
 MAX_REMEMBERED: Final = 200_000
 """Transactions whose signature is remembered; beyond it they are checked again."""
 
-AccountReader = Callable[[bytes], Account | None]
+_SLICE: Final = 256
+"""Signatures are checked elsewhere in pieces of this many, while the next are parsed."""
+
+AccountReader: TypeAlias = Callable[[bytes], Account | None]
+Snapshot: TypeAlias = Callable[[], AbstractContextManager[tuple[int, AccountReader]]]
+"""Opens the newest state: its height, and its accounts by name."""
+Admitted: TypeAlias = Callable[[Sequence[tuple[bytes, Admission]]], None]
+"""Is told of the transactions that may wait, before anybody else's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +50,13 @@ class Known:
 
 
 class Admissions:
-    """What is known of the transactions that wait, for one chain."""
+    """What is known of the transactions that wait, for one chain. For many threads."""
 
     def __init__(self, chain: bytes, parameters: Parameters, checker: SignatureChecker) -> None:
         self._chain = chain
         self._parameters = parameters
         self._checker = checker
+        self._lock = threading.Lock()
         self._known: dict[bytes, Known] = {}
         self._next: dict[bytes, int] = {}
 
@@ -50,59 +64,54 @@ class Admissions:
         """Parse transactions and check their signatures, as far as that was not done before."""
         known = self._known
         found = [known.get(encoded) or self._parse(encoded) for encoded in transactions]
-        unchecked = [
-            place
-            for place, each in enumerate(found)
-            if each.transaction is not None and not each.signed and each.refusal is None
-        ]
-        claims = [parsed.claim for place in unchecked if (parsed := found[place].transaction)]
-        for place, signed in zip(unchecked, self._checker.check(claims), strict=True):
-            each = found[place]
-            refusal = None if signed else _unsigned()
-            found[place] = Known(each.id, each.transaction, signed, refusal)
+        self._check_signatures(found, [self._begin(found)])
         return found
 
     def admit(
-        self, transactions: Sequence[bytes], height: int, account: AccountReader
+        self,
+        transactions: Sequence[bytes],
+        snapshot: Snapshot,
+        attachments: Mapping[bytes, bytes],
+        admitted: Admitted,
     ) -> list[Admission]:
-        """Say which of these may wait for the block at ``height`` or a later one.
+        """Say which of these may wait for the next block or a later one.
 
-        ``account`` reads accounts as the newest block left them. Of several transactions
-        of one account each has the next sequence.
+        Of several transactions of one account each has the next sequence.
         """
-        parsed = [self._known.get(encoded) or self._parse(encoded) for encoded in transactions]
-        accounts: dict[bytes, Account] = {}
-        hopeful: list[bytes] = []
-        verdicts: list[RefusalError | None] = []
-        for encoded, each in zip(transactions, parsed, strict=True):
-            refusal = each.refusal or self._refusal(each.transaction, height, account, accounts)
-            verdicts.append(refusal)
-            if refusal is None:
-                hopeful.append(encoded)
-        signed = iter(self.look_at(hopeful))
-        admissions = []
-        for encoded, each, verdict in zip(transactions, parsed, verdicts, strict=True):
-            refusal, admitted = verdict, each
-            if refusal is None:
-                admitted = next(signed)
-                refusal = admitted.refusal or self._take_turn(admitted.transaction, accounts)
-            if refusal is not None:
-                admissions.append(Admission(each.id, refusal.code, str(refusal)))
-                continue
-            if len(self._known) < MAX_REMEMBERED:
-                self._known[encoded] = admitted
-            admissions.append(Admission(each.id, ResultCode.OK))
-        return admissions
+        looked: list[Known] = []
+        checks: list[tuple[list[int], Checking]] = []
+        sequences: dict[bytes, int] = {}
+        for start in range(0, len(transactions), _SLICE):
+            with snapshot() as (height, read):
+                part = [
+                    self._hopeful(encoded, height + 1, read, attachments, sequences)
+                    for encoded in transactions[start : start + _SLICE]
+                ]
+            checks.append(self._begin(part, len(looked)))
+            looked += part
+        self._check_signatures(looked, checks)
+        with self._lock:
+            looked = [self._take_turn(each, sequences, snapshot) for each in looked]
+            verdicts = [_verdict(each) for each in looked]
+            good = []
+            for encoded, each, verdict in zip(transactions, looked, verdicts, strict=True):
+                if each.refusal is None:
+                    good.append((encoded, verdict))
+                    if len(self._known) < MAX_REMEMBERED:
+                        self._known[encoded] = each
+            admitted(good)
+        return verdicts
 
     def settle(self, transactions: Sequence[bytes], refused: bool) -> None:
         """Forget transactions that are in a block, or were refused for one."""
-        for encoded in transactions:
-            known = self._known.pop(encoded, None)
-            if known is None or known.transaction is None:
-                continue
-            signer, after = known.transaction.signer, known.transaction.sequence + 1
-            if refused or self._next.get(signer, after) <= after:
-                self._next.pop(signer, None)
+        with self._lock:
+            for encoded in transactions:
+                known = self._known.pop(encoded, None)
+                if known is None or known.transaction is None:
+                    continue
+                signer, after = known.transaction.signer, known.transaction.sequence + 1
+                if refused or self._next.get(signer, after) <= after:
+                    self._next.pop(signer, None)
 
     def _parse(self, encoded: bytes) -> Known:
         try:
@@ -112,48 +121,86 @@ class Admissions:
             return Known(leaf_id(LeafKind.TRANSACTION, encoded), None, refusal=refusal)
         return Known(transaction.id, transaction)
 
-    def _refusal(
+    def _hopeful(
         self,
-        transaction: Transaction | None,
+        encoded: bytes,
         height: int,
         read: AccountReader,
-        accounts: dict[bytes, Account],
-    ) -> RefusalError | None:
-        """Why a transaction has no chance, by what the newest block left."""
+        attachments: Mapping[bytes, bytes],
+        sequences: dict[bytes, int],
+    ) -> Known:
+        """Parse a transaction, and refuse it if it has no chance by what the newest block left."""
+        known = self._known.get(encoded) or self._parse(encoded)
+        transaction = known.transaction
         if transaction is None:
-            return None
+            return known
+        parameters, signer = self._parameters, transaction.claim.key
         try:
+            if len(encoded) > parameters.max_block_bytes:
+                raise RefusalError(ResultCode.TOO_LARGE, "no block has room for it")
             if transaction.expiry_height < height:
                 raise RefusalError(ResultCode.EXPIRED, f"block {height} is next")
-            if transaction.fee < self._parameters.min_fee:
-                raise RefusalError(
-                    ResultCode.FEE_TOO_LOW, f"a fee is {self._parameters.min_fee} or more"
-                )
-            found = accounts.get(transaction.signer) or read(transaction.signer)
-            if found is None:
-                raise RefusalError(ResultCode.UNKNOWN_ACCOUNT, "nothing was ever paid to it")
-            accounts[transaction.signer] = found
-            if found.flags & IS_POOL:
-                raise RefusalError(ResultCode.POOL_ACCOUNT, "no key signs for a pool")
-            if transaction.sequence < found.sequence:
-                check_sequence(transaction.sequence, found.sequence)
+            if transaction.fee < parameters.min_fee:
+                raise RefusalError(ResultCode.FEE_TOO_LOW, f"a fee is {parameters.min_fee} or more")
+            # An account with a transaction that waits was looked at when that came.
+            if signer not in self._next and signer not in sequences:
+                account = read(signer)
+                if account is None:
+                    raise RefusalError(ResultCode.UNKNOWN_ACCOUNT, "nothing was ever paid to it")
+                if account.flags & IS_POOL:
+                    raise RefusalError(ResultCode.POOL_ACCOUNT, "no key signs for a pool")
+                sequences[signer] = account.sequence
+            if transaction.sequence < sequences.get(signer, 0):
+                check_sequence(transaction.sequence, sequences[signer])
+            own_attachments(transaction.attachments, attachments)
         except RefusalError as refusal:
-            return refusal
-        return None
+            return Known(known.id, transaction, known.signed, refusal)
+        return known
 
-    def _take_turn(
-        self, transaction: Transaction | None, accounts: dict[bytes, Account]
-    ) -> RefusalError | None:
-        if transaction is None:
-            return None
-        signer = transaction.signer
-        stored = accounts[signer].sequence
+    def _begin(self, found: Sequence[Known], first: int = 0) -> tuple[list[int], Checking]:
+        """Begin to check the signatures that are not known to be good; their places."""
+        places, claims = [], []
+        for place, each in enumerate(found, first):
+            if each.transaction is not None and not each.signed and each.refusal is None:
+                places.append(place)
+                claims.append(each.transaction.claim)
+        return places, self._checker.begin(claims)
+
+    def _check_signatures(
+        self, looked: list[Known], checks: Sequence[tuple[list[int], Checking]]
+    ) -> None:
+        for places, checking in checks:
+            for place, signed in zip(places, checking.result(), strict=True):
+                each = looked[place]
+                refusal = None if signed else _unsigned()
+                looked[place] = Known(each.id, each.transaction, signed, refusal)
+
+    def _take_turn(self, known: Known, sequences: Mapping[bytes, int], snapshot: Snapshot) -> Known:
+        transaction = known.transaction
+        if transaction is None or known.refusal is not None:
+            return known
+        signer = transaction.claim.key
+        expected = self._next.get(signer)
+        if expected is None:
+            expected = sequences.get(signer)
+            if expected != transaction.sequence:
+                # Blocks may have come since this account was read.
+                with snapshot() as (_, read):
+                    account = read(signer)
+                expected = account.sequence if account else 0
         try:
-            check_sequence(transaction.sequence, max(stored, self._next.get(signer, stored)))
+            check_sequence(transaction.sequence, expected)
         except RefusalError as refusal:
-            return refusal
+            return Known(known.id, transaction, known.signed, refusal)
         self._next[signer] = transaction.sequence + 1
-        return None
+        return known
+
+
+def _verdict(known: Known) -> Admission:
+    refusal = known.refusal
+    if refusal is None:
+        return Admission(known.id, ResultCode.OK)
+    return Admission(known.id, refusal.code, str(refusal))
 
 
 def _unsigned() -> RefusalError:

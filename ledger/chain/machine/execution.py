@@ -76,7 +76,7 @@ def _enter(
     if transaction.fee < context.parameters.min_fee:
         raise RefusalError(ResultCode.FEE_TOO_LOW, f"a fee is {context.parameters.min_fee} or more")
     context.signer, context.sequence = signer, transaction.sequence
-    context.attachments = _own_attachments(transaction.attachments, attachments)
+    context.attachments = own_attachments(transaction.attachments, attachments)
     write_account(state, signer, account._replace(sequence=account.sequence + 1))
     if transaction.fee:
         if transaction.sponsor:
@@ -94,9 +94,10 @@ def check_sequence(sequence: int, expected: int) -> None:
         raise RefusalError(ResultCode.SEQUENCE_AHEAD, f"the account's next sequence is {expected}")
 
 
-def _own_attachments(
+def own_attachments(
     named: Sequence[tuple[bytes, int]], given: Mapping[bytes, bytes]
 ) -> Mapping[bytes, bytes]:
+    """Those of ``given`` that a transaction names; refused unless they are what it says."""
     if not named:
         return {}
     own = {}

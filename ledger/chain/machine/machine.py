@@ -20,8 +20,8 @@ and changes nothing.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,7 +31,7 @@ from ledger.chain.context import Context
 from ledger.chain.genesis import Genesis
 from ledger.chain.header import Header
 from ledger.chain.leaf import LeafKind, encode_leaf
-from ledger.chain.machine.admission import Admissions, Known
+from ledger.chain.machine.admission import AccountReader, Admissions, Admitted, Known
 from ledger.chain.machine.block_rows import (
     newest_header,
     put_attachments,
@@ -59,6 +59,10 @@ from ledger.storage import ReadTransaction, Storage, WriteTransaction
 
 KEPT_HEIGHTS: Final = 256
 """How many heights before the newest stay provable, unless an engine says otherwise."""
+
+
+def _nobody(_: Sequence[tuple[bytes, Admission]]) -> None:
+    """Nobody wants to know what was admitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,6 @@ class StateMachine:
         with storage.read() as transaction:
             self.genesis: Final = read_genesis(transaction)
             self._info = _read_info(transaction, self.genesis.chain, log)
-        self._lock = threading.Lock()
         self._admissions = Admissions(
             self.genesis.chain, self.genesis.parameters, checker or InlineChecker()
         )
@@ -109,16 +112,25 @@ class StateMachine:
         """Where the chain stands."""
         return self._info
 
-    def check(self, transactions: Sequence[bytes]) -> list[Admission]:
+    def check(
+        self,
+        transactions: Sequence[bytes],
+        attachments: Mapping[bytes, bytes] | None = None,
+        admitted: Admitted = _nobody,
+    ) -> list[Admission]:
         """Say of each transaction whether it may wait for a block, as `Admissions.admit`."""
-        with self._lock, self._storage.read() as transaction:
+        return self._admissions.admit(transactions, self._accounts, attachments or {}, admitted)
+
+    @contextmanager
+    def _accounts(self) -> Iterator[tuple[int, AccountReader]]:
+        with self._storage.read() as transaction:
             state = state_store.open_state(transaction)
 
             def account(name: bytes) -> Account | None:
                 row = state.get(account_key(name))
                 return None if row is None else Account.decode(row)
 
-            return self._admissions.admit(transactions, state.height + 1, account)
+            yield state.height, account
 
     def prepare(
         self,
@@ -151,11 +163,17 @@ class StateMachine:
         if refused:
             # What was refused left no trace, so the rest does what it just did.
             kept = [place for place, result in enumerate(executed.results) if not result.code]
+            named = {
+                name
+                for place in kept
+                if (transaction := known[place].transaction) and transaction.attachments
+                for name, _ in transaction.attachments
+            }
             proposal = Proposal(
                 proposal.height,
                 time_ns,
                 [proposal.transactions[place] for place in kept],
-                proposal.attachments,
+                {name: data for name, data in proposal.attachments.items() if name in named},
             )
             executed = _Executed(
                 proposal,
@@ -164,8 +182,7 @@ class StateMachine:
                 [executed.results[place] for place in kept],
                 executed.state,
             )
-            with self._lock:
-                self._admissions.settle([encoded for encoded, _ in refused], refused=True)
+            self._admissions.settle([encoded for encoded, _ in refused], refused=True)
         self._executed = executed
         return Prepared(proposal, refused, considered)
 
@@ -237,16 +254,15 @@ class StateMachine:
             state_store.prune(transaction, oldest)
 
         self._log.append([*leaves, header.leaf], alongside=alongside)
-        with self._lock:
-            self._admissions.settle(proposal.transactions, refused=False)
-            self._info = Info(
-                self.genesis.chain,
-                self.genesis.origin,
-                header.height,
-                header.time_ns,
-                header.app_hash,
-                header.log_size + 1,
-            )
+        self._admissions.settle(proposal.transactions, refused=False)
+        self._info = Info(
+            self.genesis.chain,
+            self.genesis.origin,
+            header.height,
+            header.time_ns,
+            header.app_hash,
+            header.log_size + 1,
+        )
         self._executed = self._waiting = None
         return self._info
 
@@ -260,8 +276,7 @@ class StateMachine:
         return executed
 
     def _execute(self, proposal: Proposal) -> tuple[_Executed, list[Known]]:
-        with self._lock:
-            known = self._admissions.look_at(proposal.transactions)
+        known = self._admissions.look_at(proposal.transactions)
         with self._storage.read() as transaction:
             working = WorkingState(state_store.open_state(transaction).get)
             context = Context(

@@ -14,17 +14,33 @@ from ledger.chain.transaction import SignatureClaim
 from ledger.ed25519 import is_signed
 
 
-class SignatureChecker(Protocol):
-    """Checks claims; the work may go on elsewhere."""
+class Checking(Protocol):
+    """A check under way."""
 
-    def check(self, claims: Sequence[SignatureClaim]) -> list[bool]:
-        """Which of the claims are true, in their order."""
+    def result(self) -> list[bool]:
+        """Which of the claims are true, in their order; waits until all is known."""
+        ...
+
+
+class SignatureChecker(Protocol):
+    """Checks claims, maybe elsewhere. Calls may come from any thread."""
+
+    def begin(self, claims: Sequence[SignatureClaim]) -> Checking:
+        """Begin to check claims; other work can be done meanwhile."""
         ...
 
 
 class InlineChecker:
-    """Checks in the calling thread."""
+    """Checks in the calling thread, when the result is asked for."""
 
-    def check(self, claims: Sequence[SignatureClaim]) -> list[bool]:
-        """Which of the claims are true, in their order."""
-        return [is_signed(*claim) for claim in claims]
+    def begin(self, claims: Sequence[SignatureClaim]) -> Checking:
+        """Begin to check claims."""
+        return _CheckedInline(claims)
+
+
+class _CheckedInline:
+    def __init__(self, claims: Sequence[SignatureClaim]) -> None:
+        self._claims = claims
+
+    def result(self) -> list[bool]:
+        return [is_signed(*claim) for claim in self._claims]
