@@ -1,8 +1,10 @@
 """Spending: what leaves an account, and the caps that it has set for itself.
 
-A cap allows ``amount`` of an asset in each window of ``period`` blocks; window number
-``height // period``. A cap that asks for less acts at once. One that allows more waits
-for `Parameters.cap_delay` blocks, so that whoever stole a key cannot lift it.
+A cap allows ``amount`` of an asset in each window of ``period`` blocks. A window begins with
+the first payment after the one before is over. A cap that asks for less acts at once. One
+that allows more waits for `Parameters.cap_delay` blocks, so that whoever stole a key cannot
+lift it. Either takes over the window that runs with what was spent in it: were windows
+counted from block 0, ever longer periods, each "less", would begin a new one every time.
 """
 
 from __future__ import annotations
@@ -25,18 +27,14 @@ def debit(context: Context, account: bytes, asset: int, amount: int) -> None:
 
 
 def acting_cap(record: CapRecord, height: int) -> CapRecord:
-    """The cap as it acts at a height: a higher one takes over when its time has come.
-
-    What was spent in the window that runs counts in the new one's too.
-    """
+    """The cap as it acts at a height: a higher one takes over when its time has come."""
     if not record.next_period or height < record.next_height:
         return record
-    running = record.window == height // record.period
     return CapRecord(
         amount=record.next_amount,
         period=record.next_period,
-        window=height // record.next_period,
-        spent=record.spent if running else 0,
+        window=record.window,
+        spent=record.spent,
     )
 
 
@@ -48,12 +46,13 @@ def _count(context: Context, account: bytes, asset: int, amount: int) -> None:
     cap = acting_cap(stored, context.height)
     if cap.amount == MAX_AMOUNT:
         return
-    window = context.height // cap.period
-    spent = (cap.spent if cap.window == window else 0) + amount
+    if not cap.spent or context.height >= cap.window + cap.period:
+        cap.window, cap.spent = context.height, 0
+    spent = cap.spent + amount
     if spent > cap.amount:
         raise RefusalError(
             ResultCode.OVER_CAP,
             f"the account's cap is {cap.amount} of asset {asset} in {cap.period} blocks",
         )
-    cap.window, cap.spent = window, spent
+    cap.spent = spent
     context.state.write(key, cap)

@@ -1,7 +1,7 @@
 """Sponsorship: a fleet's pool pays the fees of the fleet's robots, within a quota.
 
 The quota is `FleetRecord.sponsored_amount` a robot and window of ``sponsored_period``
-blocks; window number ``height // period``.
+blocks. A robot's window begins with the first fee after the one before is over.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ def pay_from_sponsor(context: Context, fleet: bytes, fee: int) -> None:
     record = context.state.read(FleetRecord, fleet_key(fleet))
     if robot.fleet != fleet or record is None or not record.sponsored_period:
         raise RefusalError(ResultCode.NOT_SPONSORED, "the fleet does not pay for this account")
-    window = context.height // record.sponsored_period
-    spent = (robot.sponsored if robot.sponsored_window == window else 0) + fee
+    if not robot.sponsored or context.height >= robot.sponsored_window + record.sponsored_period:
+        robot.sponsored_window, robot.sponsored = context.height, 0
+    spent = robot.sponsored + fee
     if spent > record.sponsored_amount:
         raise RefusalError(
             ResultCode.NOT_SPONSORED,
             f"the fleet pays {record.sponsored_amount} a robot in {record.sponsored_period} blocks",
         )
-    robot.sponsored_window, robot.sponsored = window, spent
+    robot.sponsored = spent
     context.state.write(robot_key(origin), robot)
     take(context.state, pool_account(fleet), FEE_ASSET, fee)

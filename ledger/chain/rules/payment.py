@@ -154,13 +154,11 @@ def set_spending_cap(context: Context, message: SetSpendingCap) -> None:
         return
     cap = acting_cap(stored, height)
     if message.amount <= cap.amount and message.period >= cap.period:
-        # What was spent in the window that runs counts on, whatever the new one's length.
-        running = cap.window == height // cap.period
-        spent = cap.spent if running else 0
-        window = height // message.period
         state.write(
             key,
-            CapRecord(amount=message.amount, period=message.period, window=window, spent=spent),
+            CapRecord(
+                amount=message.amount, period=message.period, window=cap.window, spent=cap.spent
+            ),
         )
         return
     cap.next_amount, cap.next_period = message.amount, message.period

@@ -72,8 +72,8 @@ def body_of(message: Message, **fields: Any) -> chain_pb2.TransactionBody:
     return body
 
 
-def make_genesis(**parameters: Any) -> Genesis:
-    """Two assets, three governors of whom two are enough, and parameters to override."""
+def make_genesis(governors: int = 3, **parameters: Any) -> Genesis:
+    """Two assets, governors of whom two are enough, and parameters to override."""
     people = {known_key(name): PEOPLE_MONEY for name in ("alice", "bob", "authority")}
     given = [(account_of(key), 0, amount) for key, amount in people.items()]
     given += [(account_of(known_key("bank")), asset, BANK_MONEY) for asset in (0, 1)]
@@ -88,14 +88,14 @@ def make_genesis(**parameters: Any) -> Genesis:
         "min_challenge": 5,
         **parameters,
     }
-    governors = sorted(account_of(known_key(f"governor {number}")) for number in range(3))
+    keys = sorted(account_of(known_key(f"governor {number}")) for number in range(governors))
     return Genesis.make(
         chain_pb2.Genesis(
             version=1,
             origin="chain.example/test",
             time_ns=START_NS,
             parameters=chain_pb2.Parameters(**values),
-            governors=chain_pb2.Governors(threshold=2, keys=governors),
+            governors=chain_pb2.Governors(threshold=min(2, governors), keys=keys),
             assets=[
                 chain_payment_pb2.Asset(id=0, symbol="QPU", decimals=6),
                 chain_payment_pb2.Asset(id=1, symbol="EUR", decimals=2),
@@ -111,8 +111,8 @@ def make_genesis(**parameters: Any) -> Genesis:
 class ChainWorld:
     """A chain at work in its block ``height`` (from 1), whose time is ``time_ns``."""
 
-    def __init__(self, **parameters: Any) -> None:
-        self.genesis: Final = make_genesis(**parameters)
+    def __init__(self, governors: int = 3, **parameters: Any) -> None:
+        self.genesis: Final = make_genesis(governors, **parameters)
         self.chain: Final = self.genesis.chain
         self.parameters: Final = self.genesis.parameters
         self.height = 1
