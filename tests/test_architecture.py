@@ -27,6 +27,7 @@ FILES = BASE | {"ledger.durable_file", "ledger.storage"}
 LOG = NOTES | FILES | {"ledger.merkle", "ledger.log", "ledger.log_reader", "ledger.published"}
 EXPERIENCE = LOG | {"ledger.schema", "ledger.experience", "ledger.experience.readers"}
 CHAIN = NOTES | {"ledger.merkle", "ledger.schema", "ledger.chain", "ledger.chain.state"}
+CHAIN |= {"ledger.chain.channel"}
 ALLOWED: Mapping[str, set[str]] = {
     "ledger.errors": set(),
     "ledger.schema": BASE,
@@ -59,6 +60,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.follow": EXPERIENCE | {"ledger.home", "ledger.memory"},
     "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
     "ledger.chain": NOTES | {"ledger.merkle", "ledger.schema"},
+    "ledger.chain.channel": TEXT | {"ledger.schema", "ledger.chain"},
     "ledger.chain.state": BASE | {"ledger.storage"},
     "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
     "ledger.chain.machine": CHAIN | LOG | {"ledger.chain.rules", "ledger.signing_keys"},
@@ -170,7 +172,12 @@ def escaped_libraries(sources: Sources) -> Iterator[str]:
 
 
 # What a third party runs: bytes and public keys in, a verdict out.
-VERIFIERS = ("ledger.verifier", "ledger.chain.state.proof")
+VERIFIERS = (
+    "ledger.verifier",
+    "ledger.chain.channel.payword",
+    "ledger.chain.channel.voucher",
+    "ledger.chain.state.proof",
+)
 
 
 def storage_behind_a_verifier(sources: Sources) -> Iterator[str]:

@@ -24,7 +24,7 @@ from ledger.errors import CorruptStoreError, MalformedError
 
 MAX_AMOUNT: Final = 2**64 - 1
 MAX_ASSETS: Final = 64
-"""The most assets one account can hold at once."""
+"""An account that holds as many assets is paid no further one; only `release` gives it one."""
 FEE_ASSET: Final = 0
 
 HAS_CAP: Final = 1
@@ -75,10 +75,6 @@ class Account(NamedTuple):
         rest = [held for held in holdings if held[0] != asset]
         if amount:
             rest = sorted([*rest, (asset, amount)])
-        if len(rest) > MAX_ASSETS:
-            raise RefusalError(
-                ResultCode.TOO_MANY_ASSETS, f"an account of over {MAX_ASSETS} assets"
-            )
         return Account(flags, sequence, tuple(rest))
 
 
@@ -120,10 +116,23 @@ def credit(state: WorkingState, name: bytes, asset: int, amount: int) -> None:
     if account is None:
         check_key(name)
         account = Account()
-    total = account.amount(asset) + amount
+    held = account.amount(asset)
+    if not held and len(account.holdings) >= MAX_ASSETS:
+        raise RefusalError(ResultCode.TOO_MANY_ASSETS, f"an account of over {MAX_ASSETS} assets")
+    total = held + amount
     if total > MAX_AMOUNT:
         raise RefusalError(ResultCode.AMOUNT_OVERFLOW, "an account cannot hold 2^64 units")
     write_account(state, name, account.with_amount(asset, total))
+
+
+def release(state: WorkingState, name: bytes, asset: int, amount: int) -> None:
+    """Pay into an account what the chain has held for it, however many assets it has.
+
+    Were this refused, one side of a channel could fill its account with other assets and
+    so hold up a close that pays the other.
+    """
+    account = ensure_account(state, name)
+    write_account(state, name, account.with_amount(asset, account.amount(asset) + amount))
 
 
 def take(state: WorkingState, name: bytes, asset: int, amount: int) -> Account:

@@ -89,7 +89,7 @@ class SettleChannel(_message.Message):
     def __init__(self, channel: _Optional[bytes] = ...) -> None: ...
 
 class ChannelRecord(_message.Message):
-    __slots__ = ("payer", "payee", "asset", "deposit", "expiry_height", "challenge", "voucher", "payword", "claimed", "closing_height")
+    __slots__ = ("payer", "payee", "asset", "deposit", "expiry_height", "challenge", "voucher", "payword", "claimed", "closing_height", "link")
     PAYER_FIELD_NUMBER: _ClassVar[int]
     PAYEE_FIELD_NUMBER: _ClassVar[int]
     ASSET_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +100,7 @@ class ChannelRecord(_message.Message):
     PAYWORD_FIELD_NUMBER: _ClassVar[int]
     CLAIMED_FIELD_NUMBER: _ClassVar[int]
     CLOSING_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
     payer: bytes
     payee: bytes
     asset: int
@@ -110,4 +111,5 @@ class ChannelRecord(_message.Message):
     payword: PayWordMode
     claimed: int
     closing_height: int
-    def __init__(self, payer: _Optional[bytes] = ..., payee: _Optional[bytes] = ..., asset: _Optional[int] = ..., deposit: _Optional[int] = ..., expiry_height: _Optional[int] = ..., challenge: _Optional[int] = ..., voucher: _Optional[_Union[VoucherMode, _Mapping]] = ..., payword: _Optional[_Union[PayWordMode, _Mapping]] = ..., claimed: _Optional[int] = ..., closing_height: _Optional[int] = ...) -> None: ...
+    link: bytes
+    def __init__(self, payer: _Optional[bytes] = ..., payee: _Optional[bytes] = ..., asset: _Optional[int] = ..., deposit: _Optional[int] = ..., expiry_height: _Optional[int] = ..., challenge: _Optional[int] = ..., voucher: _Optional[_Union[VoucherMode, _Mapping]] = ..., payword: _Optional[_Union[PayWordMode, _Mapping]] = ..., claimed: _Optional[int] = ..., closing_height: _Optional[int] = ..., link: _Optional[bytes] = ...) -> None: ...

@@ -31,6 +31,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_ERASURE_REPORTED: _ClassVar[EventKind]
     EVENT_KIND_MINTED: _ClassVar[EventKind]
     EVENT_KIND_PAID: _ClassVar[EventKind]
+    EVENT_KIND_CHANNEL_TOPPED_UP: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_FLEET_CREATED: EventKind
 EVENT_KIND_ROBOT_REGISTERED: EventKind
@@ -47,6 +48,7 @@ EVENT_KIND_CONSENT_WITHDRAWN: EventKind
 EVENT_KIND_ERASURE_REPORTED: EventKind
 EVENT_KIND_MINTED: EventKind
 EVENT_KIND_PAID: EventKind
+EVENT_KIND_CHANNEL_TOPPED_UP: EventKind
 
 class Genesis(_message.Message):
     __slots__ = ("version", "origin", "time_ns", "parameters", "governors", "assets", "allocations")

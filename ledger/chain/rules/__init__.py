@@ -7,6 +7,7 @@
 `recovery`         a new key for a robot whose key is lost
 `anchor`           the newest checkpoint of each robot's log
 `fork`             evidence that a robot's log forked, which freezes it
+`channel`          payment channels: open, top up, close, challenge, settle
 `consent`          consent of data subjects, and receipts of what was erased
 =================  ===========================================================
 """
@@ -18,12 +19,12 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from ledger.chain.rules import anchor, consent, fleet, fork, payment, recovery, robot
+from ledger.chain.rules import anchor, channel, consent, fleet, fork, payment, recovery, robot
 from ledger.chain.rules.action import Action
 
 ACTIONS: Final[Mapping[str, Action[Message]]] = {
     action.name: action
-    for rule in (payment, fleet, robot, recovery, anchor, fork, consent)
+    for rule in (payment, fleet, robot, recovery, anchor, fork, channel, consent)
     for action in rule.ACTIONS
 }
 """By the field of `TransactionBody.action`; one that is not here is `UNKNOWN_ACTION`."""
