@@ -62,6 +62,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain": NOTES | {"ledger.merkle", "ledger.schema"},
     "ledger.chain.channel": TEXT | {"ledger.schema", "ledger.chain"},
     "ledger.chain.state": BASE | {"ledger.storage"},
+    "ledger.chain.light": CHAIN | {"ledger.witnessing"},
     "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
     "ledger.chain.machine": CHAIN | LOG | {"ledger.chain.rules", "ledger.signing_keys"},
     "ledger.cli": EXPERIENCE
@@ -177,6 +178,9 @@ VERIFIERS = (
     "ledger.chain.channel.payword",
     "ledger.chain.channel.voucher",
     "ledger.chain.state.proof",
+    "ledger.chain.light.receipt",
+    "ledger.chain.light.answer",
+    "ledger.chain.light.client",
 )
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from ledger.errors import NotFoundError, VerificationError
 from ledger.merkle.audit_path import read_audit_path
 from ledger.merkle.claim import require_count, require_hash, require_proof
+from ledger.merkle.compact_range import CompactRange
 from ledger.merkle.reader import HashReader
 
 
@@ -78,3 +79,28 @@ def verify_inclusion(
         raise VerificationError("inclusion proof is too short for this tree size")
     if r != root:
         raise VerificationError("inclusion proof does not lead to the root")
+
+
+def range_before(index: int, size: int, proof: Sequence[bytes]) -> CompactRange:
+    """Return the tree of the leaves before leaf ``index``, out of that leaf's proof.
+
+    The siblings to the left on the way up are just the complete subtrees that leaves
+    [0, index) consist of, one for every bit set in ``index``. As good as the proof:
+    `verify_inclusion` first.
+
+    Raises:
+        MalformedError: it is no proof of that leaf in a tree of that size.
+    """
+    require_proof(proof)
+    fn, sn = index, size - 1
+    left: list[bytes] = []
+    for p in proof:
+        # RFC 9162 section 2.1.3.2, step 4.2: here p stands to the left.
+        if fn & 1 or fn == sn:
+            left.append(p)
+            while not fn & 1 and fn:
+                fn >>= 1
+                sn >>= 1
+        fn >>= 1
+        sn >>= 1
+    return CompactRange(index, tuple(reversed(left)))

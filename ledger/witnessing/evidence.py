@@ -41,7 +41,7 @@ from ledger.merkle.claim import require_proof
 from ledger.merkle.consistency import follow_consistency
 from ledger.merkle.hashing import node_hash
 from ledger.note import MAX_NOTE_SIZE, VerifierKey
-from ledger.witnessing.proof_source import LeafPath
+from ledger.witnessing.leaf_path import LeafPath
 
 MAGIC: Final = b"quipu/fork-evidence/v1\n"
 MAX_PATH: Final = 64

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from ledger.errors import NotFoundError
 from ledger.witnessing.follower import Follower, Outcome
-from ledger.witnessing.proof_source import LeafPath, ProofSource
+from ledger.witnessing.leaf_path import LeafPath
+from ledger.witnessing.proof_source import ProofSource
 from ledger.witnessing.transport import UnreachableError
 
 _log = logging.getLogger(__name__)

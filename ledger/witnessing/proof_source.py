@@ -9,14 +9,7 @@ from typing import Protocol
 from ledger.errors import MalformedError
 from ledger.log_reader import LogReader
 from ledger.merkle.hashing import HASH_SIZE, leaf_hash
-
-
-@dataclass(frozen=True, slots=True)
-class LeafPath:
-    """An inclusion proof together with the leaf hash that it starts from, both unchecked."""
-
-    leaf_hash: bytes
-    path: tuple[bytes, ...]
+from ledger.witnessing.leaf_path import LeafPath
 
 
 class ProofSource(Protocol):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import LedgerError, MalformedError, NotFoundError, VerificationError
-from ledger.merkle.inclusion import prove_inclusion, verify_inclusion
+from ledger.merkle.inclusion import prove_inclusion, range_before, verify_inclusion
 from ledger.merkle.tiles import TileReader
 from tests.ledger.merkle.naive_tree import NaiveTree, StoredTree, leaves
 
@@ -38,6 +38,21 @@ def test_every_proof_of_every_small_tree(tree: NaiveTree) -> None:
             proof = prove_inclusion(index, size, tree)
             assert list(proof) == tree.path(index, 0, size)
             verify_inclusion(tree.leaves[index], index, size, proof, root)
+
+
+def test_every_proof_holds_the_tree_before_its_leaf(tree: NaiveTree) -> None:
+    for size in range(1, LARGEST + 1):
+        for index in range(size):
+            before = range_before(index, size, prove_inclusion(index, size, tree))
+            assert (before.size, before.root()) == (index, tree.mth(0, index))
+
+
+def test_the_tree_before_a_leaf_is_not_made_of_another_proof(tree: NaiveTree) -> None:
+    proof = prove_inclusion(8, 9, tree)
+    assert range_before(8, 9, proof).root() == tree.mth(0, 8)
+    for other in (proof[:-1], (*proof, bytes(32)), (b"short", *proof[1:])):
+        with pytest.raises(MalformedError):
+            range_before(8, 9, other)
 
 
 def test_every_proof_hash_is_covered(tree: NaiveTree) -> None:

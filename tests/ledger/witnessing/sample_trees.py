@@ -12,7 +12,7 @@ from ledger.ed25519 import PrivateKey
 from ledger.errors import LedgerError, NotFoundError
 from ledger.note import CosignatureSigner, NoteSigner
 from ledger.witnessing.policy import Policy, PolicyGroup, PolicyLog, PolicyWitness
-from ledger.witnessing.proof_source import LeafPath
+from ledger.witnessing.leaf_path import LeafPath
 from tests.ledger.merkle.naive_tree import NaiveTree, leaves
 
 MOST = 64

@@ -24,7 +24,8 @@ from ledger.witnessing.evidence import (
     path_of_leaf,
     verify_evidence,
 )
-from ledger.witnessing.proof_source import LeafPath, join_hashes, split_hashes
+from ledger.witnessing.leaf_path import LeafPath
+from ledger.witnessing.proof_source import join_hashes, split_hashes
 from tests.ledger.witnessing.sample_trees import (
     HONEST,
     KEYS,

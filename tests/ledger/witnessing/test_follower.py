@@ -27,7 +27,7 @@ from ledger.witnessing.follower import (
 )
 from ledger.witnessing.fork_records import ForkRecords
 from ledger.witnessing.policy import Policy, PolicyLog
-from ledger.witnessing.proof_source import LeafPath
+from ledger.witnessing.leaf_path import LeafPath
 from tests.ledger.witnessing.sample_trees import (
     HONEST,
     KEYS,

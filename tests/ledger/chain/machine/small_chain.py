@@ -66,7 +66,7 @@ class SmallChain:
     ) -> None:
         self.genesis: Final = make_genesis(**parameters)
         self.storage: Final = storage or MemoryStorage()
-        self.operator: Final = NoteSigner(self.genesis.origin, known_key(operator))
+        self.operator: Final = self.signer_of(operator, self.genesis.origin)
         published = published_in(folder, self.genesis)
         vkey = self.operator.verifier_key
         self.log: Final = Log.create(self.storage, self.genesis.origin, vkey, published)
@@ -74,6 +74,11 @@ class SmallChain:
         self.machine: Final = StateMachine(self.storage, self.log, kept_heights=kept)
         self.receipts: Final = ReceiptMaker(self.storage, self.log)
         self.sequences: dict[bytes, int] = {}
+
+    @staticmethod
+    def signer_of(name: str, origin: str = "chain.example/test") -> NoteSigner:
+        """A known key in the role of a chain's operator."""
+        return NoteSigner(origin, known_key(name))
 
     @property
     def chain(self) -> bytes:
