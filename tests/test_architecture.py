@@ -65,6 +65,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain.light": CHAIN | {"ledger.witnessing"},
     "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
     "ledger.chain.machine": CHAIN | LOG | {"ledger.chain.rules", "ledger.signing_keys"},
+    "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
