@@ -29,13 +29,19 @@ from ledger.chain.leaf import LeafKind, leaf_id
 from ledger.chain.machine.execution import carry_out, check_form
 from ledger.chain.result import Result
 from ledger.chain.robots import read_robot
-from ledger.chain.rules.robot import register_message
+from ledger.chain.rules.robot import register_message, rotate_message
 from ledger.chain.state_keys import robot_key
 from ledger.chain.transaction import Transaction, parse_transaction, sign_transaction
 from ledger.chain.working_state import WorkingState
 from ledger.ed25519 import PrivateKey, is_signed
 from ledger.schema import chain_channel_pb2, chain_payment_pb2, chain_pb2
-from ledger.schema.chain_identity_pb2 import CreateFleet, RegisterRobot, RobotRecord, RobotStatus
+from ledger.schema.chain_identity_pb2 import (
+    CreateFleet,
+    RegisterRobot,
+    RobotRecord,
+    RobotStatus,
+    RotateKey,
+)
 from ledger.schema.chain_payment_pb2 import Transfer
 
 SECOND: Final = 1_000_000_000
@@ -214,6 +220,14 @@ class ChainWorld:
             ),
         )
         return key
+
+    def rotation(self, origin: str, signer: str, new: str, overlap: int = 0) -> RotateKey:
+        """A rotation that `signer` asks for, which the new key has signed."""
+        key, old = self.key(new), account_of(self.key(signer))
+        signed = rotate_message(self.chain, old, account_of(key), origin)
+        return RotateKey(
+            origin=origin, new_key=account_of(key), new_signature=key.sign(signed), overlap=overlap
+        )
 
     def robot(self, origin: str) -> RobotRecord:
         """What the state says of a robot."""
