@@ -66,6 +66,9 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
     "ledger.chain.machine": CHAIN | LOG | {"ledger.chain.rules", "ledger.signing_keys"},
     "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine"},
+    "ledger.chain.audit": CHAIN
+    | LOG
+    | {"ledger.chain.rules", "ledger.chain.machine", "ledger.fsck"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
