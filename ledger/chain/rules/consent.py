@@ -196,7 +196,7 @@ def _is_anchored(context: Context, origin: str, message: ReportErasure) -> bool:
         return False
     try:
         verify_inclusion(
-            leaf_hash(message.entry), message.index, anchor.size, message.path, anchor.root
+            leaf_hash(message.entry), message.index, anchor.size, tuple(message.path), anchor.root
         )
     except LedgerError:
         return False
