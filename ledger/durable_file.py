@@ -8,6 +8,8 @@ synced: after a power cut there is one or the other, never a part
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 
 PRIVATE = 0o600
@@ -44,3 +46,8 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def unfinished_writes(path: Path) -> Iterator[Path]:
+    """What processes have left beside ``path`` that died, or still are, in `write_durably`."""
+    return path.parent.glob(f".{escape(path.name)}.*.new")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ledger.durable_file import PRIVATE, write_durably
+from ledger.durable_file import PRIVATE, unfinished_writes, write_durably
 from ledger.errors import RefusedError
 from ledger.experience.kinds import RewardSource
 from ledger.storage.os_errors import storage_errors
@@ -67,14 +67,17 @@ def forget_marks(folder: Path) -> None:
     """Remove what was written for a record, if anything was. Raises StorageError."""
     path = _path(folder)
     with storage_errors(path):
-        path.unlink(missing_ok=True)
+        for each in (path, *unfinished_writes(path)):
+            each.unlink(missing_ok=True)
 
 
 def forget_stray_marks(recordings: Path) -> None:
     """Remove what was written for records whose folders are gone: a crash left it behind."""
     with storage_errors(recordings):
-        for path in recordings.glob(f"*{SUFFIX}"):
-            if not path.with_suffix("").exists():
+        for path in recordings.iterdir():
+            # Written (<record>.marks) or half so (.<record>.marks.<pid>.new).
+            record, found, _ = path.name.removeprefix(".").partition(SUFFIX)
+            if found and not (recordings / record).exists():
                 path.unlink(missing_ok=True)
 
 

@@ -325,6 +325,8 @@ def main(arguments: list[str] | None = None) -> int:
             break
         test.run_round()
     test.finish()
+    if isinstance(test, RecorderCrashTest):
+        test.close()
     if folder:
         shutil.rmtree(folder)
     result = test.result

@@ -25,11 +25,15 @@ from mcap.reader import make_reader
 
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import Experience, Progress
-from ledger.fsck import AuditRequest, Depth, audit_home
+from ledger.fsck import AuditRequest, Depth
+from ledger.fsck.audit import audit_in_process
+from ledger.fsck.findings import AuditTrail
 from ledger.home import create_home, open_home
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_LIFE_S = 1.2
+MOST_COMMITS = 7
+LONGEST_MOMENT_S = 0.05
+ACKNOWLEDGED = ("P", "S")
 
 
 @dataclass
@@ -66,62 +70,85 @@ class RecorderCrashTest:
         self.said: dict[int, tuple[str, str]] = {}
         os.environ["QUIPU_PUBLISHED"] = str(self.published)
         create_home(self.home, "example.com/victim")
-
-    def run_round(self) -> None:
-        """One life, ended by SIGKILL, and an audit of what is left."""
-        self.result.rounds += 1
-        life = self.chance.uniform(0.3, LONGEST_LIFE_S)
-        process = self._start()
-        time.sleep(life)
-        process.send_signal(signal.SIGKILL)
-        said, complaint = process.communicate()
-        if process.returncode == -signal.SIGKILL:
-            self.result.kills += 1
-        else:
-            self._blame("unsound", f"it ended by itself: {complaint[-500:]}")
-        self._take(said)
-        self._audit("after a kill")
-
-    def finish(self) -> None:
-        """A last life in good order, then the account."""
-        process = self._start()
-        time.sleep(1.0)
-        said, complaint = process.communicate("", timeout=120)
-        if process.returncode:
-            self._blame("unsound", f"the last recorder failed: {complaint[-500:]}")
-        self._take(said)
-        self._audit("at the end")
-        self._account()
-
-    def _start(self) -> subprocess.Popen[str]:
-        seed = self.chance.randrange(1 << 32)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fault.recording_process", str(self.home), str(seed)],
+        self._complaints = (folder / "complaints").open("w+")
+        self._recorders = subprocess.Popen(
+            [sys.executable, "-m", "tests.fault.recording_process", str(self.home)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._complaints,
             text=True,
         )
-        # Its first word comes when the home is open: a kill before would hit the imports.
-        if process.stdout is None:
-            raise RuntimeError("no pipe")
-        self._take(process.stdout.readline())
-        return process
 
-    def _take(self, said: str) -> None:
-        for line in said.splitlines(keepends=True):
-            if not line.endswith("\n"):
-                continue  # cut off: it was never said
+    def run_round(self) -> None:
+        """One life, ended by SIGKILL, and an audit of what is left.
+
+        It lasts until so many commits were acknowledged, and a moment more: as many fall
+        into a life on a slow machine as on a fast one. Without any, death comes while the
+        home is opened, or what the last one left is recovered.
+        """
+        self.result.rounds += 1
+        pid = self._start()
+        wanted = self.chance.randrange(MOST_COMMITS)
+        while wanted and (said := self._hear()):
+            wanted -= said[0] in ACKNOWLEDGED
+        time.sleep(self.chance.uniform(0.0, LONGEST_MOMENT_S))
+        os.kill(pid, signal.SIGKILL)
+        if (code := self._end()) == -signal.SIGKILL:
+            self.result.kills += 1
+        else:
+            self._blame("unsound", f"it ended by itself with {code}")
+        self._audit("after a kill")
+
+    def finish(self) -> None:
+        """A last life in good order, then the account."""
+        pid = self._start()
+        for _ in range(MOST_COMMITS):
+            self._hear()
+        os.kill(pid, signal.SIGTERM)
+        if code := self._end():
+            self._blame("unsound", f"the last recorder ended with {code}")
+        self._audit("at the end")
+        self._account()
+
+    def close(self) -> None:
+        """End what is left."""
+        with self._recorders, self._complaints:
+            self._recorders.kill()
+
+    def _start(self) -> int:
+        """A new recorder; its process."""
+        if self._recorders.stdin is None:
+            raise RuntimeError("no pipe")
+        self._recorders.stdin.write(f"{self.chance.randrange(1 << 32)}\n")
+        self._recorders.stdin.flush()
+        return int(self._hear("F")[1])
+
+    def _end(self) -> int:
+        """Hear the last words; the exit code."""
+        return int(self._hear("E")[1])
+
+    def _hear(self, wanted: str = "") -> list[str]:
+        """The next line, or the next that begins with ``wanted``."""
+        if self._recorders.stdout is None:
+            raise RuntimeError("no pipe")
+        while line := self._recorders.stdout.readline():
             word, *rest = line.split()
-            if word in ("P", "S"):
+            if word in ACKNOWLEDGED:
                 self.said[int(rest[0])] = (word, rest[1])
                 self.result.acknowledged += 1
+            if word == "E" and wanted != "E":
+                break  # it has died before its time
+            if not wanted or word == wanted:
+                return [word, *rest]
+        self._complaints.seek(0)
+        raise RuntimeError(f"the recorder said no more: {self._complaints.read()[-2000:]}")
 
     def _audit(self, when: str) -> None:
-        report = audit_home(AuditRequest(self.home, self.published, Depth.DEEP))
-        for finding in report.findings:
+        trail = AuditTrail()
+        audit_in_process(AuditRequest(self.home, self.published, Depth.DEEP), trail)
+        for finding in trail.report().findings:
             self._blame("unsound", f"{when}: {finding.message}")
 
     def _account(self) -> None:

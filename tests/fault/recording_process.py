@@ -1,20 +1,26 @@
-"""The recorder that gets killed: ``python -m tests.fault.recording_process HOME SEED``.
+"""Recorders that get killed: ``python -m tests.fault.recording_process HOME``.
 
-Lines to standard output, each only when it is true::
+For each line ``SEED`` on standard input a recorder is forked, which has nothing to load any
+more; it records until it is killed, or ends in good order on SIGTERM. Lines to standard
+output, each only when it is true::
 
-    R <messages> <bytes>      of all that a progress entry has committed to, so far
-    S <entry> <record id>     a segment was sealed
-    M <reward>                a mark of the episode was confirmed
-
-It records until it is killed, or its standard input ends.
+    F <pid>                          a recorder was started
+    B <record id>                    it has a record to write into
+    P <entry> <record id> <length>   a progress entry was committed
+    S <entry> <record id>            a segment was sealed
+    M <reward>                       a mark of the episode was confirmed
+    E <exit code>                    it has ended; minus the signal if it was killed
 """
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from ledger.experience.growing import OpenRecord
@@ -54,11 +60,10 @@ class TellingSink(OwnerSink):
         return record
 
 
-def main() -> None:
-    home, seed = Path(sys.argv[1]), int(sys.argv[2])
+def record(home: Path, seed: int) -> None:
     chance = random.Random(seed)
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     settings = RecorderSettings(
         name="victim", segment_max_s=0.25, progress_period_s=0.03, ros_distro="jazzy"
     )
@@ -69,8 +74,8 @@ def main() -> None:
         ]
         number = 0
         while not ended.is_set():
-            for _ in range(chance.randrange(1, 40)):
-                size = chance.choice([10, 100, 3000, 300_000])
+            for _ in range(chance.randrange(1, 20)):
+                (size,) = chance.choices([10, 100, 1_000, 40_000], [600, 400, 50, 5])
                 now = time.time_ns()
                 recorder.receive(
                     chance.choice(channels), now, now, number.to_bytes(8, "big") * size
@@ -84,6 +89,24 @@ def main() -> None:
                 if chance.random() < 0.7:
                     recorder.stop_episode()
             time.sleep(chance.random() * 0.01)
+
+
+def main() -> None:
+    home = Path(sys.argv[1])
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                record(home, int(line))
+                code = 0
+            except BaseException:  # noqa: BLE001 - this process is a fork
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        say(f"F {pid}")
+        _, status = os.waitpid(pid, 0)
+        say(f"E {os.waitstatus_to_exitcode(status)}")
 
 
 if __name__ == "__main__":

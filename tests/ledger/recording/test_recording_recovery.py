@@ -221,6 +221,8 @@ def test_what_was_said_of_an_episode_survives(owner: MemoryOwner, root: Path) ->
     record = before.begin()
     segment, _ = write_segment(record)
     EpisodeMarks(True, -2.5, RewardSource.OPERATOR).keep(record.folder)
+    half = record.folder.with_name(f".{record.folder.name}.marks.4711.new")
+    half.write_bytes(b'{"reward": 3')  # said later, and cut off before it was confirmed
     segment.close()
     before.close()
     after = OwnerSink(owner)
@@ -238,12 +240,15 @@ def test_marks_left_by_a_crash_after_sealing_go(
     owner: MemoryOwner, sink: OwnerSink, root: Path
 ) -> None:
     stray = root / "recording" / ("00" * 16 + ".marks")
+    half = stray.with_name(f".{stray.name}.4711.new")
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"{}")
+    half.write_bytes(b"{")
     committer = Committer(sink)
     committer.start()
     wait_for(lambda: committer.has_record)
     assert not stray.exists()
+    assert not half.exists()
     committer.close()
 
 
