@@ -29,6 +29,7 @@ from ledger.memory.control_server import owned_home
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
+KILLS = 4
 SAID = re.compile(r"committed .* of .*, entry (\d+)|sealed .*: entry (\d+),")
 
 
@@ -109,17 +110,19 @@ def check(scene: Scene) -> None:
 @pytest.mark.slow
 def test_a_follower_killed_again_and_again(scene: Scene) -> None:
     chance = random.Random(7)
-    kills = 0
-    with ended(scene.start("-m", "tests.fault.bag_writer", scene.bags, 4, 6)) as recorder:
-        deadline = time.monotonic() + PATIENCE_S
-        while recorder.poll() is None:
-            assert time.monotonic() < deadline
+    with ended(scene.start("-m", "tests.fault.bag_writer", scene.bags, 99, 6)) as recorder:
+        for _ in range(KILLS):
+            said = len(scene.lines())
             with ended(scene.follow()) as follower:
-                time.sleep(chance.uniform(0.3, 1.5))
+                deadline = time.monotonic() + PATIENCE_S
+                while len(scene.lines()) <= said:  # it has begun
+                    assert time.monotonic() < deadline
+                    time.sleep(0.01)
+                time.sleep(chance.uniform(0.0, 0.6))
                 follower.send_signal(signal.SIGKILL)
-            kills += 1
-        assert recorder.returncode == 0
-    assert kills >= 3
+        assert recorder.poll() is None
+        recorder.terminate()
+        assert recorder.wait(PATIENCE_S) == 0
     with ended(scene.follow("--once")) as last:
         assert last.wait(PATIENCE_S) == 0
     check(scene)

@@ -173,7 +173,7 @@ def test_who_ignores_is_terminated_then_killed_with_its_children(yard: Yard) -> 
         yard.process("firm", "--ignore", "SIGINT"),
         yard.process("deaf", "--ignore", "SIGINT,SIGTERM", "--child"),
     )
-    quick = Deadlines(interrupt_s=0.5, terminate_s=0.5, kill_s=5.0)
+    quick = Deadlines(interrupt_s=1.0, terminate_s=1.0, kill_s=10.0)
     with Supervisor(FleetPlan(processes), yard.paths, deadlines=quick) as supervisor:
         supervisor.start()
         until(lambda: all(yard.pids(each.name) for each in processes), supervisor)
@@ -202,14 +202,14 @@ def test_robots_end_before_the_simulator(yard: Yard) -> None:
 
 
 def test_who_is_in_a_hurry_skips_the_deadline(yard: Yard) -> None:
-    slow = Deadlines(interrupt_s=60.0, terminate_s=60.0, kill_s=5.0)
+    slow = Deadlines(interrupt_s=60.0, terminate_s=60.0, kill_s=20.0)
     deaf = yard.process("deaf", "--ignore", "SIGINT,SIGTERM")
     with Supervisor(FleetPlan((deaf,)), yard.paths, deadlines=slow) as supervisor:
         supervisor.start()
         until(lambda: yard.pids("deaf"), supervisor)
         began = time.monotonic()
         assert supervisor.stop(hurried=lambda: True) == {"deaf": Ended.KILLED}
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 30.0
 
 
 def test_a_fleet_has_one_supervisor(yard: Yard) -> None:

@@ -133,7 +133,7 @@ def test_as_fast_as_it_can_nothing_is_lost_and_all_is_repeatable(ros: Ros) -> No
             if topic.of is not Scope.WORLD:
                 assert heard[name]["count"] == summary["topics"][name], name
     assert summary["simulated_s"] == 20.0
-    assert summary["realtime_factor"] > 1.5, "it did not run ahead of the wall"
+    assert summary["realtime_factor"] > 1.05, "it did not run ahead of the wall"
     assert summary["topics"]["/clock"] < 120 * summary["wall_s"], "nobody drowns"
     assert summary["unsent"] == 0
     again, _ = once()

@@ -282,22 +282,20 @@ def test_a_listener_that_fails_undoes_nothing(owner: MemoryOwner) -> None:
 
 
 def test_the_status_waits_for_nobody(owner: MemoryOwner) -> None:
-    slowest = 0.0
-    release = threading.Event()
+    entered, release = threading.Event(), threading.Event()
 
     def hold() -> None:
         with owner.writer():
+            entered.set()
             release.wait(10)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    for _ in range(100):
-        began = time.monotonic()
-        owner.status()
-        slowest = max(slowest, time.monotonic() - began)
+    assert entered.wait(10)
+    owner.status()
+    assert thread.is_alive()  # the writer is at it still
     release.set()
     thread.join()
-    assert slowest < 0.1
 
 
 def test_closing_waits_for_what_is_under_way(root: Path, tmp_path: Path) -> None:

