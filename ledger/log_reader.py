@@ -155,17 +155,17 @@ class LogReader:
         with self._storage.read() as transaction:
             return transaction.get(Table.CHECKPOINTS, U64.pack(size))
 
-    def checkpoints(self) -> Iterator[tuple[int, bytes]]:
-        """Every stored note with its size, smallest first."""
-        start = b""
+    def checkpoints(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Every stored note of ``start`` leaves or more with its size, smallest first."""
+        after = U64.pack(start)
         while True:
             with self._storage.read() as transaction:
-                rows = list(islice(transaction.scan(Table.CHECKPOINTS, start), _ROWS_A_READ))
+                rows = list(islice(transaction.scan(Table.CHECKPOINTS, after), _ROWS_A_READ))
             for key, note in rows:
                 yield _index(key), note
             if len(rows) < _ROWS_A_READ:
                 return
-            start = rows[-1][0] + b"\0"
+            after = rows[-1][0] + b"\0"
 
     def record_index(self, record_id: bytes) -> int:
         """The leaf index of a record's entry."""
