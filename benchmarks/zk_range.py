@@ -138,7 +138,8 @@ def measure_range(rounds: int = MIN_ROUNDS) -> RangeFigures:
             ratios(seconds["zksnake_verify"], seconds["msm"])
         )
     figures["range64_bytes"] = float(len(work.encoded[0][0]))
-    figures["range64_verify_pyecc_factor"] = _reference_seconds() / mid(seconds["verify"])
+    for name, taken in _reference_seconds().items():
+        figures[f"range64_{name}_pyecc_factor"] = taken / mid(seconds[name])
     fields = {name: mid(turns[name]) if name in turns else None for name in sides}
     return RangeFigures(fields, figures, turns)
 
@@ -158,6 +159,7 @@ def _each(job: Callable[[], object]) -> float:
     return seconds_of(repeated) / REPEATS
 
 
-def _reference_seconds() -> float:
+def _reference_seconds() -> dict[str, float]:
     with using("py_ecc"):
-        return seconds_of(_Work(1).verify)
+        work = _Work(1)
+        return {"prove": seconds_of(work.prove), "verify": seconds_of(work.verify)}

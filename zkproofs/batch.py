@@ -6,19 +6,22 @@ a pairing that a product is one:
     Equation           Σ sᵢ·Pᵢ = 0
     PairingEquation    Π e(Pᵢ, Qᵢ) = 1
 
-Each equation k of a batch but the first of its kind, whose weight is one, gets a weight ρₖ,
-fresh from the operating system, uniform from 1 to 2^128 - 1, and the batch checks
+P2, the generator of G2, has the order of G1, so the first kind is one of the second,
+e(Σ sᵢ·Pᵢ, -P2) = 1. Each equation k of a batch but the first, whose weight is one, gets a
+weight ρₖ, fresh from the operating system, uniform from 1 to 2^128 - 1, and the batch checks
 
-    Σₖ ρₖ·(Σ sᵢ·Pᵢ) = 0                      one multi-scalar multiplication
-    Π_Q e(Σ ρₖ·Pᵢ of all pairs with Q, Q) = 1     one pairing for each distinct Q
+    Π_Q e(Σ ρₖ·s·P of all terms with Q, Q) = 1
 
-where all hold always, and where one does not with a probability below 2^-127: never, if it
-is the first alone; else whatever the other terms are, one weight at most of a later one that
-does not hold makes up for them. The weights are drawn after all equations are known, so
-nobody can make two that cancel.
+one multi-scalar multiplication and one pairing for each distinct Q; or, where there is no
+pairing equation, that the sum of -P2 is zero. That holds where all equations hold, and where
+one does not with a probability below 2^-127: never, if it is the first alone; else whatever
+the other terms are, one weight at most of a later one that does not hold makes up for them.
+The weights are drawn after all equations are known, so nobody can make two that cancel.
+
 Equal points are added up before they are multiplied: proofs over the same generators
 share the cost of those. Equal means the same object for points of G1 (generators are
-kept), the same bytes for points of G2.
+kept), the same bytes for points of G2. A point whose pairing is with -P2, rather than P2,
+is therefore multiplied once for its pairing and for all sums that it is in.
 
 A batch that fails is halved until single items are left, and an item fails exactly where
 verifying it by itself does: both are `holds`.
@@ -141,23 +144,19 @@ def verify_equations(equations: Sequence[AnyEquation], what: str) -> None:
 
 
 def holds(equations: Sequence[AnyEquation], backend: Group) -> bool:
-    """Whether all ``equations`` hold, each but the first of its kind under a fresh weight.
+    """Whether all ``equations`` hold, each but the first under a fresh weight.
 
     Raises `ParameterError` for no equations, or elements of another backend.
     """
     if not equations:
         raise ParameterError("no equations would hold whatever they stand for")
-    linear = _LinearSum(backend)
-    pairings = _PairingProduct(backend)
+    product = _Product(backend)
     try:
-        for equation in equations:
-            if isinstance(equation, Equation):
-                linear.add(equation)
-            else:
-                pairings.add(equation)
+        for number, equation in enumerate(equations):
+            product.add(equation, _fresh_weight(backend) if number else None)
+        return product.is_one()
     except TypeError:
         raise ParameterError(f"an element is of another backend than {backend.name}") from None
-    return linear.is_zero() and pairings.is_one()
 
 
 def _fresh_weight(backend: Group) -> Scalar:
@@ -165,53 +164,61 @@ def _fresh_weight(backend: Group) -> Scalar:
     return backend.scalar(1 + secrets.randbelow((1 << WEIGHT_BITS) - 1))
 
 
-class _LinearSum:
-    """Σ ρ·(Σ s·P), with one scalar for each distinct point."""
+class _Sum:
+    """Σ s·P, with one scalar for each distinct point."""
 
-    def __init__(self, backend: Group) -> None:
-        self._group = backend
+    def __init__(self) -> None:
         # By id(), which is that of one point for as long as the point is kept here.
         self._points: dict[int, G1] = {}
         self._scalars: dict[int, Scalar] = {}
 
-    def add(self, equation: Equation) -> None:
-        points, scalars = self._points, self._scalars
-        weighted = equation.scalars
-        if points:
-            weight = _fresh_weight(self._group)
-            weighted = [scalar * weight for scalar in weighted]
-        for point, scalar in zip(equation.points, weighted, strict=True):
+    def add(self, points: Sequence[G1], scalars: Sequence[Scalar]) -> None:
+        kept_points, kept_scalars = self._points, self._scalars
+        for point, scalar in zip(points, scalars, strict=True):
             key = id(point)
-            if key in points:
-                scalars[key] += scalar
+            if key in kept_points:
+                kept_scalars[key] += scalar
             else:
-                points[key] = point
-                scalars[key] = scalar
+                kept_points[key] = point
+                kept_scalars[key] = scalar
 
-    def is_zero(self) -> bool:
+    def total(self, backend: Group) -> G1:
         points, scalars = list(self._points.values()), list(self._scalars.values())
-        total = table_msm(points, scalars, self._group, public=True)
-        return total == self._group.g1_identity
+        if len(scalars) == 1 and int(scalars[0]) == 1:
+            return points[0]
+        return table_msm(points, scalars, backend, public=True)
 
 
-class _PairingProduct:
-    """Π_Q e(Σ ρ·P, Q)."""
+class _Product:
+    """Π_Q e(Σ ρ·s·P, Q)."""
 
     def __init__(self, backend: Group) -> None:
         self._group = backend
-        self._sides: dict[bytes, tuple[G2, list[G1], list[Scalar]]] = {}
+        self._one = backend.scalar(1)
+        self._linear = _Sum()
+        minus_p2 = -backend.g2
+        self._sides: dict[bytes, tuple[G2, _Sum]] = {
+            backend.encode_g2(minus_p2): (minus_p2, self._linear)
+        }
+        self._has_pairings = False
 
-    def add(self, equation: PairingEquation) -> None:
-        weight = _fresh_weight(self._group) if self._sides else self._group.scalar(1)
+    def add(self, equation: AnyEquation, weight: Scalar | None) -> None:
+        """Add ``equation`` under ``weight``; None is one, by which nothing is multiplied."""
+        if isinstance(equation, Equation):
+            scalars = equation.scalars
+            if weight is not None:
+                scalars = [scalar * weight for scalar in scalars]
+            self._linear.add(equation.points, scalars)
+            return
+        self._has_pairings = True
         for point, fixed in equation.pairs:
             key = self._group.encode_g2(fixed)
-            _, points, scalars = self._sides.setdefault(key, (fixed, [], []))
-            points.append(point)
-            scalars.append(weight)
+            _, side = self._sides.setdefault(key, (fixed, _Sum()))
+            side.add((point,), (weight or self._one,))
 
     def is_one(self) -> bool:
-        pairs = [
-            (self._group.msm(points, scalars), fixed)
-            for fixed, points, scalars in self._sides.values()
-        ]
-        return not pairs or self._group.pairing_product_is_one(pairs)
+        if not self._has_pairings:
+            return self._linear.total(self._group) == self._group.g1_identity
+        return self._group.pairing_product_is_one(
+            [(side.total(self._group), fixed) for fixed, side in self._sides.values()]
+        )

@@ -55,11 +55,12 @@ class InnerProductProof:
 
 @dataclass(frozen=True, slots=True)
 class Challenges:
-    """The challenges u_j, and what a verifier needs of y."""
+    """The challenges u_j, and what a verifier needs of y and x."""
 
     u: list[Scalar]
     u_inverse: list[Scalar]
     y_inverse: Scalar
+    x_inverse: Scalar
 
 
 def prove_inner_product(
@@ -79,14 +80,16 @@ def prove_inner_product(
     return _Prover(generators, h_factors, q, vectors).run(transcript, last)
 
 
-def replay_challenges(transcript: Transcript, proof: InnerProductProof, y: Scalar) -> Challenges:
-    """Absorb L and R as the prover did."""
+def replay_challenges(
+    transcript: Transcript, proof: InnerProductProof, y: Scalar, x: Scalar
+) -> Challenges:
+    """Absorb L and R as the prover did; ``y`` and ``x`` are inverted with their challenges."""
     challenges = [
         _round_challenge(transcript, left, right)
         for left, right in zip(proof.left, proof.right, strict=True)
     ]
-    y_inverse, *inverses = invert_all([y, *challenges])
-    return Challenges(challenges, inverses, y_inverse)
+    y_inverse, x_inverse, *inverses = invert_all([y, x, *challenges])
+    return Challenges(challenges, inverses, y_inverse, x_inverse)
 
 
 def products_of_choices(starts: Sequence[Scalar], factors: Sequence[Scalar]) -> list[Scalar]:

@@ -17,7 +17,7 @@ l = i mod d:
 
     A + x·S + Σ (u²·L + u^-2·R) + w·(t - ⟨a, b⟩)·g - μ·h
       + Σ (-z - a_l·sᵢ)·Gᵢ + Σ (z + y^-i·(z^(2+j)·2^k - b_l·sᵢ^-1))·Hᵢ = 0
-    x·T1 + x²·T2 + Σ z^(2+j)·V'_j + (δ - t)·g - τ·h = 0
+    T1 + x·T2 + x^-1·(Σ z^(2+j)·V'_j + (δ - t)·g - τ·h) = 0
 
 Verified together, under random weights, they are one multi-scalar multiplication of
 2N + 2·log2(N/d) + 6 points and the commitments. Nothing is drawn from the transcript after a
@@ -248,7 +248,7 @@ class _Verifier:
         transcript.append_points(b"T1, T2", (proof.T1, proof.T2))
         self._x = transcript.challenge(b"x")
         self._w = _absorb_scalars(transcript, proof.t, proof.tau, proof.mu)
-        self._challenges: Challenges = replay_challenges(transcript, proof.inner, self._y)
+        self._challenges: Challenges = replay_challenges(transcript, proof.inner, self._y, self._x)
         self._weights = statement.weights(self._z)
 
     def equations(self) -> tuple[Equation, Equation]:
@@ -300,9 +300,13 @@ class _Verifier:
         return a_s, b_s, weighted
 
     def _polynomial_equation(self) -> Equation:
-        """x·T1 + x²·T2 + ... = 0, with V' taken apart into V and g."""
-        proof, statement, x = self._proof, self._statement, self._x
-        backend = group()
+        """T1 + x·T2 + ... = 0, with V' taken apart into V and g.
+
+        It is the paper's divided by x: T1 is left with a factor of one, so that the short
+        weight of a batch stays short.
+        """
+        proof, statement, backend = self._proof, self._statement, group()
+        x, x_inverse = self._x, self._challenges.x_inverse
         of_v = [backend.scalar(0)] * len(statement.commitments)
         of_g = self._delta() - proof.t
         for slot, weight in zip(
@@ -313,7 +317,10 @@ class _Verifier:
         bases = statement.bases
         return Equation(
             [proof.T1, proof.T2, *statement.commitments, bases.value, bases.blinding],
-            [x, x * x, *of_v, of_g, -proof.tau],
+            [
+                *(backend.scalar(1), x),
+                *[x_inverse * each for each in (*of_v, of_g, -proof.tau)],
+            ],
         )
 
     def _delta(self) -> Scalar:

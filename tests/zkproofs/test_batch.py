@@ -102,6 +102,15 @@ def cancelling_pairings() -> list[AnyEquation]:
     ]
 
 
+def cancelling_kinds() -> list[AnyEquation]:
+    """P = 0, and e(P, P2) = 1: sums are checked as pairings with -P2."""
+    backend = group()
+    return [
+        Equation([backend.g1], [backend.scalar(1)]),
+        PairingEquation([(backend.g1, backend.g2)]),
+    ]
+
+
 def sums_that_cancel_under_known_weights() -> list[AnyEquation]:
     """15·P + 5·(-3·P) = 0; the first weight is one."""
     backend = group()
@@ -116,6 +125,7 @@ def sums_that_cancel_under_known_weights() -> list[AnyEquation]:
     [
         (cancelling_sums, (1,)),
         (cancelling_pairings, (1,)),
+        (cancelling_kinds, (1,)),
         (sums_that_cancel_under_known_weights, (5,)),
     ],
 )
@@ -139,7 +149,7 @@ def test_two_bad_items_that_cancel_without_fresh_weights_are_caught(
     filled().verify()
 
 
-def test_each_equation_but_the_first_of_its_kind_gets_a_weight_of_its_own_never_zero(
+def test_each_equation_but_the_first_gets_a_weight_of_its_own_never_zero(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: list[int] = []
@@ -157,7 +167,7 @@ def test_each_equation_but_the_first_of_its_kind_gets_a_weight_of_its_own_never_
     limits.clear()
     assert holds(equations, group())
     assert holds(equations, group())
-    assert len(set(drawn)) == 6
+    assert len(set(drawn)) == 8
     assert set(limits) == {2**128 - 1}
     for lowest, weight in ((0, 1), (2**128 - 2, 2**128 - 1)):
         monkeypatch.setattr(secrets, "randbelow", lambda _, fixed=lowest: fixed)
@@ -166,7 +176,7 @@ def test_each_equation_but_the_first_of_its_kind_gets_a_weight_of_its_own_never_
 
 @pytest.mark.parametrize("bad", range(6))
 def test_no_place_in_a_batch_is_without_a_check(bad: int) -> None:
-    """The first of each kind has a weight of one: it is checked as the others are."""
+    """The first has a weight of one: it is checked as the others are."""
     equations: list[AnyEquation] = [
         (linear if number % 2 else signature)(int(number == bad)) for number in range(6)
     ]
@@ -214,6 +224,30 @@ def test_shared_points_are_multiplied_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert sizes == [3 + 5]
 
 
+def test_sums_join_the_pairings_with_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A point that is in sums, and paired with -P2, is multiplied once."""
+    sizes: list[int] = []
+    real = batching.table_msm
+
+    def recorded(points: list[G1], scalars: list[Scalar], backend: Group, *, public: bool) -> G1:
+        sizes.append(len(points))
+        return real(points, scalars, backend, public=public)
+
+    monkeypatch.setattr(batching, "table_msm", recorded)
+    backend = group()
+    key = backend.random_scalar()
+    batch = Batch()
+    for _ in range(4):
+        point, scalar = backend.g1 * backend.random_scalar(), backend.random_scalar()
+        paired, double = point * key, point * key * scalar
+        batch.add(
+            PairingEquation([(point, backend.g2 * key), (paired, -backend.g2)]),
+            Equation([paired, double], [scalar, backend.scalar(-1)]),
+        )
+    batch.verify()
+    assert sorted(sizes) == [4, 4 + 4]
+
+
 def test_pairings_with_one_key_take_one_pairing(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = group()
     sizes: list[int] = []
@@ -231,7 +265,7 @@ def test_pairings_with_one_key_take_one_pairing(monkeypatch: pytest.MonkeyPatch)
         point = backend.g1 * backend.random_scalar()
         # The key decoded anew each time: equal, but another object.
         batch.add(
-            PairingEquation([(point * key, backend.g2), (-point, backend.decode_g2(encoded))])
+            PairingEquation([(point * key, -backend.g2), (point, backend.decode_g2(encoded))])
         )
     batch.verify()
     assert sizes == [2]

@@ -153,7 +153,7 @@ def forge_without_bases() -> Forgery:
         weaken(patch, "g, h")
         _, polynomial = equations(proof, [false], [BYTE], CONTEXT)
     rest = group().msm(polynomial.points[:-1], polynomial.scalars[:-1])
-    g, h = default_bases().value, rest * group().inverse(proof.tau)
+    g, h = default_bases().value, rest * -group().inverse(polynomial.scalars[-1])
     assert commit(5 + FAR, zero, Bases(g, h)) == false
     return proof, [false], [BYTE], CONTEXT, Bases(g, h)
 

@@ -80,9 +80,9 @@ def core_verify(domain: Domain, signature: Signature, messages: Sequence[Scalar]
 def signature_equation(
     domain: Domain, signature: Signature, messages: Sequence[Scalar]
 ) -> PairingEquation:
-    """e(A, W) · e(e·A - B, P2) = 1, which holds iff the signature is of these messages."""
-    remainder = signature.a * signature.e - domain.signed_point(messages)
-    return PairingEquation(((signature.a, domain.public_key.point), (remainder, group().g2)))
+    """e(A, W) · e(B - e·A, -P2) = 1, which holds iff the signature is of these messages."""
+    remainder = domain.signed_point(messages) - signature.a * signature.e
+    return PairingEquation(((signature.a, domain.public_key.point), (remainder, -group().g2)))
 
 
 def sign(

@@ -50,26 +50,27 @@ def linear_equations(
 ) -> tuple[Equation, Equation]:
     """The equations of T1 and T2. Raises `VerificationError` as `recompute_first_message`."""
     first, responses = proof.first, proof.responses
-    minus_one = group().scalar(-1)
+    one = group().scalar(1)
     points, scalars = _t2_terms(domain, first.d, responses, disclosure, challenge)
+    # T1 and T2 are left with a factor of one, so that the short weight of a batch stays short.
     return (
         Equation(
-            (first.b_bar, first.a_bar, first.d, first.t1),
-            (challenge, responses.e, responses.r1, minus_one),
+            (first.t1, first.b_bar, first.a_bar, first.d),
+            (one, -challenge, -responses.e, -responses.r1),
         ),
-        Equation((*points, first.t2), (*scalars, minus_one)),
+        Equation((first.t2, *points), (one, *(-scalar for scalar in scalars))),
     )
 
 
 def pairing_equation(domain: Domain, first: FirstMessage | Proof) -> PairingEquation:
-    """e(Ā, W) · e(-B̄, P2) = 1.
+    """e(Ā, W) · e(B̄, -P2) = 1.
 
     Raises `VerificationError` if Ā, B̄ or D is the identity: 0 and 0 pass any pairing,
     and then whatever messages anyone likes.
     """
     if group().g1_identity in (first.a_bar, first.b_bar, first.d):
         raise VerificationError("a point of the proof is the identity")
-    return PairingEquation(((first.a_bar, domain.public_key.point), (-first.b_bar, group().g2)))
+    return PairingEquation(((first.a_bar, domain.public_key.point), (first.b_bar, -group().g2)))
 
 
 def proof_equations(

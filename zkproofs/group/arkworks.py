@@ -51,7 +51,11 @@ _BETA: Final = int(
     16,
 )
 """β, a third root of one modulo p"""
-_FEW: Final = 15
+_HALVED: Final = (range(1, 65), range(257, 385))
+"""Numbers of points for which two scalars of 128 bits are faster than one of 255.
+
+The wheel takes windows of 6 bits from 33 points on, of 7 from 129 and of 8 from 257.
+"""
 
 _FOREIGN: Final = "an element is of another kind, or of another backend than arkworks"
 
@@ -152,16 +156,17 @@ class ArkworksGroup:
         return total
 
     def msm_public(self, points: Sequence[G1], scalars: Sequence[Scalar]) -> G1:
-        """The same sum, of few points with scalars of half the length.
+        """The same sum, with scalars of half the length where that is faster.
 
         φ(x, y) = (β·x, y) is λ·P for every P of the subgroup (Gallant, Lambert, Vanstone,
         CRYPTO 2001), and with s = b·λ + a, where a and b are below 2^128,
 
             Σ s·P = Σ a·P + Σ b·φ(P)
 
-        takes an eighth less time up to `_FEW` points, and no less of more.
+        takes up to a sixth less time for as many points as `_HALVED` says.
         """
-        if not 0 < len(points) == len(scalars) <= _FEW:
+        halved = any(len(points) in counts for counts in _HALVED)
+        if not halved or len(points) != len(scalars):
             return self.msm(points, scalars)
         all_points: list[G1] = []
         halves: list[Scalar] = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from zkproofs.errors import ParameterError
 
@@ -19,6 +20,8 @@ _ELEMENT_BYTES: Final = 64  # L = ceil((ceil(log2(p)) + k) / 8), k = 128
 _MAX_DST: Final = 255
 _OVERSIZE: Final = b"H2C-OVERSIZE-DST-"
 
+_Hash: TypeAlias = Callable[..., "hashlib._Hash"]
+
 
 class Expander(Enum):
     """The variants of expand_message; each value is the RFC's name in a suite's id."""
@@ -29,7 +32,10 @@ class Expander(Enum):
     XOF_SHAKE256 = "XOF:SHAKE-256"
 
 
-_FIXED: Final = {Expander.XMD_SHA256: "sha256", Expander.XMD_SHA512: "sha512"}
+_FIXED: Final = {
+    Expander.XMD_SHA256: hashlib.sha256,
+    Expander.XMD_SHA512: hashlib.sha512,
+}
 # The hash, and the bytes that a too long tag is shortened to: 2k/8 with the hash's own k.
 _EXTENDABLE: Final = {
     Expander.XOF_SHAKE128: (hashlib.shake_128, 32),
@@ -57,22 +63,22 @@ def expand_message(
     return _expand_xmd(message, dst_prime, length, _FIXED[expander])
 
 
-def _expand_xmd(message: bytes, dst_prime: bytes, length: int, name: str) -> bytes:
-    blank = hashlib.new(name)
+def _expand_xmd(message: bytes, dst_prime: bytes, length: int, digest: _Hash) -> bytes:
+    blank = digest()
     rounds = -(-length // blank.digest_size)
     if rounds > 255:
-        raise ParameterError(f"expand_message gives at most 255 digests of {name}")
+        raise ParameterError(f"expand_message gives at most 255 digests of {blank.name}")
     # 5.3.1: b_0 = H(Z_pad || msg || l_i_b_str || I2OSP(0, 1) || DST_prime)
-    first = hashlib.new(
-        name,
-        bytes(blank.block_size) + message + length.to_bytes(2, "big") + b"\x00" + dst_prime,
+    first = digest(
+        bytes(blank.block_size) + message + length.to_bytes(2, "big") + b"\x00" + dst_prime
     ).digest()
     # b_i = H(strxor(b_0, b_(i - 1)) || I2OSP(i, 1) || DST_prime), b_1 from b_0 alone
+    first_as_number = int.from_bytes(first, "big")
     previous = bytes(len(first))
     blocks = []
     for i in range(1, rounds + 1):
-        mixed = bytes(a ^ b for a, b in zip(first, previous, strict=True))
-        previous = hashlib.new(name, mixed + bytes([i]) + dst_prime).digest()
+        mixed = first_as_number ^ int.from_bytes(previous, "big")
+        previous = digest(mixed.to_bytes(len(first), "big") + bytes([i]) + dst_prime).digest()
         blocks.append(previous)
     return b"".join(blocks)[:length]
 
@@ -97,7 +103,7 @@ def shorten_tag(dst: bytes, expander: Expander) -> bytes:
     if expander in _EXTENDABLE:
         shake, size = _EXTENDABLE[expander]
         return shake(_OVERSIZE + dst).digest(size)
-    return hashlib.new(_FIXED[expander], _OVERSIZE + dst).digest()
+    return _FIXED[expander](_OVERSIZE + dst).digest()
 
 
 def hash_to_field(

@@ -97,10 +97,11 @@ def table_msm(
 
 def _limbs(scalars: Sequence[Scalar], backend: Group) -> tuple[int, ...]:
     """All t_l, the highest of each scalar first."""
-    shift, encode = backend.scalar(_SHIFT), backend.encode_scalar
+    shift: Any = backend.scalar(_SHIFT)
     try:
-        encoded = b"".join([encode(scalar + shift) for scalar in scalars])
-    except TypeError:
+        # The wheel's own encoder, as its decoder below: a sum with ``shift`` is of its kind.
+        encoded = b"".join([(scalar + shift).to_be_bytes() for scalar in scalars])
+    except (AttributeError, TypeError):
         raise ParameterError(f"a scalar is of another backend than {backend.name}") from None
     return struct.unpack(f">{_LIMBS * len(scalars)}Q", encoded)
 

@@ -109,7 +109,7 @@ def other_level_by_t2() -> Forged:
     _, equation = linear_equations(
         fleet().issuer.credentials, proof, statement.disclosure, challenge
     )
-    t2 = proof.first.t2 + group().msm(equation.points, equation.scalars)
+    t2 = proof.first.t2 - group().msm(equation.points, equation.scalars)
     return Forged(
         without_proofs(replace(proof, first=replace(proof.first, t2=t2)), None), statement
     )
@@ -128,7 +128,7 @@ def other_level_by_t1() -> Forged:
     challenge = challenge_of(statement, first_of(first))
     proof = replace(state.respond_batchable(challenge), first=first)
     equation, _ = linear_equations(ben.issuer.credentials, proof, statement.disclosure, challenge)
-    t1 = first.t1 + backend.msm(equation.points, equation.scalars)
+    t1 = first.t1 - backend.msm(equation.points, equation.scalars)
     return Forged(without_proofs(replace(proof, first=replace(first, t1=t1)), None), statement)
 
 
