@@ -8,6 +8,7 @@
 `proposal`      what goes into a block, and what comes out
 `machine`       check, prepare, process, finalize, commit, info
 `receipts`      what light clients are handed: receipts, answers, signed headers
+`replay`        a chain's blocks carried out again, every header compared
 `home`          the store and the operator's keys in a directory
 ==============  ==============================================================
 """

@@ -49,6 +49,35 @@ class Known:
     refusal: RefusalError | None = None
 
 
+class Looking:
+    """Transactions of a block that were parsed, and whose signatures are being checked."""
+
+    __slots__ = ("_checking", "_found", "_places", "transactions")
+
+    def __init__(
+        self,
+        transactions: Sequence[bytes],
+        found: list[Known],
+        places: Sequence[int],
+        checking: Checking,
+    ) -> None:
+        self.transactions = transactions
+        self._found = found
+        self._places = places
+        self._checking: Checking | None = checking
+
+    def parsed(self) -> Sequence[Known]:
+        """What is known without the signatures."""
+        return self._found
+
+    def known(self) -> list[Known]:
+        """All there is to know of them, in their order; waits for the signatures."""
+        if self._checking is not None:
+            _put_verdicts(self._found, self._places, self._checking)
+            self._checking = None
+        return self._found
+
+
 class Admissions:
     """What is known of the transactions that wait, for one chain. For many threads."""
 
@@ -62,10 +91,13 @@ class Admissions:
 
     def look_at(self, transactions: Sequence[bytes]) -> list[Known]:
         """Parse transactions and check their signatures, as far as that was not done before."""
+        return self.begin_look(transactions).known()
+
+    def begin_look(self, transactions: Sequence[bytes]) -> Looking:
+        """Begin with what `look_at` does."""
         known = self._known
         found = [known.get(encoded) or self._parse(encoded) for encoded in transactions]
-        self._check_signatures(found, [self._begin(found)])
-        return found
+        return Looking(transactions, found, *self._begin(found))
 
     def admit(
         self,
@@ -89,7 +121,8 @@ class Admissions:
                 ]
             checks.append(self._begin(part, len(looked)))
             looked += part
-        self._check_signatures(looked, checks)
+        for places, checking in checks:
+            _put_verdicts(looked, places, checking)
         with self._lock:
             looked = [self._take_turn(each, sequences, snapshot) for each in looked]
             verdicts = [_verdict(each) for each in looked]
@@ -166,15 +199,6 @@ class Admissions:
                 claims.append(each.transaction.claim)
         return places, self._checker.begin(claims)
 
-    def _check_signatures(
-        self, looked: list[Known], checks: Sequence[tuple[list[int], Checking]]
-    ) -> None:
-        for places, checking in checks:
-            for place, signed in zip(places, checking.result(), strict=True):
-                each = looked[place]
-                refusal = None if signed else _unsigned()
-                looked[place] = Known(each.id, each.transaction, signed, refusal)
-
     def _take_turn(self, known: Known, sequences: Mapping[bytes, int], snapshot: Snapshot) -> Known:
         transaction = known.transaction
         if transaction is None or known.refusal is not None:
@@ -194,6 +218,13 @@ class Admissions:
             return Known(known.id, transaction, known.signed, refusal)
         self._next[signer] = transaction.sequence + 1
         return known
+
+
+def _put_verdicts(looked: list[Known], places: Sequence[int], checking: Checking) -> None:
+    for place, signed in zip(places, checking.result(), strict=True):
+        each = looked[place]
+        refusal = None if signed else _unsigned()
+        looked[place] = Known(each.id, each.transaction, signed, refusal)
 
 
 def _verdict(known: Known) -> Admission:

@@ -7,10 +7,10 @@ one that is refused changes nothing, not even its account's sequence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from hashlib import sha256
 
-from ledger.chain.account import FEE_ASSET, IS_POOL, credit, read_account, write_account
+from ledger.chain.account import FEE_ASSET, IS_POOL, read_account, release, write_account
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context
 from ledger.chain.result import Result
@@ -33,14 +33,16 @@ def carry_out(
     transaction: Transaction,
     signed: bool,
     attachments: Mapping[bytes, bytes],
+    pruned: Set[bytes] = frozenset(),
 ) -> Result:
     """Carry out one transaction on ``context.state``, or leave that as it is.
 
-    ``signed`` says whether the signature is good, ``attachments`` are those of the block.
+    ``signed`` says whether the signature is good, ``attachments`` are those of the block,
+    ``pruned`` those that it had and that are not to be asked for any more.
     """
     context.events = []
     try:
-        _enter(context, transaction, signed, attachments)
+        _enter(context, transaction, signed, attachments, pruned)
         action = ACTIONS.get(transaction.action)
         if action is None:
             raise RefusalError(ResultCode.UNKNOWN_ACTION, f"no rule for {transaction.action}")
@@ -58,6 +60,7 @@ def _enter(
     transaction: Transaction,
     signed: bool,
     attachments: Mapping[bytes, bytes],
+    pruned: Set[bytes],
 ) -> None:
     """What every transaction goes through before its rule: account, signature, fee."""
     state, signer = context.state, transaction.claim.key
@@ -76,14 +79,14 @@ def _enter(
     if transaction.fee < context.parameters.min_fee:
         raise RefusalError(ResultCode.FEE_TOO_LOW, f"a fee is {context.parameters.min_fee} or more")
     context.signer, context.sequence = signer, transaction.sequence
-    context.attachments = own_attachments(transaction.attachments, attachments)
+    context.attachments = own_attachments(transaction.attachments, attachments, pruned)
     write_account(state, signer, account._replace(sequence=account.sequence + 1))
     if transaction.fee:
         if transaction.sponsor:
             pay_from_sponsor(context, transaction.sponsor, transaction.fee)
         else:
             debit(context, signer, FEE_ASSET, transaction.fee)
-        credit(state, context.parameters.treasury, FEE_ASSET, transaction.fee)
+        release(state, context.parameters.treasury, FEE_ASSET, transaction.fee)
 
 
 def check_sequence(sequence: int, expected: int) -> None:
@@ -95,14 +98,21 @@ def check_sequence(sequence: int, expected: int) -> None:
 
 
 def own_attachments(
-    named: Sequence[tuple[bytes, int]], given: Mapping[bytes, bytes]
+    named: Sequence[tuple[bytes, int]],
+    given: Mapping[bytes, bytes],
+    pruned: Set[bytes] = frozenset(),
 ) -> Mapping[bytes, bytes]:
-    """Those of ``given`` that a transaction names; refused unless they are what it says."""
+    """Those of ``given`` that a transaction names; refused unless they are what it says.
+
+    Those in ``pruned`` are left out.
+    """
     if not named:
         return {}
     own = {}
     for name, size in named:
         data = given.get(name)
+        if data is None and name in pruned:
+            continue
         if data is None or len(data) != size or sha256(data).digest() != name:
             raise RefusalError(
                 ResultCode.ATTACHMENT_MISSING, f"attachment {name.hex()[:16]}... is not there"

@@ -31,7 +31,7 @@ from ledger.chain.context import Context
 from ledger.chain.genesis import Genesis
 from ledger.chain.header import Header
 from ledger.chain.leaf import LeafKind, encode_leaf
-from ledger.chain.machine.admission import AccountReader, Admissions, Admitted, Known
+from ledger.chain.machine.admission import AccountReader, Admissions, Admitted, Known, Looking
 from ledger.chain.machine.block_rows import (
     newest_header,
     put_attachments,
@@ -202,10 +202,15 @@ class StateMachine:
         refused = any(result.code for result in executed.results)
         return Verdict.REJECT if refused else Verdict.ACCEPT
 
-    def finalize(self, proposal: Proposal) -> Finalized:
+    def look_ahead(self, transactions: Sequence[bytes]) -> Looking:
+        """Begin to check the transactions of a block to come, for `finalize`."""
+        return self._admissions.begin_look(transactions)
+
+    def finalize(self, proposal: Proposal, looking: Looking | None = None) -> Finalized:
         """Compute what a block comes to. Nothing is stored; `commit` does that.
 
-        Raises RefusedError for a block that is not the next one.
+        ``looking`` is what `look_ahead` gave for the very same transactions. Raises
+        RefusedError for a block that is not the next one.
         """
         info = self._info
         if proposal.height != info.height + 1:
@@ -214,7 +219,7 @@ class StateMachine:
             )
         if not info.time_ns < proposal.time_ns < 1 << 63:
             raise RefusedError(f"block {proposal.height} is not later than the one before")
-        executed = self._execution_of(proposal)
+        executed = self._execution_of(proposal, looking)
         results = [result.encode() for result in executed.results]
         with self._storage.read() as transaction:
             update = state_store.finalize(transaction, proposal.height, executed.state.changes)
@@ -266,17 +271,21 @@ class StateMachine:
         self._executed = self._waiting = None
         return self._info
 
-    def _execution_of(self, proposal: Proposal) -> _Executed:
+    def _execution_of(self, proposal: Proposal, looking: Looking | None = None) -> _Executed:
         executed = self._executed
         if executed is None or (
             executed.proposal is not proposal and executed.digest != proposal.digest
         ):
-            executed, _ = self._execute(proposal)
+            executed, _ = self._execute(proposal, looking)
             self._executed = executed
         return executed
 
-    def _execute(self, proposal: Proposal) -> tuple[_Executed, list[Known]]:
-        known = self._admissions.look_at(proposal.transactions)
+    def _execute(
+        self, proposal: Proposal, looking: Looking | None = None
+    ) -> tuple[_Executed, list[Known]]:
+        if looking is None or looking.transactions is not proposal.transactions:
+            looking = self.look_ahead(proposal.transactions)
+        known = looking.known()
         with self._storage.read() as transaction:
             working = WorkingState(state_store.open_state(transaction).get)
             context = Context(
@@ -287,7 +296,13 @@ class StateMachine:
                 working,
             )
             results = [
-                carry_out(context, each.transaction, each.signed, proposal.attachments)
+                carry_out(
+                    context,
+                    each.transaction,
+                    each.signed,
+                    proposal.attachments,
+                    proposal.pruned,
+                )
                 if each.transaction
                 else Result(each.id, each.refusal.code if each.refusal else ResultCode.MALFORMED)
                 for each in known

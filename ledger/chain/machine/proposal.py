@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
@@ -20,6 +20,9 @@ class Proposal:
     transactions: Sequence[bytes] = field(repr=False)
     attachments: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
     """By SHA-256; those that no transaction names are of no account."""
+    pruned: Set[bytes] = frozenset()
+    """Attachments that were there when the block was made and are no more: a replay goes by
+    what was recorded of their transactions. Empty in any block that is new."""
 
     @property
     def digest(self) -> bytes:
@@ -28,7 +31,7 @@ class Proposal:
         for transaction in self.transactions:
             digest.update(len(transaction).to_bytes(4, "big"))
             digest.update(transaction)
-        for name in sorted(self.attachments):
+        for name in sorted({*self.attachments, *self.pruned}):
             digest.update(name)
         return digest.digest()
 
