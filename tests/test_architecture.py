@@ -40,6 +40,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.tlog_proof": NOTES,
     "ledger.storage": FILES,
     "ledger.published": FILES,
+    "ledger.unix_socket": FILES,
     "ledger.signing_keys": NOTES | FILES,
     "ledger.witness": NOTES | {"ledger.merkle", "ledger.storage"},
     "ledger.log_reader": NOTES | {"ledger.merkle", "ledger.storage"},
@@ -55,7 +56,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.home": EXPERIENCE | {"ledger.signing_keys"},
     "ledger.key_change": EXPERIENCE | {"ledger.signing_keys", "ledger.home"},
     "ledger.catch_up": EXPERIENCE | {"ledger.home"},
-    "ledger.memory": EXPERIENCE | {"ledger.home", "ledger.prover"},
+    "ledger.memory": EXPERIENCE | {"ledger.home", "ledger.prover", "ledger.unix_socket"},
     "ledger.recording": EXPERIENCE | {"ledger.memory"},
     "ledger.follow": EXPERIENCE | {"ledger.home", "ledger.memory"},
     "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
@@ -65,10 +66,11 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain.light": CHAIN | {"ledger.witnessing"},
     "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
     "ledger.chain.machine": CHAIN | LOG | {"ledger.chain.rules", "ledger.signing_keys"},
-    "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine"},
+    "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine", "ledger.unix_socket"},
     "ledger.chain.audit": CHAIN
     | LOG
     | {"ledger.chain.rules", "ledger.chain.machine", "ledger.fsck"},
+    "ledger.wallet": CHAIN | FILES,
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
