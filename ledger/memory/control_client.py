@@ -7,13 +7,13 @@ from types import TracebackType
 from typing import Final
 
 from ledger.errors import MalformedError, StorageError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.memory import control_codec as codec
 from ledger.memory import socket_place
 from ledger.memory.frames import read_frame, write_frame
 from ledger.memory.owner import ConsistencyAnswer
 from ledger.memory.status import MemoryStatus
 from ledger.schema import control_pb2
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.storage.os_errors import storage_errors
 
 ANSWER_S: Final = 10.0

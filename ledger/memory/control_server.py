@@ -15,7 +15,6 @@ import logging
 import os
 import select
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,13 +22,14 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import LedgerError, MalformedError, RefusedError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.memory import control_codec as codec
 from ledger.memory import socket_place
 from ledger.memory.frames import read_frame, write_frame
 from ledger.memory.owner import MemoryOwner
 from ledger.memory.owner_sink import OwnerSink
 from ledger.schema import control_pb2
+from ledger.schema.canonical import parse_message, serialize_message
+from ledger.unix_socket import peer_of
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -37,7 +37,6 @@ MAX_CONNECTIONS: Final = 32
 _CLAIMING: Final = {"progress", "seal", "interrupted", "abandon"}
 """Verbs that need to know who holds which record."""
 
-_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _ROOT: Final = 0
 _END_S: Final = 5.0
 _PAUSE_S: Final = 0.2
@@ -118,11 +117,12 @@ class ControlServer:
     def _serve(self, connection: socket.socket) -> None:
         sink = OwnerSink(self._owner)
         try:
-            pid, uid, _ = _CREDENTIALS.unpack(
-                connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            )
-            if uid not in (_ROOT, os.geteuid()):
-                _LOG.warning("process %d of user %d was refused at the control socket", pid, uid)
+            peer = peer_of(connection)
+            pid = peer.pid
+            if peer.user not in (_ROOT, os.geteuid()):
+                _LOG.warning(
+                    "process %d of user %d was refused at the control socket", pid, peer.user
+                )
                 self._refuse(connection, RefusedError("this home is another user's"))
                 return
             while (frame := read_frame(connection)) is not None:

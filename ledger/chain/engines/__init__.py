@@ -5,12 +5,15 @@
 `settings`              how an engine works: periods, bounds
 `mempool`               the transactions that wait, in their order
 `outcomes`              what came of transactions lately
+`queries`               blocks, receipts, answers, out of the store
 `signature_workers`     signatures checked in other processes
 `signature_worker`      such a process
+`signature_wire`        what goes between the two
 `embedded`              the engine of one process, without any socket
+`socket_frames`         messages over a stream
 `socket_codec`          values to and from ``ledger/schema/chain_socket.proto``
+`connection`            one client of the server
 `server`                an engine offered over ``HOME/chain.sock``
-`connection`            one client's connection to the server
 `client`                that engine, used from another process
 ======================  ====================================================
 """

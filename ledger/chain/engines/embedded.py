@@ -94,7 +94,11 @@ class EmbeddedEngine:
         try:
             checker = held.enter_context(SignatureWorkers(chosen.signature_processes))
             home = held.enter_context(open_chain_to_write(root, checker, chosen.kept_heights))
-            return cls(home, chosen, held)
+            engine = cls(home, chosen, held)
+            with engine._changed:
+                engine._changed.wait_for(lambda: engine.info().height or engine._phase in _OVER)
+                engine._require_going()
+            return engine
         except BaseException:
             held.close()
             raise

@@ -16,7 +16,6 @@ from ledger.chain.leaf import LeafKind, decode_leaf
 from ledger.chain.machine.block_rows import block_of_leaf, find_transaction, read_block
 from ledger.chain.machine.home import ChainWriter
 from ledger.chain.machine.receipts import ReceiptMaker
-from ledger.chain.result import Result
 from ledger.errors import CorruptStoreError, NotFoundError
 from ledger.log_reader import U64
 from ledger.storage import Table
@@ -97,7 +96,7 @@ class ChainQueries:
             room -= sum(map(len, stored.results))
             if found and room < 0:
                 break
-            found.append(BlockEvents(stored.header, list(map(Result.parse, stored.results))))
+            found.append(BlockEvents(stored.header, stored.results))
         return found
 
     def included(self, name: bytes) -> Included:

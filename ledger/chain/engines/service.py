@@ -90,7 +90,13 @@ class BlockEvents:
     """What happened in a block."""
 
     header: Header
-    results: Sequence[Result] = field(repr=False)
+    encoded: Sequence[bytes] = field(repr=False)
+    """The results, one a transaction."""
+
+    @property
+    def results(self) -> list[Result]:
+        """The results, read at every call. Raises MalformedError."""
+        return [Result.parse(each) for each in self.encoded]
 
     @property
     def height(self) -> int:
