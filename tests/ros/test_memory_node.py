@@ -13,6 +13,8 @@ import pytest
 from mcap.writer import Writer
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
+from ledger.experience.entry import parse_entry
+from ledger.experience.kinds import Experience
 from ledger.home import open_home
 from ledger.memory.borrowing import borrow_home
 from ledger.memory.control_client import ControlClient, NoOwnerError
@@ -235,19 +237,24 @@ def test_what_the_robot_offers_and_nothing_more(robot: RobotHome, ros: Ros, grap
         assert ended(running, signal.SIGINT) == 0
 
 
-def test_no_parameter_of_the_memory_can_be_set_from_outside(
-    memory: Running, robot: RobotHome, graph: Graph
-) -> None:
-    names = graph.call("/r1/memory/list_parameters", "rcl_interfaces/srv/ListParameters")
-    described = graph.call(
-        "/r1/memory/describe_parameters",
-        "rcl_interfaces/srv/DescribeParameters",
-        names=names["result"]["names"],
-    )["descriptors"]
-    open_ones = {each["name"] for each in described if not each["read_only"]}
-    assert open_ones == {"use_sim_time", "start_type_description_service"} & open_ones
-    assert {"home", "policy", "retention.keep_for_s"} < {each["name"] for each in described}
-    assert all(each["description"] for each in described if each["name"] not in open_ones)
+def test_no_parameter_can_be_set_from_outside(robot: RobotHome, ros: Ros, graph: Graph) -> None:
+    some = {
+        "memory": {"home", "policy", "retention.keep_for_s"},
+        "recorder": {"home", "topics", "min_free_bytes", "black_box.triggers"},
+        "witness": {"home", "policy", "state"},
+    }
+    with robot.start(ros):
+        for node, expected in some.items():
+            names = graph.call(f"/r1/{node}/list_parameters", "rcl_interfaces/srv/ListParameters")
+            described = graph.call(
+                f"/r1/{node}/describe_parameters",
+                "rcl_interfaces/srv/DescribeParameters",
+                names=names["result"]["names"],
+            )["descriptors"]
+            open_ones = {each["name"] for each in described if not each["read_only"]}
+            assert open_ones <= {"use_sim_time", "start_type_description_service"}
+            assert expected < {each["name"] for each in described}
+            assert all(each["description"] for each in described if each["name"] not in open_ones)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -268,9 +275,7 @@ def test_it_ends_in_good_order(
 
 def test_it_ends_though_the_home_is_lent(memory: Running, robot: RobotHome) -> None:
     with borrow_home(robot.home):
-        began = time.monotonic()
         assert ended(memory, signal.SIGINT) == 0, memory.output
-        assert time.monotonic() - began < 8
 
 
 def test_parameters_that_make_no_sense_end_it(robot: RobotHome, ros: Ros) -> None:
@@ -302,12 +307,17 @@ def test_parameters_that_make_no_sense_end_it(robot: RobotHome, ros: Ros) -> Non
 
 def test_names_of_every_legal_character(ros: Ros, tmp_path: Path, graph: Graph) -> None:
     names = {"/A_b9/cD0_/_x1": "memory", "/_": "memory", "/Z": "_M3m0ry_"}
+    robots = [RobotHome(tmp_path, f"n{number}") for number in range(len(names))]
     graph.listen("/quipu/checkpoints", CHECKPOINT)
     with ExitStack() as stack:
-        for number, (namespace, name) in enumerate(names.items()):
-            robot = RobotHome(tmp_path, f"n{number}")
-            given = ["-r", f"__node:={name}", "-p", f"home:={robot.home}"]
-            stack.enter_context(robot.start(ros, *given, process="memory", namespace=namespace))
+        running = []
+        for robot, (namespace, name) in zip(robots, names.items(), strict=True):
+            topic = f"{namespace}/_5aid_"
+            robot.parameters["recorder"] = {"topics": [topic]}
+            text = {"kind": "std_msgs/msg/String", "fields": {"data": topic}}
+            graph.ask("publish", topic=topic, **text)
+            given = ["-r", f"memory:__node:={name}", "-p", f"home:={robot.home}"]
+            running.append(stack.enter_context(robot.start(ros, *given, namespace=namespace)))
         for namespace, name in names.items():
             node = f"{namespace}/{name}"
             answer = graph.call(
@@ -317,6 +327,16 @@ def test_names_of_every_legal_character(ros: Ros, tmp_path: Path, graph: Graph) 
             eventually(
                 lambda node=node: node in {m["node"] for m in graph.heard("/quipu/checkpoints")}
             )
+        for robot, each in zip(robots, running, strict=True):
+            with ControlClient(robot.home) as client:
+                eventually(lambda client=client: client.status().entries)
+            assert ended(each, signal.SIGINT) == 0, each.output
+    for robot, namespace in zip(robots, names, strict=True):
+        with open_home(robot.home) as home:
+            kinds = [parse_entry(entry).kind for entry in home.log.entries()]
+        (segment,) = [kind for kind in kinds if isinstance(kind, Experience)]
+        assert segment.name.startswith(f"{namespace[1:].replace('/', '_')}_")
+        assert [topic.name for topic in segment.topics] == [f"{namespace}/_5aid_"]
 
 
 def test_simulated_time_is_in_the_stamps(robot: RobotHome, ros: Ros, graph: Graph) -> None:
