@@ -39,16 +39,13 @@ class _PayeeState:
 
     def __init__(self, file: ChannelFile[PayeeRow]) -> None:
         self._held: ChannelFile[PayeeRow] | None = file
+        self.channel: Final = file.row.terms.channel
+        """Its id, 32 bytes."""
 
     @property
     def terms(self) -> ChannelTerms:
         """Of the channel."""
         return self._file.row.terms
-
-    @property
-    def channel(self) -> bytes:
-        """Its id, 32 bytes."""
-        return self.terms.channel
 
     @property
     def earned(self) -> int:

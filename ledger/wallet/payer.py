@@ -52,17 +52,14 @@ class _PayerState:
 
     def __init__(self, file: ChannelFile[PayerRow], key: PrivateKey) -> None:
         self._held: ChannelFile[PayerRow] | None = file
+        self.channel: Final = file.row.terms.channel
+        """Its id, 32 bytes."""
         self._key: Final = key
 
     @property
     def terms(self) -> ChannelTerms:
         """Of the channel."""
         return self._file.row.terms
-
-    @property
-    def channel(self) -> bytes:
-        """Its id, 32 bytes."""
-        return self.terms.channel
 
     def release(self) -> None:
         """Let others open the channel; this object is of no more use."""

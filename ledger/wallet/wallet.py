@@ -20,7 +20,7 @@ from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.payword import PayWordChain
 from ledger.chain.transaction import sign_transaction
 from ledger.durable_file import sync_folder
-from ledger.ed25519 import PrivateKey
+from ledger.ed25519 import PrivateKey, PublicKey
 from ledger.errors import RefusedError
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_pb2 import TransactionBody
@@ -153,6 +153,7 @@ class Wallet:
             raise RefusedError("the channel pays another account")
         if record.closing_height:
             raise RefusedError("the channel is closing", hint="ask the payer for another")
+        PublicKey(terms.payer)  # refuses one that everybody can sign for
         row = PayeeRow(terms, Stage.OPEN, 0, b"")
         return PayeeOpen(ChannelFile.create(self._path(channel, End.PAYEE), row))
 
