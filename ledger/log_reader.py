@@ -4,12 +4,18 @@ Rows of a log (``ledger.storage.Table``)::
 
     META         origin, first_vkey, active_vkeys, known_vkeys   text, keys one a line
                  size                                            u64be, leaves
+                 first_entry                                     u64be, only in a log that was
+                                                                 restored from a snapshot
     ENTRIES      u64be(index) -> entry
     TILES        u8(level) || u64be(tile index) -> tile block
     CHECKPOINTS  u64be(size) -> signed note; every one is kept
     RECORDS      record id -> u64be(index)
 
 Every read is of what is committed; a reader beside a writer sees the log grow.
+
+A log that was restored from a snapshot has the entries from ``first_entry`` on, and of the
+tree before it the right edge alone: enough to grow, and to prove what is newer. What is
+asked of older leaves raises NotFoundError.
 """
 
 from __future__ import annotations
@@ -37,6 +43,7 @@ FIRST_VKEY: Final = b"first_vkey"
 ACTIVE_VKEYS: Final = b"active_vkeys"
 KNOWN_VKEYS: Final = b"known_vkeys"
 SIZE: Final = b"size"
+FIRST_ENTRY: Final = b"first_entry"
 
 _ROWS_A_READ: Final = 512
 
@@ -54,6 +61,12 @@ def read_size(transaction: ReadTransaction) -> int:
         raise CorruptStoreError("the store has no log in it", hint="create the log first")
     size: int = U64.unpack(value)[0]
     return size
+
+
+def read_first_entry(transaction: ReadTransaction) -> int:
+    """The index of the first entry that is here: 0 but after a snapshot. CorruptStoreError."""
+    value = transaction.get(Table.META, FIRST_ENTRY)
+    return 0 if value is None else _index(value)
 
 
 class LogReader:
@@ -86,10 +99,16 @@ class LogReader:
             vkeys = [vkey for name in names for vkey in _text(transaction, name).splitlines()]
         return tuple(VerifierKey.parse(vkey) for vkey in dict.fromkeys(vkeys))
 
+    @property
+    def first_entry(self) -> int:
+        """The first leaf whose entry is here: 0, unless the log came from a snapshot."""
+        with self._storage.read() as transaction:
+            return read_first_entry(transaction)
+
     def entry(self, index: int) -> bytes:
         """The exact bytes of leaf ``index``."""
         with self._storage.read() as transaction:
-            _require_leaf(index, read_size(transaction))
+            _require_leaf(index, transaction)
             entry = transaction.get(Table.ENTRIES, U64.pack(index))
         if entry is None:
             raise CorruptStoreError(f"entry {index} is missing")
@@ -100,10 +119,13 @@ class LogReader:
 
         No transaction is held between two of them.
         """
-        size = self.size
+        with self._storage.read() as transaction:
+            size, first = read_size(transaction), read_first_entry(transaction)
         end = size if stop is None else stop
         if not 0 <= start <= end <= size:
             raise NotFoundError(f"entries {start} to {end} are not in a log of {size}")
+        if start < first:
+            raise _before_snapshot(f"entry {start}", first)
         return self._entries(start, end)
 
     def _entries(self, start: int, end: int) -> Iterator[bytes]:
@@ -119,19 +141,23 @@ class LogReader:
     def prove_inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
         """The audit path of leaf ``index`` in the tree of the first ``size`` leaves."""
         with self._storage.read() as transaction:
-            _require_size(size, read_size(transaction))
+            _require_size(size, transaction)
+            if 0 <= index < (first := read_first_entry(transaction)):
+                raise _before_snapshot(f"the path of leaf {index}", first)
             return prove_inclusion(index, size, TileReader(tile_source(transaction), size))
 
     def prove_consistency(self, old_size: int, size: int) -> tuple[bytes, ...]:
         """The proof that the first ``old_size`` of ``size`` leaves are an older tree."""
         with self._storage.read() as transaction:
-            _require_size(size, read_size(transaction))
+            _require_size(size, transaction)
+            if 0 < old_size <= (first := read_first_entry(transaction)):
+                raise _before_snapshot(f"a proof from size {old_size}", first)
             return prove_consistency(old_size, size, TileReader(tile_source(transaction), size))
 
     def root(self, size: int) -> bytes:
         """The root over the first ``size`` leaves, from stored hashes."""
         with self._storage.read() as transaction:
-            _require_size(size, read_size(transaction))
+            _require_size(size, transaction)
             reader = TileReader(tile_source(transaction), size)
             return CompactRange.from_reader(size, reader).root()
 
@@ -195,6 +221,8 @@ class LogReader:
 
         Those that an export at ``previous_size`` held already are left out.
         """
+        if first := self.first_entry:
+            raise _before_snapshot("an export", first)
 
         def get_block(level: int, index: int) -> bytes | None:
             with self._storage.read() as transaction:
@@ -222,11 +250,24 @@ def _text(transaction: ReadTransaction, name: bytes) -> str:
     )
 
 
-def _require_leaf(index: int, size: int) -> None:
+def _require_leaf(index: int, transaction: ReadTransaction) -> None:
+    size = read_size(transaction)
     if not 0 <= index < size:
         raise NotFoundError(f"entry {index} is not in a log of {size}")
+    if index < (first := read_first_entry(transaction)):
+        raise _before_snapshot(f"entry {index}", first)
 
 
-def _require_size(size: int, stored: int) -> None:
+def _require_size(size: int, transaction: ReadTransaction) -> None:
+    stored = read_size(transaction)
     if not 0 <= size <= stored:
         raise NotFoundError(f"a tree of {size} leaves is not in a log of {stored}")
+    if 0 < size < (first := read_first_entry(transaction)):
+        raise _before_snapshot(f"a tree of {size} leaves", first)
+
+
+def _before_snapshot(what: str, first: int) -> NotFoundError:
+    return NotFoundError(
+        f"{what} is older than the snapshot that this log was restored from",
+        hint=f"its entries begin with {first}; ask whoever has the whole log",
+    )

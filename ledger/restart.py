@@ -19,7 +19,7 @@ from typing import Final
 
 from ledger.checkpoint import VerifiedCheckpoint, open_checkpoint
 from ledger.errors import CorruptStoreError, LedgerError, MalformedError, VerificationError
-from ledger.log_reader import U64, read_size, tile_source
+from ledger.log_reader import U64, read_first_entry, read_size, tile_source
 from ledger.merkle.compact_range import CompactRange
 from ledger.merkle.hashing import HASH_SIZE, leaf_hashes
 from ledger.merkle.tiles import (
@@ -60,7 +60,10 @@ def check_right_edge(
     """
     size = read_size(transaction)
     last = transaction.last(Table.ENTRIES)
-    if transaction.count(Table.ENTRIES) != size or (last and last[0] != U64.pack(size - 1)):
+    first = read_first_entry(transaction)
+    if transaction.count(Table.ENTRIES) != max(0, size - first) or (
+        last and last[0] != U64.pack(size - 1)
+    ):
         raise _corrupt(f"the log has {size} leaves but not as many entries")
     checkpoint = _newest_checkpoint(transaction, origin, size, keys)
     signed_size = checkpoint.checkpoint.size if checkpoint else 0

@@ -65,7 +65,9 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain.state": BASE | {"ledger.storage"},
     "ledger.chain.light": CHAIN | {"ledger.witnessing"},
     "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
-    "ledger.chain.machine": CHAIN | LOG | {"ledger.chain.rules", "ledger.signing_keys"},
+    "ledger.chain.machine": CHAIN
+    | LOG
+    | {"ledger.chain.rules", "ledger.chain.light", "ledger.signing_keys"},
     "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine", "ledger.unix_socket"},
     "ledger.chain.audit": CHAIN
     | LOG
@@ -187,6 +189,7 @@ VERIFIERS = (
     "ledger.chain.light.receipt",
     "ledger.chain.light.answer",
     "ledger.chain.light.client",
+    "ledger.chain.light.snapshot",
 )
 
 

@@ -8,6 +8,7 @@ far as its keys, and the witnesses', reach; see ``docs/format.md``, "Checking a 
 `signed_header`    a header that is a leaf under a checkpoint
 `receipt`          a transaction is in a block, and what came of it
 `answer`           what the state after a block says of a key
+`snapshot`         a snapshot's manifest, and its chunks one by one
 `client`           the newest header that was verified: only ever onwards
 =================  ===========================================================
 """

@@ -8,6 +8,9 @@
 `proposal`      what goes into a block, and what comes out
 `machine`       check, prepare, process, finalize, commit, info
 `receipts`      what light clients are handed: receipts, answers, signed headers
+`snapshot`      a chain after one block in pieces: taken, kept, handed out
+`restoration`   a chain made out of a snapshot, every chunk checked
+`copies`        a second home, from a snapshot or by replay
 `replay`        a chain's blocks carried out again, every header compared
 `home`          the store and the operator's keys in a directory
 ==============  ==============================================================

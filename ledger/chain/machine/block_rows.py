@@ -3,7 +3,8 @@
 ::
 
     BLOCKS        u64be(height) -> u64be(index of the header's leaf) || results
-                  results: u32be(length) || result, for each transaction (`result`)
+                  results: u32be(length) || result, for each transaction (`result`); none
+                  for the first block of a chain that was restored from a snapshot
     TRANSACTIONS  the first 16 bytes of an id -> u64be(leaf index)
     ATTACHMENTS   SHA-256 -> the bytes
     META          chain_genesis -> the genesis message
@@ -22,7 +23,7 @@ from ledger.chain.header import Header
 from ledger.chain.leaf import ID_SIZE, LeafKind, decode_leaf, leaf_id
 from ledger.chain.result import join_results, split_results
 from ledger.errors import CorruptStoreError, MalformedError, NotFoundError
-from ledger.log_reader import U64
+from ledger.log_reader import U64, read_first_entry
 from ledger.storage import ReadTransaction, Table, WriteTransaction
 
 GENESIS: Final = b"chain_genesis"
@@ -74,14 +75,28 @@ def put_attachments(transaction: WriteTransaction, attachments: Mapping[bytes, b
 
 def read_block(transaction: ReadTransaction, height: int) -> StoredBlock:
     """The block at a height. Raises NotFoundError, CorruptStoreError."""
-    row = transaction.get(Table.BLOCKS, U64.pack(height)) if 0 < height < 1 << 63 else None
-    if row is None:
-        raise NotFoundError(f"there is no block {height}")
+    row = _block_row(transaction, height)
     index = _number(row[: U64.size])
     header, results = _header(transaction, index), split_results(row[U64.size :])
     if len(results) != header.transactions:
+        if index == read_first_entry(transaction):
+            raise NotFoundError(
+                f"of block {height} only the header is here: it is where a snapshot was taken",
+                hint="ask whoever has the whole chain",
+            )
         raise CorruptStoreError(f"block {height} has not one result for each transaction")
     return StoredBlock(index, header, results)
+
+
+def read_header(transaction: ReadTransaction, height: int) -> tuple[int, Header]:
+    """The header of a block and its leaf index. Raises NotFoundError, CorruptStoreError."""
+    index = _number(_block_row(transaction, height)[: U64.size])
+    return index, _header(transaction, index)
+
+
+def put_snapshot_header(transaction: WriteTransaction, header: Header) -> None:
+    """Write the row of a block of which nothing but the header is here."""
+    transaction.put(Table.BLOCKS, U64.pack(header.height), U64.pack(header.log_size))
 
 
 def newest_height(transaction: ReadTransaction) -> int:
@@ -136,6 +151,19 @@ def read_leaf(transaction: ReadTransaction, index: int, kind: LeafKind) -> bytes
     if found is not kind:
         raise CorruptStoreError(f"leaf {index} of the chain is a {found.name.lower()}")
     return message
+
+
+def _block_row(transaction: ReadTransaction, height: int) -> bytes:
+    row = transaction.get(Table.BLOCKS, U64.pack(height)) if 0 < height < 1 << 63 else None
+    if row is None:
+        newest = newest_height(transaction)
+        if read_first_entry(transaction) and 0 < height < newest:
+            raise NotFoundError(
+                f"block {height} is older than the snapshot that this chain was restored from",
+                hint="ask whoever has the whole chain",
+            )
+        raise NotFoundError(f"there is no block {height}")
+    return row
 
 
 def _header_index(transaction: ReadTransaction, height: int) -> int:

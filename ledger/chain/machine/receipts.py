@@ -21,6 +21,7 @@ from ledger.chain.machine.block_rows import (
     find_transaction,
     newest_height,
     read_block,
+    read_header,
     read_leaf,
 )
 from ledger.chain.state.hashing import leaf_preimage
@@ -49,14 +50,13 @@ class _Block:
     """A block with the tree over its results, which it reads as a `HashReader`."""
 
     stored: StoredBlock
-    encoded_header: bytes = field(repr=False)
     rows: Sequence[Sequence[bytes]] = field(repr=False)
     """``rows[level][index]``: every complete subtree over the results."""
 
     @classmethod
     def of(cls, stored: StoredBlock) -> _Block:
         rows = CompactRange().grow(leaf_hashes(stored.results)).rows
-        return cls(stored, stored.header.encode(), rows)
+        return cls(stored, rows)
 
     @property
     def header(self) -> Header:
@@ -93,7 +93,7 @@ class ReceiptMaker:
                 result=block.stored.results[place],
                 index=place,
                 result_path=prove_inclusion(place, block.header.transactions, block),
-                header=block.encoded_header,
+                header=block.header.encode(),
                 header_path=path,
                 checkpoint=self._note,
             )
@@ -107,11 +107,11 @@ class ReceiptMaker:
         """
         leaf_preimage(key, b"")
         with self._lock, self._storage.read() as transaction:
-            block = self._signed_block(transaction, height)
+            header = self._signed_header(transaction, height)
             message = StateAnswer(
-                proof=open_state(transaction, block.header.height).prove(key).to_bytes(),
-                header=block.encoded_header,
-                header_path=self._header_path(transaction, block.header),
+                proof=open_state(transaction, header.height).prove(key).to_bytes(),
+                header=header.encode(),
+                header_path=self._header_path(transaction, header),
                 checkpoint=self._note,
             )
         return serialize_message(message, "answer")
@@ -119,25 +119,25 @@ class ReceiptMaker:
     def signed_header(self, height: int | None = None) -> bytes:
         """A header under a checkpoint: a serialised SignedHeader. Heights as in `answer`."""
         with self._lock, self._storage.read() as transaction:
-            block = self._signed_block(transaction, height)
+            header = self._signed_header(transaction, height)
             message = SignedHeader(
-                header=block.encoded_header,
-                header_path=self._header_path(transaction, block.header),
+                header=header.encode(),
+                header_path=self._header_path(transaction, header),
                 checkpoint=self._note,
             )
         return serialize_message(message, "signed header")
 
-    def _signed_block(self, transaction: ReadTransaction, height: int | None) -> _Block:
-        """The block at a height, or the newest one that the newest checkpoint covers."""
+    def _signed_header(self, transaction: ReadTransaction, height: int | None) -> Header:
+        """The header at a height, or the newest one that the newest checkpoint covers."""
         if height is not None:
-            return self._block(transaction, height)
+            return read_header(transaction, height)[1]
         self._read_checkpoint(transaction)
         kept = heights(transaction)
         oldest = max(1, kept.oldest) if kept else 1
         for candidate in range(newest_height(transaction), oldest - 1, -1):
-            block = self._block(transaction, candidate)
-            if block.header.log_size < self._checkpoint.size:
-                return block
+            index, header = read_header(transaction, candidate)
+            if index < self._checkpoint.size:
+                return header
         raise NotFoundError("no block that is kept is under a checkpoint", hint=_WAIT)
 
     def _block(self, transaction: ReadTransaction, height: int) -> _Block:

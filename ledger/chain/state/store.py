@@ -142,6 +142,14 @@ def commit(transaction: WriteTransaction, update: StateUpdate) -> None:
     if base is not None:
         rows = history_rows(update.height, (base.newest, base.root), trie)
         transaction.append_many(Table.STATE_HISTORY, rows)
+    write_nodes(transaction, trie)
+    _put_heights(
+        transaction, Heights(update.height, base.oldest if base else update.height, update.root)
+    )
+
+
+def write_nodes(transaction: WriteTransaction, trie: TrieUpdate) -> None:
+    """Write the leaves and tiles of an update, and nothing about heights."""
     transaction.put_many(
         Table.STATE_LEAVES, [(path, new) for path, _, new in trie.leaves if new is not None]
     )
@@ -153,9 +161,11 @@ def commit(transaction: WriteTransaction, update: StateUpdate) -> None:
     for key, tile in changed:
         if tile is None:
             transaction.delete(Table.STATE_TILES, key)
-    _put_heights(
-        transaction, Heights(update.height, base.oldest if base else update.height, update.root)
-    )
+
+
+def put_first_height(transaction: WriteTransaction, height: int, root: bytes) -> None:
+    """Say that the nodes that are there are the state of ``height``, the first one."""
+    _put_heights(transaction, Heights(height, height, root))
 
 
 def prune(transaction: WriteTransaction, oldest: int) -> int:
