@@ -2,7 +2,7 @@
 
 ``graph SECONDS``              what the node /simulator says and hears, and how often
 ``take ROBOT...``              counts and digests of all topics until nothing comes any more
-``drive ROBOT SPEED SECONDS``  sends commands; how far the robot gets
+``drive ROBOT SPEED SECONDS``  sends commands for so long, or until the robot is far away
 ``record ROBOT EPISODES``      a recorder that commits nothing; what it is asked
 """
 
@@ -38,6 +38,7 @@ from std_srvs.srv import Trigger
 DISCOVERY = 15.0  # s
 STEADY = 1.5  # s without a new endpoint
 QUIET = 3.0  # s without a message
+FAR_M = 0.6
 TAKING = QoSProfile(depth=5000, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(
     depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
@@ -173,10 +174,12 @@ def drive(robot: str, speed: float, seconds: float) -> dict[str, Any]:
     command.linear.x = speed
     command.angular.z = 0.3
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    metres = 0.0
+    while time.monotonic() < end and metres < FAR_M:
         commands.publish(command)
         spin_for(node, 0.1)
-    return {"metres": math.dist(places[0], places[-1])}
+        metres = math.dist(places[0], places[-1]) if places else 0.0
+    return {"metres": metres}
 
 
 class Recorder(Node):

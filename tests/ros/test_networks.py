@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -37,11 +38,13 @@ def heard(ros: Ros, seconds: str, *variables: str) -> dict[str, bool]:
 
 
 def test_domains_do_not_meet_and_off_meets_nobody(ros: Ros) -> None:
-    with talker(ros):
-        assert heard(ros, LONG_S) == FOUND
-        assert heard(Ros(next_domain()), SHORT_S) == LOST
-        off = heard(ros, SHORT_S, "ROS_AUTOMATIC_DISCOVERY_RANGE=OFF")
-        assert off == LOST
+    with talker(ros), ThreadPoolExecutor() as listeners:
+        found = listeners.submit(heard, ros, LONG_S)
+        apart = listeners.submit(heard, Ros(next_domain()), SHORT_S)
+        off = listeners.submit(heard, ros, SHORT_S, "ROS_AUTOMATIC_DISCOVERY_RANGE=OFF")
+        assert found.result() == FOUND
+        assert apart.result() == LOST
+        assert off.result() == LOST
 
 
 def test_participants_meet_at_a_discovery_server_whatever_their_domain(ros: Ros) -> None:
@@ -55,9 +58,13 @@ def test_participants_meet_at_a_discovery_server_whatever_their_domain(ros: Ros)
     ):
         if "Server is running" not in server.output:
             pytest.skip(f"SKIPPED: no discovery server of Fast DDS here: {server.output[:200]}")
-        assert heard(ros, LONG_S, knows) == FOUND
-        assert heard(Ros(next_domain()), LONG_S, knows) == FOUND
-        assert heard(ros, SHORT_S) == LOST
+        with ThreadPoolExecutor() as listeners:
+            here = listeners.submit(heard, ros, LONG_S, knows)
+            elsewhere = listeners.submit(heard, Ros(next_domain()), LONG_S, knows)
+            nobody = listeners.submit(heard, ros, SHORT_S)
+            assert here.result() == FOUND
+            assert elsewhere.result() == FOUND
+            assert nobody.result() == LOST
 
 
 # Two "containers": a network of their own that both share, and a /dev/shm each.
@@ -108,8 +115,12 @@ def test_containers_with_a_shm_each_meet_and_hear_nothing_until_shared_memory_is
     require_ros()
     silent = {"discovered": True, "received": False}
     subnet = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
-    assert heard_from_container("4", **subnet) == silent
-    udp = {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
-    assert heard_from_container(LONG_S, **subnet, **udp) == FOUND
     local = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    assert heard_from_container("4", **local, **udp) == silent
+    udp = {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
+    with ThreadPoolExecutor() as containers:
+        shared_memory = containers.submit(heard_from_container, "5", **subnet)
+        by_udp = containers.submit(heard_from_container, LONG_S, **subnet, **udp)
+        localhost = containers.submit(heard_from_container, "5", **local, **udp)
+        assert shared_memory.result() == silent
+        assert by_udp.result() == FOUND
+        assert localhost.result() == silent

@@ -224,7 +224,8 @@ def test_overrides_and_an_offer_that_is_not_heard(ros: Ros, home: Path, tmp_path
         "/r1/reliable: {reliability: best_effort}\n"
     )
     with owner_process(home), recorder(ros, home, f"qos_overrides:={overrides}") as running:
-        ros.run("python", ROOT / "tests/ros/recorder_publishers.py", "/r1", "0.3", timeout=60)
+        publishers = ("python", ROOT / "tests/ros/recorder_publishers.py", "/r1", "0.3")
+        ros.run(*publishers, "best_effort", timeout=60)
         stop(running)
         output = running.output
     (experience,) = segments(home)

@@ -94,7 +94,7 @@ def test_it_keeps_the_topic_contract(ros: Ros) -> None:
 def test_it_is_driven_by_others(ros: Ros) -> None:
     with simulator(ros, driver="none", task=False) as running:
         found = ask(ros, "graph", 1.0)
-        driven = ask(ros, "drive", "r2", 0.5, 3.0)
+        driven = ask(ros, "drive", "r2", 0.5, 30.0)
         refused = ask(ros, "drive", "r1", "nan", 1.0)
         running.process.send_signal(signal.SIGTERM)
         summary_of(running)
