@@ -44,7 +44,8 @@ from ledger.fleet.state import FleetState
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="With --once: how long to listen to ROS before.",
+    help="With --once: how long to listen to ROS before; up to three times as long while a "
+    "robot that runs has not been heard.",
 )
 @click.option("--no-ros", is_flag=True, help="Look at homes and sockets only.")
 @click.option(
@@ -74,12 +75,27 @@ def command(
     with _observers(invocation, fleet, with_ros=not no_ros) as observers:
         board = Board(fleet)
         if once:
-            if len(observers) > 1:
-                time.sleep(listen)
+            _listen(board, observers, listen if len(observers) > 1 else 0.0)
             _look(board, observers)
             _tell(invocation, board)
             return
         _watch(board, observers, interval)
+
+
+def _listen(board: Board, observers: list[Observer], seconds: float) -> None:
+    """Give robots on the network the time to be discovered and to speak."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < 3 * seconds:
+        _look(board, observers)
+        if waited >= seconds and not _unheard(board):
+            return
+        time.sleep(min(0.25, seconds))
+
+
+def _unheard(board: Board) -> bool:
+    """Whether a robot runs, by what its home says, of which its recorder has told nothing."""
+    rows = board.rows(time.time_ns())
+    return any(row.facts.memory_pid and row.facts.recorder_state is None for row in rows)
 
 
 def _look(board: Board, observers: list[Observer]) -> None:
