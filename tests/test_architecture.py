@@ -76,6 +76,13 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
+        "ledger.chain",
+        "ledger.chain.audit",
+        "ledger.chain.channel",
+        "ledger.chain.engines",
+        "ledger.chain.light",
+        "ledger.chain.machine",
+        "ledger.chain.rules",
         "ledger.fleet",
         "ledger.fsck",
         "ledger.home",
@@ -86,6 +93,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.signing_keys",
         "ledger.tlog_proof",
         "ledger.verifier",
+        "ledger.wallet",
         "ledger.witness",
         "ledger.witnessing",
     },

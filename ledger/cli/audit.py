@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -30,12 +31,40 @@ from ledger.published import published_directory
     help="Trust this signed checkpoint, and check what came after it.",
 )
 @click.option("--key", "keys", multiple=True, help="A verifier key that the log must be of.")
-def command(invocation: Invocation, deep: bool, since: Path | None, keys: tuple[str, ...]) -> None:
+@click.option(
+    "--chain",
+    "chain_home",
+    type=click.Path(path_type=Path, readable=False, file_okay=False),
+    help="Audit the settlement chain in this home instead.",
+)
+@click.option(
+    "--robot",
+    "robots",
+    type=click.Path(path_type=Path, readable=False, file_okay=False),
+    multiple=True,
+    help="With --chain: a robot's home, whose log is held against what was anchored of it.",
+)
+def command(
+    invocation: Invocation,
+    deep: bool,
+    since: Path | None,
+    keys: tuple[str, ...],
+    chain_home: Path | None,
+    robots: tuple[Path, ...],
+) -> None:
     """Rebuild the log from its entries and compare it with all that is stored and signed.
 
-    Exits with 0 when everything holds, with 1 when something does not: each finding
-    names the entry, the tile, or the file and its bytes.
+    Of a chain, also carry out every transaction again, from the genesis on, and add up
+    its money. Exits with 0 when everything holds, with 1 when something does not: each
+    finding names the entry, the tile, the block, or the file and its bytes.
     """
+    if chain_home is not None:
+        if since is not None:
+            raise click.UsageError("--since is for robots: a chain is replayed from its genesis")
+        _audit_chain(invocation, chain_home, deep, keys, robots)
+        return
+    if robots:
+        raise click.UsageError("--robot needs --chain; --home names a robot to be audited itself")
     if not HomePaths(invocation.home).log.is_dir():
         raise StorageError(
             f"{invocation.home} is not a home",
@@ -55,13 +84,68 @@ def command(invocation: Invocation, deep: bool, since: Path | None, keys: tuple[
 
         with advice("give a checkpoint that this log signed", about=since):
             report = audit_home(request, follow)
-    invocation.output.result(report.to_json(), lambda console: _show(console, report, deep))
+    _end(invocation, report, lambda console: _show(console, report, deep))
+
+
+def _audit_chain(
+    invocation: Invocation, home: Path, deep: bool, keys: tuple[str, ...], robots: tuple[Path, ...]
+) -> None:
+    # Not for robots' audits: what a chain needs takes a while to load.
+    from ledger.chain.audit.isolated import audit_chain
+    from ledger.chain.audit.request import ChainAuditRequest
+
+    home = home.expanduser()
+    if not (home / "log").is_dir():
+        raise StorageError(f"{home} holds no chain", hint="make one with `quipu chain init`")
+    for robot in robots:
+        if not HomePaths(robot).log.is_dir():
+            raise StorageError(f"{robot} is not a home", hint="name a robot's home with --robot")
+    request = ChainAuditRequest(
+        home=home.resolve(),
+        published=published_directory(),
+        depth=Depth.DEEP if deep else Depth.LOG,
+        pinned=tuple(read_vkeys(keys)),
+        robots=tuple(robot.resolve() for robot in robots),
+    )
+    with invocation.output.phases() as advance:
+        report = audit_chain(request, lambda phase, done, total: advance(phase.value, done, total))
+    _end(invocation, report, lambda console: _show_chain(console, report))
+
+
+def _end(invocation: Invocation, report: AuditReport, show: Callable[[Console], None]) -> None:
+    invocation.output.result(report.to_json(), show)
     if not report.ok:
         click.get_current_context().exit(ExitCode.NOT_VERIFIED)
 
 
+def _show_chain(console: Console, report: AuditReport) -> None:
+    counted = report.counters.to_json()
+    _show_findings(console, report)
+    looked_at = (
+        f"{counted['blocks']} blocks, {counted['transactions']} transactions, "
+        f"{counted['blocks_replayed']} blocks replayed, {counted['state_keys']} keys of the "
+        f"state, {counted['checkpoints']} checkpoints"
+    )
+    if counted["robots"]:
+        looked_at += f", {counted['robots']} robot(s)"
+    _show_verdict(console, report, looked_at)
+
+
 def _show(console: Console, report: AuditReport, deep: bool) -> None:
     counters = report.counters
+    _show_findings(console, report)
+    looked_at = (
+        f"{counters.entries} entries, {counters.tiles} tiles, {counters.checkpoints} checkpoints, "
+        f"{counters.records} recordings"
+    )
+    if deep:
+        looked_at += f", {human_bytes(counters.content_bytes)} of content"
+    _show_verdict(console, report, looked_at)
+    if report.ok and not deep and counters.records:
+        console.print("[dim]The recordings' bytes were not read: --deep does.[/]")
+
+
+def _show_findings(console: Console, report: AuditReport) -> None:
     for finding in report.findings:
         where = f" [bold]{escape(finding.subject)}[/]"
         console.print(
@@ -69,16 +153,11 @@ def _show(console: Console, report: AuditReport, deep: bool) -> None:
         )
     for note in report.notes:
         console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
-    looked_at = (
-        f"{counters.entries} entries, {counters.tiles} tiles, {counters.checkpoints} checkpoints, "
-        f"{counters.records} recordings"
-    )
-    if deep:
-        looked_at += f", {human_bytes(counters.content_bytes)} of content"
+
+
+def _show_verdict(console: Console, report: AuditReport, looked_at: str) -> None:
     if report.ok:
         console.print(f"[bold green]whole[/]: {looked_at}", soft_wrap=True)
-        if not deep and counters.records:
-            console.print("[dim]The recordings' bytes were not read: --deep does.[/]")
     else:
         console.print(
             f"[bold red]{report.findings_total} finding(s)[/] in {looked_at}", soft_wrap=True

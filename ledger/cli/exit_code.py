@@ -7,7 +7,7 @@
 3     the input is malformed, unreadable or not there
 4     the home, or the place to write to, cannot be used: full, read-only, in use,
       newer, damaged, no key; or no memory is left
-5     understood and refused, because something would be lost or forked
+5     understood and refused, because something would be lost or forked, or by a chain's rules
 70    a fault of quipu itself: please report it
 130   interrupted (Ctrl-C)
 ====  =====================================================================
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from ledger.chain.codes import RefusalError
 from ledger.errors import (
     BehindError,
     ConflictError,
@@ -57,6 +58,7 @@ _OF_ERROR: dict[type[LedgerError], ExitCode] = {
     StorageError: ExitCode.HOME_UNUSABLE,
     KeyStoreError: ExitCode.HOME_UNUSABLE,
     RefusedError: ExitCode.REFUSED,
+    RefusalError: ExitCode.REFUSED,
     BehindError: ExitCode.REFUSED,
     ConflictError: ExitCode.REFUSED,
     ErasedError: ExitCode.REFUSED,
