@@ -15,7 +15,7 @@ from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.schema.chain_pb2 import TransactionBody
 from ledger.wallet.wallet import End, Wallet
 from tests.ledger.chain.rules.chain_world import ChainWorld, account_of
-from tests.ledger.wallet.channel_ends import ALICE, BOB, Ends, terms, wallet
+from tests.ledger.wallet.channel_ends import ALICE, BOB, LINKS, Ends, terms, wallet
 
 
 def mode(path: Path) -> int:
@@ -114,8 +114,6 @@ def test_openings_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_each_channel_has_a_seed_of_its_own(tmp_path: Path) -> None:
-    from tests.ledger.wallet.channel_ends import LINKS
-
     alice = wallet(tmp_path, "alice")
     openings = [alice.open_channel(bytes(32), n, **terms(payword=LINKS)) for n in range(8)]
     seeds = {opening._file.row.seed for opening in openings}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -261,8 +262,6 @@ def test_a_seed_of_another_chain_of_links(tmp_path: Path) -> None:
 
 
 def test_the_layout_of_a_payers_file(tmp_path: Path) -> None:
-    from hashlib import sha256
-
     ends = Ends(tmp_path, LINKS)
     ends.open_payer.pay(70)
     (path,) = tmp_path.rglob("*.payer")
