@@ -9,6 +9,7 @@
     HOME/keys/witness/      the key that it cosigns other logs with
     HOME/keys/records/      salt and content keys, until they are erased
     HOME/copies/            where else recordings were written to
+    HOME/anchored           the newest proof of an anchor (ledger.memory.anchoring)
 
 A home is opened to read, by any number of processes, or to write, by one. What was
 published is remembered outside it (`ledger.published`).

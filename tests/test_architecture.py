@@ -57,6 +57,18 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.key_change": EXPERIENCE | {"ledger.signing_keys", "ledger.home"},
     "ledger.catch_up": EXPERIENCE | {"ledger.home"},
     "ledger.memory": EXPERIENCE | {"ledger.home", "ledger.prover", "ledger.unix_socket"},
+    "ledger.memory.anchoring": EXPERIENCE
+    | CHAIN
+    | {
+        "ledger.chain.engines",
+        "ledger.chain.light",
+        "ledger.chain.machine",
+        "ledger.chain.rules",
+        "ledger.home",
+        "ledger.memory",
+        "ledger.signing_keys",
+        "ledger.witnessing",
+    },
     "ledger.recording": EXPERIENCE | {"ledger.memory"},
     "ledger.follow": EXPERIENCE | {"ledger.home", "ledger.memory"},
     "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
@@ -89,6 +101,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.key_change",
         "ledger.follow",
         "ledger.memory",
+        "ledger.memory.anchoring",
         "ledger.prover",
         "ledger.signing_keys",
         "ledger.tlog_proof",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.console import Console
 from ledger.cli.exit_code import ExitCode
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes, human_duration
+from ledger.memory.anchor_status import NOT_ANCHORED, AnchorState, AnchorStatus
 from ledger.memory.looking import look_at
 from ledger.memory.status import MemoryStatus, OwnerState
 
@@ -25,12 +26,17 @@ def command(invocation: Invocation) -> None:
     command. Exits with 4 when it cannot write.
     """
     status = look_at(invocation.home)
+    if not status.pid:
+        from ledger.memory.anchoring.kept_anchor import last_anchor  # loads what chains need
+
+        status = replace(status, anchor=last_anchor(invocation.home))
     wrong = status.state in _WRONG
     data = {
         **asdict(status),
         "ok": not wrong,
         "state": _state_name(status),
         "uncheckpointed": status.uncheckpointed,
+        "anchor": {**asdict(status.anchor), "state": status.anchor.state.name.lower()},
     }
     invocation.output.result(data, lambda console: _show(console, status))
     if wrong:
@@ -47,6 +53,8 @@ def _show(console: Console, status: MemoryStatus) -> None:
         f"checkpoint: {_checkpoint(status)}",
         f"owner: {_owner(status)}",
     ]
+    if status.anchor != NOT_ANCHORED:
+        lines.append(f"anchored: {_anchor(status.anchor)}")
     if status.open_records:
         lines.append(f"being recorded: {status.open_records} record(s)")
     if status.waiting:
@@ -66,6 +74,18 @@ def _checkpoint(status: MemoryStatus) -> str:
         f"{status.checkpoint_size} entries, {when}, cosigned by {status.cosignatures};"
         f" {status.uncheckpointed} since"
     )
+
+
+def _anchor(anchor: AnchorStatus) -> str:
+    done = "nothing yet"
+    if anchor.size:
+        age = human_duration(max(0, time.time_ns() - anchor.time_ns))
+        done = f"{anchor.size} entries at block {anchor.height}, {age} ago"
+    if anchor.state in (AnchorState.OFF, AnchorState.ANCHORED):
+        return done
+    colour = "bold red" if anchor.alarming else "yellow"
+    words = f"{anchor.state.name.lower()}: {anchor.detail}".removesuffix(": ")
+    return f"{done}; [{colour}]{escape(words)}[/]"
 
 
 def _owner(status: MemoryStatus) -> str:

@@ -27,6 +27,7 @@ from ledger.experience.readers.recording import (
 )
 from ledger.experience.record_keys import CommitmentOpening
 from ledger.experience.records import Presence
+from ledger.memory.anchor_status import AnchorState, AnchorStatus
 from ledger.memory.status import MemoryStatus, OwnerState
 from ledger.schema import control_pb2, entry_pb2, store_pb2
 
@@ -73,6 +74,13 @@ def status_message(status: MemoryStatus) -> control_pb2.Status:
         last_commit_us=round(status.last_commit_ms * 1e3),
         disk_free_bytes=status.disk_free_bytes,
         fault=status.fault,
+        anchor=control_pb2.Anchor(
+            state=status.anchor.state.value,
+            size=status.anchor.size,
+            height=status.anchor.height,
+            time_ns=status.anchor.time_ns,
+            detail=status.anchor.detail,
+        ),
     )
 
 
@@ -80,8 +88,16 @@ def status_of(message: control_pb2.Status) -> MemoryStatus:
     """The status in a message."""
     try:
         state = OwnerState(message.state)
+        anchor_state = AnchorState(message.anchor.state)
     except ValueError:
         raise MalformedError(f"no owner is in state {message.state}") from None
+    anchor = AnchorStatus(
+        anchor_state,
+        message.anchor.size,
+        message.anchor.height,
+        message.anchor.time_ns,
+        message.anchor.detail,
+    )
     return MemoryStatus(
         origin=message.origin,
         pid=message.pid,
@@ -96,6 +112,7 @@ def status_of(message: control_pb2.Status) -> MemoryStatus:
         last_commit_ms=message.last_commit_us / 1e3,
         disk_free_bytes=message.disk_free_bytes,
         fault=message.fault,
+        anchor=anchor,
     )
 
 

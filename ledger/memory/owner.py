@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, LockedError, NotFoundError, StorageError
 from ledger.home import HomeReader, HomeWriter, existing_home
+from ledger.memory.anchor_status import AnchorStatus
 from ledger.memory.held_home import HeldHome
 from ledger.memory.live_records import LiveRecords
 from ledger.memory.observation import free_bytes, with_checkpoint
@@ -79,6 +80,7 @@ class MemoryOwner:
         self._lent_to = 0
         self._status = MemoryStatus("", os.getpid(), OwnerState.OPEN)
         self._note = b""
+        self._anchor = AnchorStatus()
 
     @classmethod
     def open(
@@ -196,7 +198,12 @@ class MemoryOwner:
             waiting=self._turns.waiting,
             disk_free_bytes=free_bytes(self.root),
             fault=self._fault.message if self._fault else "",
+            anchor=self._anchor,
         )
+
+    def set_anchor(self, status: AnchorStatus) -> None:
+        """Have `status` say how far the log is anchored; for whoever anchors it."""
+        self._anchor = status
 
     def subscribe(self, listener: MemoryListener) -> Callable[[], None]:
         """Have ``listener`` told of new checkpoints and states; call what is returned to end it."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from ledger.memory.anchor_status import NOT_ANCHORED, AnchorStatus
+
 
 class OwnerState(Enum):
     """What the owner is doing with the home; the values are those of the schema."""
@@ -31,7 +33,8 @@ class MemoryStatus:
     the log has no checkpoint, or was signed on another machine; ``cosignatures`` are the
     lines of others under it.
     ``waiting`` callers want to write. ``last_commit_ms`` is how long the last small
-    commit took, most of it the disk's sync. ``lent_to`` is a process id, or 0.
+    commit took, most of it the disk's sync. ``lent_to`` is a process id, or 0. ``anchor`` is
+    what the settlement chain has of the log.
     """
 
     origin: str
@@ -47,6 +50,7 @@ class MemoryStatus:
     last_commit_ms: float = 0.0
     disk_free_bytes: int = 0
     fault: str = ""
+    anchor: AnchorStatus = NOT_ANCHORED
 
     @property
     def uncheckpointed(self) -> int:

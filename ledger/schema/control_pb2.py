@@ -26,17 +26,17 @@ from ledger.schema import entry_pb2 as ledger_dot_schema_dot_entry__pb2
 from ledger.schema import store_pb2 as ledger_dot_schema_dot_store__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/schema/control.proto\x12\x17quipu.ledger.control.v1\x1a\x19ledger/schema/entry.proto\x1a\x19ledger/schema/store.proto\"\xa4\x05\n\x07Request\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x36\n\ncheckpoint\x18\x02 \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x42\n\x0fprove_inclusion\x18\x03 \x01(\x0b\x32\'.quipu.ledger.control.v1.ProveInclusionH\x00\x12\x46\n\x11prove_consistency\x18\x04 \x01(\x0b\x32).quipu.ledger.control.v1.ProveConsistencyH\x00\x12/\n\x05\x62\x65gin\x18\x05 \x01(\x0b\x32\x1e.quipu.ledger.control.v1.BeginH\x00\x12-\n\x08progress\x18\x06 \x01(\x0b\x32\x19.quipu.ledger.v1.ProgressH\x00\x12-\n\x04seal\x18\x07 \x01(\x0b\x32\x1d.quipu.ledger.control.v1.SealH\x00\x12\x36\n\x0binterrupted\x18\x08 \x01(\x0b\x32\x1f.quipu.ledger.control.v1.TakeUpH\x00\x12\x33\n\x07\x61\x62\x61ndon\x18\t \x01(\x0b\x32 .quipu.ledger.control.v1.AbandonH\x00\x12\x33\n\x07missing\x18\x0b \x01(\x0b\x32 .quipu.ledger.control.v1.AbandonH\x00\x12\x36\n\tleaf_hash\x18\x0c \x01(\x0b\x32!.quipu.ledger.control.v1.LeafHashH\x00\x12\x30\n\x04lend\x18\n \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x42\x06\n\x04verb\"\x8b\x04\n\x08Response\x12\x33\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32 .quipu.ledger.control.v1.FailureH\x00\x12\x31\n\x06status\x18\x02 \x01(\x0b\x32\x1f.quipu.ledger.control.v1.StatusH\x00\x12\x0e\n\x04note\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05proof\x18\x04 \x01(\x0cH\x00\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32$.quipu.ledger.control.v1.ConsistencyH\x00\x12\x34\n\x05\x62\x65gun\x18\x06 \x01(\x0b\x32#.quipu.ledger.control.v1.OpenRecordH\x00\x12\x0f\n\x05index\x18\x07 \x01(\x04H\x00\x12\x32\n\x06sealed\x18\x08 \x01(\x0b\x32 .quipu.ledger.control.v1.ReceiptH\x00\x12;\n\x0binterrupted\x18\t \x01(\x0b\x32$.quipu.ledger.control.v1.InterruptedH\x00\x12\x30\n\x04\x64one\x18\n \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x30\n\x04lent\x18\x0b \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x13\n\tleaf_hash\x18\x0c \x01(\x0cH\x00\x42\x08\n\x06result\"\t\n\x07Nothing\"6\n\x07\x46\x61ilure\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\"-\n\x0eProveInclusion\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\x04\"6\n\x10ProveConsistency\x12\x10\n\x08old_size\x18\x01 \x01(\x04\x12\x10\n\x08new_size\x18\x02 \x01(\x04\"<\n\x0b\x43onsistency\x12\x10\n\x08new_size\x18\x01 \x01(\x04\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x0c\n\x04note\x18\x03 \x01(\x0c\"\xad\x02\n\x06Status\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x04\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.quipu.ledger.control.v1.OwnerState\x12\x0f\n\x07lent_to\x18\x04 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x04\x12\x17\n\x0f\x63heckpoint_size\x18\x06 \x01(\x04\x12\x1a\n\x12\x63heckpoint_time_ns\x18\x07 \x01(\x04\x12\x14\n\x0c\x63osignatures\x18\x08 \x01(\x04\x12\x14\n\x0copen_records\x18\t \x01(\x04\x12\x0f\n\x07waiting\x18\n \x01(\x04\x12\x16\n\x0elast_commit_us\x18\x0b \x01(\x04\x12\x17\n\x0f\x64isk_free_bytes\x18\x0c \x01(\x04\x12\r\n\x05\x66\x61ult\x18\r \x01(\t\")\n\x05\x42\x65gin\x12\x10\n\x08in_place\x18\x01 \x01(\x08\x12\x0e\n\x06source\x18\x02 \x01(\x0c\"\x1a\n\x06TakeUp\x12\x10\n\x08in_place\x18\x01 \x01(\x08\"c\n\nOpenRecord\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x10\n\x08salt_key\x18\x02 \x01(\x0c\x12\x0e\n\x06\x66older\x18\x03 \x01(\x0c\x12\x10\n\x08in_place\x18\x04 \x01(\x08\x12\x0e\n\x06source\x18\x05 \x01(\x0c\",\n\x07\x41\x62\x61ndon\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x19\n\x08LeafHash\x12\r\n\x05index\x18\x01 \x01(\x04\"J\n\x0bInterrupted\x12;\n\x07records\x18\x01 \x03(\x0b\x32*.quipu.ledger.control.v1.InterruptedRecord\"r\n\x11InterruptedRecord\x12\x33\n\x06record\x18\x01 \x01(\x0b\x32#.quipu.ledger.control.v1.OpenRecord\x12(\n\x05marks\x18\x02 \x03(\x0b\x32\x19.quipu.ledger.v1.Progress\"\xea\x01\n\x04Seal\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x35\n\trecording\x18\x02 \x01(\x0b\x32\".quipu.ledger.control.v1.Recording\x12/\n\x06\x64igest\x18\x03 \x01(\x0b\x32\x1f.quipu.ledger.control.v1.Digest\x12\x34\n\x06hidden\x18\x04 \x03(\x0b\x32$.quipu.ledger.control.v1.HiddenValue\x12\x31\n\x07options\x18\x05 \x01(\x0b\x32 .quipu.ledger.control.v1.Options\"\xf7\x01\n\tRecording\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x35\n\x05\x66iles\x18\x04 \x03(\x0b\x32&.quipu.ledger.control.v1.RecordingFile\x12&\n\x06topics\x18\x05 \x03(\x0b\x32\x16.quipu.ledger.v1.Topic\x12\x10\n\x08start_ns\x18\x06 \x01(\x04\x12\x0e\n\x06\x65nd_ns\x18\x07 \x01(\x04\x12\x15\n\rmessage_count\x18\x08 \x01(\x04\x12\"\n\x04tags\x18\t \x03(\x0b\x32\x14.quipu.ledger.v1.Tag\"9\n\rRecordingFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\"4\n\x06\x44igest\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0e\n\x06leaves\x18\x03 \x01(\x0c\"y\n\x0bHiddenValue\x12/\n\ncommitment\x18\x01 \x01(\x0b\x32\x1b.quipu.ledger.v1.Commitment\x12\x39\n\x07opening\x18\x02 \x01(\x0b\x32(.quipu.ledger.store.v1.CommitmentOpening\"\x82\x01\n\x07Options\x12\x30\n\x04mode\x18\x01 \x01(\x0e\x32\".quipu.ledger.control.v1.StoreMode\x12\x0c\n\x04seal\x18\x02 \x01(\x08\x12\x13\n\x0b\x63ontract_id\x18\x03 \x01(\x0c\x12\"\n\x04tags\x18\x04 \x03(\x0b\x32\x14.quipu.ledger.v1.Tag\"\xa8\x01\n\x07Receipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\trecord_id\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_root\x18\x03 \x01(\x0c\x12\x14\n\x0c\x63ontent_size\x18\x04 \x01(\x04\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x31\n\x08presence\x18\x06 \x01(\x0e\x32\x1f.quipu.ledger.store.v1.Presence\x12\x0e\n\x06sealed\x18\x07 \x01(\x08*\x9d\x01\n\nOwnerState\x12\x1b\n\x17OWNER_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10OWNER_STATE_OPEN\x10\x01\x12\x14\n\x10OWNER_STATE_LENT\x10\x02\x12\x16\n\x12OWNER_STATE_BEHIND\x10\x03\x12\x16\n\x12OWNER_STATE_FAULTY\x10\x04\x12\x16\n\x12OWNER_STATE_CLOSED\x10\x05*u\n\tStoreMode\x12\x1a\n\x16STORE_MODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSTORE_MODE_REFLINK_OR_COPY\x10\x01\x12\x13\n\x0fSTORE_MODE_LINK\x10\x02\x12\x17\n\x13STORE_MODE_IN_PLACE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/schema/control.proto\x12\x17quipu.ledger.control.v1\x1a\x19ledger/schema/entry.proto\x1a\x19ledger/schema/store.proto\"\xa4\x05\n\x07Request\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x36\n\ncheckpoint\x18\x02 \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x42\n\x0fprove_inclusion\x18\x03 \x01(\x0b\x32\'.quipu.ledger.control.v1.ProveInclusionH\x00\x12\x46\n\x11prove_consistency\x18\x04 \x01(\x0b\x32).quipu.ledger.control.v1.ProveConsistencyH\x00\x12/\n\x05\x62\x65gin\x18\x05 \x01(\x0b\x32\x1e.quipu.ledger.control.v1.BeginH\x00\x12-\n\x08progress\x18\x06 \x01(\x0b\x32\x19.quipu.ledger.v1.ProgressH\x00\x12-\n\x04seal\x18\x07 \x01(\x0b\x32\x1d.quipu.ledger.control.v1.SealH\x00\x12\x36\n\x0binterrupted\x18\x08 \x01(\x0b\x32\x1f.quipu.ledger.control.v1.TakeUpH\x00\x12\x33\n\x07\x61\x62\x61ndon\x18\t \x01(\x0b\x32 .quipu.ledger.control.v1.AbandonH\x00\x12\x33\n\x07missing\x18\x0b \x01(\x0b\x32 .quipu.ledger.control.v1.AbandonH\x00\x12\x36\n\tleaf_hash\x18\x0c \x01(\x0b\x32!.quipu.ledger.control.v1.LeafHashH\x00\x12\x30\n\x04lend\x18\n \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x42\x06\n\x04verb\"\x8b\x04\n\x08Response\x12\x33\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32 .quipu.ledger.control.v1.FailureH\x00\x12\x31\n\x06status\x18\x02 \x01(\x0b\x32\x1f.quipu.ledger.control.v1.StatusH\x00\x12\x0e\n\x04note\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05proof\x18\x04 \x01(\x0cH\x00\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32$.quipu.ledger.control.v1.ConsistencyH\x00\x12\x34\n\x05\x62\x65gun\x18\x06 \x01(\x0b\x32#.quipu.ledger.control.v1.OpenRecordH\x00\x12\x0f\n\x05index\x18\x07 \x01(\x04H\x00\x12\x32\n\x06sealed\x18\x08 \x01(\x0b\x32 .quipu.ledger.control.v1.ReceiptH\x00\x12;\n\x0binterrupted\x18\t \x01(\x0b\x32$.quipu.ledger.control.v1.InterruptedH\x00\x12\x30\n\x04\x64one\x18\n \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x30\n\x04lent\x18\x0b \x01(\x0b\x32 .quipu.ledger.control.v1.NothingH\x00\x12\x13\n\tleaf_hash\x18\x0c \x01(\x0cH\x00\x42\x08\n\x06result\"\t\n\x07Nothing\"6\n\x07\x46\x61ilure\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\"-\n\x0eProveInclusion\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\x04\"6\n\x10ProveConsistency\x12\x10\n\x08old_size\x18\x01 \x01(\x04\x12\x10\n\x08new_size\x18\x02 \x01(\x04\"<\n\x0b\x43onsistency\x12\x10\n\x08new_size\x18\x01 \x01(\x04\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x0c\n\x04note\x18\x03 \x01(\x0c\"\xde\x02\n\x06Status\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x04\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.quipu.ledger.control.v1.OwnerState\x12\x0f\n\x07lent_to\x18\x04 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x04\x12\x17\n\x0f\x63heckpoint_size\x18\x06 \x01(\x04\x12\x1a\n\x12\x63heckpoint_time_ns\x18\x07 \x01(\x04\x12\x14\n\x0c\x63osignatures\x18\x08 \x01(\x04\x12\x14\n\x0copen_records\x18\t \x01(\x04\x12\x0f\n\x07waiting\x18\n \x01(\x04\x12\x16\n\x0elast_commit_us\x18\x0b \x01(\x04\x12\x17\n\x0f\x64isk_free_bytes\x18\x0c \x01(\x04\x12\r\n\x05\x66\x61ult\x18\r \x01(\t\x12/\n\x06\x61nchor\x18\x0e \x01(\x0b\x32\x1f.quipu.ledger.control.v1.Anchor\"V\n\x06\x41nchor\x12\r\n\x05state\x18\x01 \x01(\r\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0e\n\x06height\x18\x03 \x01(\x04\x12\x0f\n\x07time_ns\x18\x04 \x01(\x04\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\")\n\x05\x42\x65gin\x12\x10\n\x08in_place\x18\x01 \x01(\x08\x12\x0e\n\x06source\x18\x02 \x01(\x0c\"\x1a\n\x06TakeUp\x12\x10\n\x08in_place\x18\x01 \x01(\x08\"c\n\nOpenRecord\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x10\n\x08salt_key\x18\x02 \x01(\x0c\x12\x0e\n\x06\x66older\x18\x03 \x01(\x0c\x12\x10\n\x08in_place\x18\x04 \x01(\x08\x12\x0e\n\x06source\x18\x05 \x01(\x0c\",\n\x07\x41\x62\x61ndon\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x19\n\x08LeafHash\x12\r\n\x05index\x18\x01 \x01(\x04\"J\n\x0bInterrupted\x12;\n\x07records\x18\x01 \x03(\x0b\x32*.quipu.ledger.control.v1.InterruptedRecord\"r\n\x11InterruptedRecord\x12\x33\n\x06record\x18\x01 \x01(\x0b\x32#.quipu.ledger.control.v1.OpenRecord\x12(\n\x05marks\x18\x02 \x03(\x0b\x32\x19.quipu.ledger.v1.Progress\"\xea\x01\n\x04Seal\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x35\n\trecording\x18\x02 \x01(\x0b\x32\".quipu.ledger.control.v1.Recording\x12/\n\x06\x64igest\x18\x03 \x01(\x0b\x32\x1f.quipu.ledger.control.v1.Digest\x12\x34\n\x06hidden\x18\x04 \x03(\x0b\x32$.quipu.ledger.control.v1.HiddenValue\x12\x31\n\x07options\x18\x05 \x01(\x0b\x32 .quipu.ledger.control.v1.Options\"\xf7\x01\n\tRecording\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x35\n\x05\x66iles\x18\x04 \x03(\x0b\x32&.quipu.ledger.control.v1.RecordingFile\x12&\n\x06topics\x18\x05 \x03(\x0b\x32\x16.quipu.ledger.v1.Topic\x12\x10\n\x08start_ns\x18\x06 \x01(\x04\x12\x0e\n\x06\x65nd_ns\x18\x07 \x01(\x04\x12\x15\n\rmessage_count\x18\x08 \x01(\x04\x12\"\n\x04tags\x18\t \x03(\x0b\x32\x14.quipu.ledger.v1.Tag\"9\n\rRecordingFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\"4\n\x06\x44igest\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x0e\n\x06leaves\x18\x03 \x01(\x0c\"y\n\x0bHiddenValue\x12/\n\ncommitment\x18\x01 \x01(\x0b\x32\x1b.quipu.ledger.v1.Commitment\x12\x39\n\x07opening\x18\x02 \x01(\x0b\x32(.quipu.ledger.store.v1.CommitmentOpening\"\x82\x01\n\x07Options\x12\x30\n\x04mode\x18\x01 \x01(\x0e\x32\".quipu.ledger.control.v1.StoreMode\x12\x0c\n\x04seal\x18\x02 \x01(\x08\x12\x13\n\x0b\x63ontract_id\x18\x03 \x01(\x0c\x12\"\n\x04tags\x18\x04 \x03(\x0b\x32\x14.quipu.ledger.v1.Tag\"\xa8\x01\n\x07Receipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\trecord_id\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_root\x18\x03 \x01(\x0c\x12\x14\n\x0c\x63ontent_size\x18\x04 \x01(\x04\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x31\n\x08presence\x18\x06 \x01(\x0e\x32\x1f.quipu.ledger.store.v1.Presence\x12\x0e\n\x06sealed\x18\x07 \x01(\x08*\x9d\x01\n\nOwnerState\x12\x1b\n\x17OWNER_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10OWNER_STATE_OPEN\x10\x01\x12\x14\n\x10OWNER_STATE_LENT\x10\x02\x12\x16\n\x12OWNER_STATE_BEHIND\x10\x03\x12\x16\n\x12OWNER_STATE_FAULTY\x10\x04\x12\x16\n\x12OWNER_STATE_CLOSED\x10\x05*u\n\tStoreMode\x12\x1a\n\x16STORE_MODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSTORE_MODE_REFLINK_OR_COPY\x10\x01\x12\x13\n\x0fSTORE_MODE_LINK\x10\x02\x12\x17\n\x13STORE_MODE_IN_PLACE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.schema.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OWNERSTATE']._serialized_start=3316
-  _globals['_OWNERSTATE']._serialized_end=3473
-  _globals['_STOREMODE']._serialized_start=3475
-  _globals['_STOREMODE']._serialized_end=3592
+  _globals['_OWNERSTATE']._serialized_start=3453
+  _globals['_OWNERSTATE']._serialized_end=3610
+  _globals['_STOREMODE']._serialized_start=3612
+  _globals['_STOREMODE']._serialized_end=3729
   _globals['_REQUEST']._serialized_start=111
   _globals['_REQUEST']._serialized_end=787
   _globals['_RESPONSE']._serialized_start=790
@@ -52,33 +52,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSISTENCY']._serialized_start=1485
   _globals['_CONSISTENCY']._serialized_end=1545
   _globals['_STATUS']._serialized_start=1548
-  _globals['_STATUS']._serialized_end=1849
-  _globals['_BEGIN']._serialized_start=1851
-  _globals['_BEGIN']._serialized_end=1892
-  _globals['_TAKEUP']._serialized_start=1894
-  _globals['_TAKEUP']._serialized_end=1920
-  _globals['_OPENRECORD']._serialized_start=1922
-  _globals['_OPENRECORD']._serialized_end=2021
-  _globals['_ABANDON']._serialized_start=2023
-  _globals['_ABANDON']._serialized_end=2067
-  _globals['_LEAFHASH']._serialized_start=2069
-  _globals['_LEAFHASH']._serialized_end=2094
-  _globals['_INTERRUPTED']._serialized_start=2096
-  _globals['_INTERRUPTED']._serialized_end=2170
-  _globals['_INTERRUPTEDRECORD']._serialized_start=2172
-  _globals['_INTERRUPTEDRECORD']._serialized_end=2286
-  _globals['_SEAL']._serialized_start=2289
-  _globals['_SEAL']._serialized_end=2523
-  _globals['_RECORDING']._serialized_start=2526
-  _globals['_RECORDING']._serialized_end=2773
-  _globals['_RECORDINGFILE']._serialized_start=2775
-  _globals['_RECORDINGFILE']._serialized_end=2832
-  _globals['_DIGEST']._serialized_start=2834
-  _globals['_DIGEST']._serialized_end=2886
-  _globals['_HIDDENVALUE']._serialized_start=2888
-  _globals['_HIDDENVALUE']._serialized_end=3009
-  _globals['_OPTIONS']._serialized_start=3012
-  _globals['_OPTIONS']._serialized_end=3142
-  _globals['_RECEIPT']._serialized_start=3145
-  _globals['_RECEIPT']._serialized_end=3313
+  _globals['_STATUS']._serialized_end=1898
+  _globals['_ANCHOR']._serialized_start=1900
+  _globals['_ANCHOR']._serialized_end=1986
+  _globals['_BEGIN']._serialized_start=1988
+  _globals['_BEGIN']._serialized_end=2029
+  _globals['_TAKEUP']._serialized_start=2031
+  _globals['_TAKEUP']._serialized_end=2057
+  _globals['_OPENRECORD']._serialized_start=2059
+  _globals['_OPENRECORD']._serialized_end=2158
+  _globals['_ABANDON']._serialized_start=2160
+  _globals['_ABANDON']._serialized_end=2204
+  _globals['_LEAFHASH']._serialized_start=2206
+  _globals['_LEAFHASH']._serialized_end=2231
+  _globals['_INTERRUPTED']._serialized_start=2233
+  _globals['_INTERRUPTED']._serialized_end=2307
+  _globals['_INTERRUPTEDRECORD']._serialized_start=2309
+  _globals['_INTERRUPTEDRECORD']._serialized_end=2423
+  _globals['_SEAL']._serialized_start=2426
+  _globals['_SEAL']._serialized_end=2660
+  _globals['_RECORDING']._serialized_start=2663
+  _globals['_RECORDING']._serialized_end=2910
+  _globals['_RECORDINGFILE']._serialized_start=2912
+  _globals['_RECORDINGFILE']._serialized_end=2969
+  _globals['_DIGEST']._serialized_start=2971
+  _globals['_DIGEST']._serialized_end=3023
+  _globals['_HIDDENVALUE']._serialized_start=3025
+  _globals['_HIDDENVALUE']._serialized_end=3146
+  _globals['_OPTIONS']._serialized_start=3149
+  _globals['_OPTIONS']._serialized_end=3279
+  _globals['_RECEIPT']._serialized_start=3282
+  _globals['_RECEIPT']._serialized_end=3450
 # @@protoc_insertion_point(module_scope)

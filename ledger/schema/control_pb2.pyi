@@ -133,7 +133,7 @@ class Consistency(_message.Message):
     def __init__(self, new_size: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ..., note: _Optional[bytes] = ...) -> None: ...
 
 class Status(_message.Message):
-    __slots__ = ("origin", "pid", "state", "lent_to", "entries", "checkpoint_size", "checkpoint_time_ns", "cosignatures", "open_records", "waiting", "last_commit_us", "disk_free_bytes", "fault")
+    __slots__ = ("origin", "pid", "state", "lent_to", "entries", "checkpoint_size", "checkpoint_time_ns", "cosignatures", "open_records", "waiting", "last_commit_us", "disk_free_bytes", "fault", "anchor")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +147,7 @@ class Status(_message.Message):
     LAST_COMMIT_US_FIELD_NUMBER: _ClassVar[int]
     DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     FAULT_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_FIELD_NUMBER: _ClassVar[int]
     origin: str
     pid: int
     state: OwnerState
@@ -160,7 +161,22 @@ class Status(_message.Message):
     last_commit_us: int
     disk_free_bytes: int
     fault: str
-    def __init__(self, origin: _Optional[str] = ..., pid: _Optional[int] = ..., state: _Optional[_Union[OwnerState, str]] = ..., lent_to: _Optional[int] = ..., entries: _Optional[int] = ..., checkpoint_size: _Optional[int] = ..., checkpoint_time_ns: _Optional[int] = ..., cosignatures: _Optional[int] = ..., open_records: _Optional[int] = ..., waiting: _Optional[int] = ..., last_commit_us: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., fault: _Optional[str] = ...) -> None: ...
+    anchor: Anchor
+    def __init__(self, origin: _Optional[str] = ..., pid: _Optional[int] = ..., state: _Optional[_Union[OwnerState, str]] = ..., lent_to: _Optional[int] = ..., entries: _Optional[int] = ..., checkpoint_size: _Optional[int] = ..., checkpoint_time_ns: _Optional[int] = ..., cosignatures: _Optional[int] = ..., open_records: _Optional[int] = ..., waiting: _Optional[int] = ..., last_commit_us: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., fault: _Optional[str] = ..., anchor: _Optional[_Union[Anchor, _Mapping]] = ...) -> None: ...
+
+class Anchor(_message.Message):
+    __slots__ = ("state", "size", "height", "time_ns", "detail")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    state: int
+    size: int
+    height: int
+    time_ns: int
+    detail: str
+    def __init__(self, state: _Optional[int] = ..., size: _Optional[int] = ..., height: _Optional[int] = ..., time_ns: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Begin(_message.Message):
     __slots__ = ("in_place", "source")
