@@ -14,7 +14,7 @@ from mcap.writer import Writer
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.experience.entry import parse_entry
-from ledger.experience.kinds import Experience
+from ledger.experience.kinds import Experience, Pruning
 from ledger.home import open_home
 from ledger.memory.borrowing import borrow_home
 from ledger.memory.control_client import ControlClient, NoOwnerError
@@ -382,6 +382,38 @@ def test_bags_of_another_recorder_are_followed(
         assert (alarm["reporter"], alarm["first"]) == ("/r1/memory", "")
         assert "drive.mcap" in alarm["detail"]
         assert ended(running, signal.SIGINT) == 0, running.output
+
+
+def test_recordings_are_offloaded_and_then_make_room(
+    robot: RobotHome, ros: Ros, graph: Graph, tmp_path: Path
+) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    robot.parameters["memory"] = {
+        "offload.directory": str(shelf),
+        "retention.keep_at_most_bytes": 15,
+        "retention.period_s": 1.0,
+    }
+    graph.listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", latched=False)
+
+    def oldest_are_gone() -> bool:
+        with open_home(robot.home) as home:
+            kinds = [parse_entry(entry).kind for entry in home.log.entries()]
+        recorded = [kind.record_id for kind in kinds if isinstance(kind, Experience)]
+        gone = [each for kind in kinds if isinstance(kind, Pruning) for each in kind.record_ids]
+        return len(recorded) == 3 and sorted(gone) == sorted(recorded[:2])
+
+    def told() -> set[str]:
+        statuses = [s for m in graph.heard("/diagnostics") for s in m["status"]]
+        return {value["key"] for s in statuses for value in s["values"]}
+
+    with robot.start(ros, process="memory") as running:
+        eventually(lambda: "owns" in running.output, lambda: running.output)
+        record(robot, 3)  # of 10 bytes each: one may stay
+        eventually(oldest_are_gone, lambda: running.output)
+        eventually(lambda: {"offloaded", "pruned"} <= told())
+        assert ended(running, signal.SIGINT) == 0, running.output
+    assert len(list(shelf.rglob("drive_0.mcap"))) == 3
 
 
 def test_a_home_is_made_where_that_is_wanted(robot: RobotHome, ros: Ros) -> None:
