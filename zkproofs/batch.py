@@ -214,7 +214,7 @@ class _Product:
         for point, fixed in equation.pairs:
             key = self._group.encode_g2(fixed)
             _, side = self._sides.setdefault(key, (fixed, _Sum()))
-            side.add((point,), (weight or self._one,))
+            side.add((point,), (self._one if weight is None else weight,))
 
     def is_one(self) -> bool:
         if not self._has_pairings:

@@ -27,10 +27,22 @@ def read(vectors: Path, suite: Ciphersuite, *path: str, folder: str = "bbs") -> 
     return case
 
 
+COUNTS = {
+    ("bbs", "signature"): 10,
+    ("bbs", "proof"): 15,
+    ("bbs-blind", "commit"): 2,
+    ("bbs-blind", "signature"): 5,
+    ("bbs-blind", "proof"): 8,
+    ("bbs-pseudonym", "nymCommit"): 2,
+    ("bbs-pseudonym", "nymSignature"): 4,
+    ("bbs-pseudonym", "nymProof"): 7,
+}
+
+
 def cases(vectors: Path, suite: Ciphersuite, kind: str, folder: str = "bbs") -> Iterator[Case]:
-    """All fixtures of one kind."""
+    """All fixtures of one kind, as many as there have to be."""
     paths = sorted(vectors.joinpath(folder, SUITES[suite], kind).glob("*.json"))
-    assert paths
+    assert len(paths) == COUNTS[folder, kind]
     for path in paths:
         yield json.loads(path.read_text())
 

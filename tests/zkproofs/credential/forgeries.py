@@ -4,25 +4,37 @@ The forger draws c as the verifier will, with something in the place of the elem
 then computes the element so that the equations hold. Where the transcript absorbs the
 element, the verifier draws another c.
 
-All are of Ben, whose level is 1. What is forged is in each docstring.
+All but the last are of Ben, whose level is 1. What is forged is in each docstring.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from tests.zkproofs.credential.fleet import BINDING, IS_MEMBER, fleet
-from zkproofs.bbs import BatchableProof, Disclosure
+import pytest
+
+from tests.zkproofs.credential.fleet import BINDING, EPOCH, IS_MEMBER, REVOKED, enrol, fleet
+from zkproofs.bbs import BatchableProof, Disclosure, Domain, Signature
 from zkproofs.bbs.proof import FirstMessage
 from zkproofs.bbs.prover import ProverAwaitingChallenge, begin_proof
 from zkproofs.bbs.randomness import fresh_scalars
 from zkproofs.bbs.verifier import linear_equations
-from zkproofs.credential import AtLeast, Attribute, Equals, Nullifier, Policy, nullifier_of
+from zkproofs.credential import (
+    AtLeast,
+    Attribute,
+    Equals,
+    Nullifier,
+    Policy,
+    nullifier_of,
+    prover,
+)
 from zkproofs.credential.issuer import NYM_INDEX
 from zkproofs.credential.nullifier import scope_point
 from zkproofs.credential.presentation import NullifierProof, Presentation, RangeParts
 from zkproofs.credential.statement import FirstMessages, PresentationTranscript, Statement
+from zkproofs.credential.verifier import _first_messages
 from zkproofs.group import G1, Scalar, group
 from zkproofs.pedersen import Opening, default_bases
 from zkproofs.range_proof import prove
@@ -31,6 +43,7 @@ SCOPE = b"contract 4"
 NULLIFIED = Policy(scope=SCOPE)
 LEVEL_NINE = Policy((IS_MEMBER, Equals(Attribute.LEVEL, 9)))
 LEVEL_THREE = Policy((AtLeast(Attribute.LEVEL, 3),))
+NOT_REVOKED = Policy((IS_MEMBER,), epoch=EPOCH)
 
 
 @dataclass(frozen=True)
@@ -184,6 +197,42 @@ def other_level_in_a_commitment() -> Forged:
     return Forged(Presentation((), None, proof, None, ranges), statement)
 
 
+def gap_of_ones_own() -> Forged:
+    """A revoked robot lies in a gap: T2 of the gap is whatever the equation leaves.
+
+    As with Firo's spends of February 2021: of two proofs under one challenge, an element of
+    one is edited once the challenge is there. All else is made by the honest prover, who is
+    told of bounds that nobody signed.
+    """
+    robot, _ = enrol(fleet().key, REVOKED[0])
+    signed = fleet().gaps[0]
+    wished = replace(signed, low=REVOKED[0] - 1, high=REVOKED[0] + 1)
+
+    def begin_with_the_signed_one(
+        domain: Domain, signature: Signature, messages: Sequence[Scalar], *rest: Any, **named: Any
+    ) -> ProverAwaitingChallenge:
+        if domain is not robot.issuer.gaps:
+            return begin_proof(domain, signature, messages, *rest, **named)
+        state = begin_proof(domain, signature, signed.messages, *rest, **named)
+        hidden = state.disclosure.hidden(domain.message_count)
+        state._secrets.messages = tuple(messages[j] for j in hidden)  # type: ignore[union-attr]
+        return state
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prover, "begin_proof", begin_with_the_signed_one)
+        made = prover.present(robot, NOT_REVOKED, BINDING, wished)
+    statement = state_of(NOT_REVOKED)
+    transcript = PresentationTranscript(statement, _first_messages(made))
+    transcript.range_context()
+    assert made.gap is not None
+    assert made.ranges is not None
+    challenge = transcript.challenge(made.ranges.proof)
+    _, equation = linear_equations(robot.issuer.gaps, made.gap, statement.gap_disclosure, challenge)
+    t2 = made.gap.first.t2 - group().msm(equation.points, equation.scalars)
+    gap = replace(made.gap, first=replace(made.gap.first, t2=t2))
+    return Forged(replace(made, gap=gap), statement)
+
+
 FORGERIES: Mapping[tuple[bytes, ...], tuple[Callable[[], Forged], ...]] = {
     (b"Nym",): (fresh_nullifier,),
     (b"hat U",): (borrowed_nullifier,),
@@ -192,5 +241,6 @@ FORGERIES: Mapping[tuple[bytes, ...], tuple[Callable[[], Forged], ...]] = {
     (b"bar A", b"bar B"): (other_level_by_a_and_b,),
     (b"m",): (other_level_by_message,),
     (b"hat C",): (other_level_in_a_commitment,),
+    (b"gap T2",): (gap_of_ones_own,),
 }
 """What is not absorbed, and what can be forged then."""
