@@ -12,6 +12,7 @@ from ledger.cli.chain_mint import mint, new_asset
 from ledger.cli.chain_prove import prove, verify
 from ledger.cli.chain_replay import replay
 from ledger.cli.chain_serve import serve
+from ledger.cli.chain_snapshot import snapshot
 from ledger.cli.chain_status import block, query, status, tx
 
 
@@ -33,6 +34,7 @@ _VERBS: tuple[click.Command, ...] = (
     query,
     prove,
     verify,
+    snapshot,
     replay,
     mint,
     new_asset,

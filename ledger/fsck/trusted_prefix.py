@@ -37,15 +37,10 @@ def read_prefix(
     None if the stored hashes do not lead to the root: everything must be read.
     """
     first = size - size % TILE_WIDTH
-    tiles = []
-    level = 1
-    while filled := first >> TILE_HEIGHT * level:
-        tile = _read_tile(stored, level, *divmod(filled, TILE_WIDTH))
-        if tile is None:
-            return None
-        tiles.append(tile)
-        level += 1
-    prefix = TrustedPrefix(size, first, tuple(tiles))
+    tiles = right_edge(stored, first)
+    if tiles is None:
+        return None
+    prefix = TrustedPrefix(size, first, tiles)
     scratch = AuditTrail()
     tree = TreeRebuild(stored, scratch, first=first, prefix=prefix.tiles)
     for start, entries in entry_tiles(txn, scratch, first, size, begin=True):
@@ -55,6 +50,22 @@ def read_prefix(
     if tree.root(size) != root or any(entry.entry is not None for entry in scratch.findings):
         return None
     return prefix
+
+
+def right_edge(stored: BlockSource, first: int) -> tuple[tuple[bytes, ...], ...] | None:
+    """The stored hashes in the rightmost tile of each level from 1 on, of ``first`` leaves.
+
+    ``first`` is a multiple of a tile's width; None if the store lacks one of the tiles.
+    """
+    tiles = []
+    level = 1
+    while filled := first >> TILE_HEIGHT * level:
+        tile = _read_tile(stored, level, *divmod(filled, TILE_WIDTH))
+        if tile is None:
+            return None
+        tiles.append(tile)
+        level += 1
+    return tuple(tiles)
 
 
 def _read_tile(stored: BlockSource, level: int, index: int, width: int) -> tuple[bytes, ...] | None:

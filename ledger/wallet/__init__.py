@@ -7,6 +7,7 @@
 `channel_file`  what an end of a channel must never forget, one file a channel
 `payer`         the paying end: opening, open, closing
 `payee`         the paid end: open, closing
+`statement`     every movement of an account's money, from a chain's blocks
 ==============  ==============================================================
 
 Everything is offline: the caller brings records and heights that it has verified

@@ -19,6 +19,7 @@ from ledger.chain.header import Header
 from ledger.chain.leaf import LeafKind, decode_leaf, leaf_id
 from ledger.chain.machine.block_rows import GENESIS, ID_PREFIX
 from ledger.chain.result import Result, results_root, split_results
+from ledger.chain.state.store import open_state
 from ledger.errors import CorruptStoreError, LedgerError, MalformedError
 from ledger.fsck.findings import AuditTrail, FindingKind
 from ledger.log_reader import ORIGIN, U64
@@ -51,8 +52,18 @@ class BlockWalk:
         self._block: list[bytes] = []
         self._whole = True  # whether every leaf since the last header could be read
         self._stopped = False
+        self._oldest = 1  # height of the first block that the store has
+        self._snapshot: int | None = None  # leaf of the header that the store begins with
         self._repeated = 0  # transactions that stand in the log again further on
         self._lost: set[int] = set()  # leaves that could not be read
+
+    def begin_at(self, index: int) -> None:
+        """Begin with the header at a leaf: the chain was restored from a snapshot there."""
+        self._first = self._snapshot = index
+        try:
+            self.genesis = Genesis.parse(self._txn.get(Table.META, GENESIS) or b"")
+        except MalformedError as error:
+            self._find(FindingKind.META_WRONG, "META chain_genesis", error.message)
 
     def take(self, index: int, leaf: bytes | None, root_at: RootAt) -> None:
         """Take the next leaf, None for one that is missing or damaged and named already.
@@ -73,6 +84,8 @@ class BlockWalk:
             self._begin(message)
         elif kind is LeafKind.TRANSACTION:
             self._block.append(message)
+        elif index == self._snapshot:
+            self._begin_with(index, message, root_at)
         else:
             self._end_block(index, message, root_at)
 
@@ -82,10 +95,10 @@ class BlockWalk:
             self._wrong_leaf(self._first, "no header follows it")
         newest = self.newest.height if self.newest else 0
         self._check_genesis_rows()
-        if self._txn.count(Table.BLOCKS) != newest:
+        if self._txn.count(Table.BLOCKS) != newest - self._oldest + 1:
             for key, _ in self._txn.scan(Table.BLOCKS):
                 height = U64.unpack(key)[0] if len(key) == U64.size else 0
-                if not 1 <= height <= newest:
+                if not self._oldest <= height <= newest:
                     self._find(FindingKind.BLOCK_ROW, f"row {key.hex()} of BLOCKS", "no such block")
         if self._txn.count(Table.TRANSACTIONS) != self._counters.transactions - self._repeated:
             self._check_transaction_rows(size)
@@ -100,6 +113,37 @@ class BlockWalk:
             self._wrong_leaf(0, error.message)
             return
         self._previous = self.genesis.chain
+
+    def _begin_with(self, index: int, message: bytes, root_at: RootAt) -> None:
+        """Take the header of a snapshot: it vouches for the edge of the tree, and for the
+        state that everything after it follows from, if that is still kept."""
+        try:
+            header = Header.parse(message)
+        except MalformedError as error:
+            self._wrong_leaf(index, error.message)
+            return
+        self.newest, self._previous, self._oldest = header, header.app_hash, header.height
+        self._first = index + 1
+        if self.genesis is not None and header.chain != self.genesis.chain:
+            self._wrong_header(header, index, "chain")
+        if header.log_size != index or header.log_root != root_at(index):
+            self._wrong_header(header, index, "log root: the leaves before it have another")
+        if self._txn.get(Table.BLOCKS, U64.pack(header.height)) != U64.pack(index):
+            problem = "its row is not that of a snapshot's block"
+            self._find(FindingKind.BLOCK_ROW, f"block {header.height}", problem, header.height)
+        self._trail.note(
+            f"the chain was restored from a snapshot: blocks before {header.height} are not here"
+        )
+        try:
+            state = open_state(self._txn, header.height)
+            rows = dict(state.items())
+            if self.genesis is not None:
+                self.replay = RuleReplay(self.genesis, header.height, rows)
+        except LedgerError as error:
+            self._stop(header.height + 1, f"the snapshot's state is not kept: {error.message}")
+            return
+        if self.replay is not None and self.replay.state.root != header.state_root:
+            self._stop(header.height + 1, "the snapshot's state is not the one that was signed")
 
     def _check_genesis_rows(self) -> None:
         if self.genesis is None:
@@ -211,16 +255,12 @@ class BlockWalk:
             self._check_results_root(header, stored)
             return
         try:
-            block = replay.block(header.time_ns, self._block, self._attachment)
+            block = replay.block(header.time_ns, self._block, self._attachment, _codes(stored))
         except LedgerError as error:
             self._check_results_root(header, stored)
             self._stop(header.height, f"it cannot be carried out: {error.message}")
             return
         self._counters.attachments_gone += block.attachments_gone
-        if block.attachments_gone:
-            self._check_results_root(header, stored)
-            self._stop(header.height, "attachments that it needs were pruned")
-            return
         encoded = [each.result.encode() for each in block.transactions]
         self._counters.refused += sum(bool(each.result.code) for each in block.transactions)
         self._compare_results(header, block.transactions, encoded, stored)
@@ -311,6 +351,14 @@ class BlockWalk:
         self, kind: FindingKind, subject: str, message: str, height: int | None = None
     ) -> None:
         self._trail.find(kind, subject, message, height=height)
+
+
+def _codes(stored: list[bytes] | None) -> list[int]:
+    """The recorded codes of a block; none where they cannot be read."""
+    try:
+        return [Result.parse(each).code for each in stored or ()]
+    except MalformedError:
+        return []
 
 
 def _code_name(code: int) -> str:

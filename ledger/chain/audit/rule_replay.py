@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.chain.audit.replayed_state import ReplayedState
@@ -36,44 +36,62 @@ class ReplayedBlock:
     root_before: bytes
     """Of the state."""
     attachments_gone: int
-    """How many attachments, named by transactions, are not there: what these did is not known."""
+    """How many attachments of transactions that were carried out are not kept."""
 
 
 class RuleReplay:
     """A chain at work again, in memory."""
 
-    def __init__(self, genesis: Genesis) -> None:
+    def __init__(
+        self,
+        genesis: Genesis,
+        height: int = 0,
+        rows: Mapping[bytes, bytes] | None = None,
+    ) -> None:
+        """Begin with the genesis, or with the rows of the state after block ``height``.
+
+        Raises MalformedError for a genesis or rows that no state can have.
+        """
         self.genesis = genesis
         self.state = ReplayedState()
-        self.height = 0
+        self.height = height
         # Every signature is checked, whatever was said of it when the block was made.
         self._admissions = Admissions(genesis.chain, genesis.parameters, InlineChecker())
-        self.state.apply(genesis.state())
+        self.state.apply(genesis.state() if rows is None else dict(rows))
 
     def block(
-        self, time_ns: int, encoded: Sequence[bytes], attachment: Callable[[bytes], bytes | None]
+        self,
+        time_ns: int,
+        encoded: Sequence[bytes],
+        attachment: Callable[[bytes], bytes | None],
+        codes: Sequence[int] = (),
     ) -> ReplayedBlock:
         """Carry out the next block, whose time is ``time_ns``.
 
         ``attachment`` gives an attachment by its SHA-256, None for one that is not kept.
+        Those of a transaction whose recorded code, in ``codes``, is `OK` were there once.
         Raises CorruptStoreError for a state that the rules themselves do not understand.
         """
         self.height += 1
         genesis, working = self.genesis, WorkingState(self.state.get)
         context = Context(genesis.chain, genesis.parameters, self.height, time_ns, working)
         block = self._admissions.look_at(encoded)
-        names = {
-            name for each in block if each.transaction for name, _ in each.transaction.attachments
-        }
-        found = {name: attachment(name) for name in sorted(names)}
-        attachments = {name: data for name, data in found.items() if data is not None}
+        attachments: dict[bytes, bytes] = {}
+        pruned: set[bytes] = set()
+        for place, known in enumerate(block):
+            for name, _ in known.transaction.attachments if known.transaction else ():
+                data = attachment(name)
+                if data is not None:
+                    attachments[name] = data
+                elif place < len(codes) and codes[place] == ResultCode.OK:
+                    pruned.add(name)
         done = []
         for known in block:
             if known.transaction is None:
                 code = known.refusal.code if known.refusal else ResultCode.MALFORMED
                 result = Result(known.id, code)
             else:
-                result = carry_out(context, known.transaction, known.signed, attachments)
+                result = carry_out(context, known.transaction, known.signed, attachments, pruned)
             done.append(ReplayedTransaction(known.id, result, known.signed))
-        before, gone = self.state.root, len(found) - len(attachments)
-        return ReplayedBlock(done, self.state.apply(working.changes), before, gone)
+        before = self.state.root
+        return ReplayedBlock(done, self.state.apply(working.changes), before, len(pruned))

@@ -10,6 +10,7 @@
 `signature_worker`      such a process
 `signature_wire`        what goes between the two
 `embedded`              the engine of one process, without any socket
+`stored`                a chain that nobody has at work here, read from its store
 `socket_frames`         messages over a stream
 `socket_codec`          values to and from ``ledger/schema/chain_socket.proto``
 `connection`            one client of the server

@@ -49,6 +49,7 @@ class AuditedChain:
     robot: Path
     height: int
     consent: bytes
+    chain_id: bytes
 
     def copy(self, folder: Path) -> AuditedChain:
         for source in (self.home, self.published, self.robot):
@@ -142,9 +143,10 @@ def make_chain(folder: Path) -> AuditedChain:
     chain.block([chain.sign("carol", SetSpendingCap(asset=0, amount=10, period=5))])
     for number in range(4):
         chain.block([chain.pay("bank", f"robot {number}.{n}", 1) for n in range(25)])
+    chain.block([chain.pay("bank", "robot 0.0 pays", 1_000)])
     height = chain.machine.info().height
     storage.close()
-    return AuditedChain(home, published, robot, height, consent)
+    return AuditedChain(home, published, robot, height, consent, chain.chain)
 
 
 def _make_robot(root: Path) -> tuple[PrivateKey, Sequence[bytes]]:
