@@ -29,7 +29,7 @@ from ledger.chain.rules.action import Action, require_id, require_text
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import fleet_key
 from ledger.ed25519 import is_signed
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, RefusedError
 from ledger.schema.chain_identity_pb2 import (
     ChangeAuthority,
     CreateFleet,
@@ -42,7 +42,7 @@ from ledger.schema.chain_identity_pb2 import (
 )
 from ledger.schema.chain_pb2 import EVENT_KIND_FLEET_CREATED, EVENT_KIND_PAID
 from ledger.witnessing.policy import Policy
-from zkproofs.errors import ProofError
+from zkproofs.errors import DecodingError, ProofError
 from zkproofs.group import G2_SIZE, group
 
 MAX_NAME: Final = 64
@@ -127,12 +127,7 @@ def set_issuer_key(context: Context, message: SetIssuerKey) -> None:
         ResultCode.EPOCH_PAST,
         "an issuer's key is of a later epoch than the one before",
     )
-    try:
-        # Of the subgroup, in its one encoding, and not the identity: octets_to_pubkey of
-        # draft-irtf-cfrg-bbs-signatures-09.
-        group().decode_g2(message.public_key)
-    except ProofError as error:
-        raise RefusalError(ResultCode.BAD_ISSUER_KEY, error.message) from error
+    _check_issuer_key(message.public_key)
     keys.append(
         IssuerKey(epoch=message.epoch, public_key=message.public_key, height=context.height)
     )
@@ -201,6 +196,21 @@ def set_witness_policy(context: Context, message: SetWitnessPolicy) -> None:
         record.witness_policy = message.policy
         record.witness_policy_time_ns = context.time_ns
     context.state.write(fleet_key(message.fleet), record)
+
+
+def _check_issuer_key(encoded: bytes) -> None:
+    """Refuse, with `BAD_ISSUER_KEY`, what is no public key of BBS.
+
+    Raises RefusedError on a machine that cannot tell: it must stop, for others can.
+    """
+    try:
+        # Of the subgroup, in its one encoding, and not the identity: octets_to_pubkey of
+        # draft-irtf-cfrg-bbs-signatures-09.
+        group().decode_g2(encoded)
+    except DecodingError as error:
+        raise RefusalError(ResultCode.BAD_ISSUER_KEY, error.message) from error
+    except ProofError as error:
+        raise RefusedError(f"an issuer's key cannot be checked here: {error.message}") from error
 
 
 ACTIONS: Final[tuple[Action[Message], ...]] = (
