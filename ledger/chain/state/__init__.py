@@ -15,6 +15,7 @@ is its definition and `proof` what a third party needs; both read bytes and noth
 `prover`                  the way from the root to a key
 `history`                 what every height replaced; nodes as they were
 `store`                   heights in a store: finalize, commit, prune, open
+`restore`               a state put into a store by its leaves, part by part
 `check`                   the whole state computed anew and compared
 ========================  ====================================================
 """
