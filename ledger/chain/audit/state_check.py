@@ -79,20 +79,25 @@ def _compare_leaves(
     txn: ReadTransaction, trail: AuditTrail, expected: Mapping[bytes, bytes]
 ) -> None:
     same, total = 0, len(expected)
+    last = b""
     for number, (path, row) in enumerate(txn.scan(Table.STATE_LEAVES)):
         if number % _PROGRESS_EVERY == 0:
             trail.at(Phase.STATE, number, total)
         ours = expected.get(path)
-        if ours == row:
-            same += 1
-        else:
+        if ours != row:
             _wrong_leaf(trail, path, ours, row)
+        elif path > last:  # a damaged page can show one row twice, and hide another
+            same += 1
+        last = path
     trail.at(Phase.STATE, total, total)
-    if same == total:
-        return
+    # What a scan shows, a look-up need not find: they go through other pages.
     gone = (path for path in sorted(expected) if txn.get(Table.STATE_LEAVES, path) is None)
+    named = 0
     for path in islice(gone, MAX_FINDINGS):
         _wrong_leaf(trail, path, expected[path], None)
+        named += 1
+    if same < total and not named and not trail.findings_total:
+        trail.find(FindingKind.STORE_DAMAGED, "STATE_LEAVES", "its rows are not in order")
 
 
 def _wrong_leaf(trail: AuditTrail, path: bytes, ours: bytes | None, stored: bytes | None) -> None:
