@@ -67,7 +67,7 @@ class Graph:
         messages: list[dict[str, Any]] = self.ask("messages", topic=topic)
         return messages
 
-    def call(self, service: str, kind: str, **fields: Any) -> dict[str, Any]:
+    def call(self, service: str, kind: str, /, **fields: Any) -> dict[str, Any]:
         answer: dict[str, Any] | None = eventually(
             lambda: self.ask("call", service=service, kind=kind, fields=fields),
             lambda: f"no answer from {service}",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from rosbags.typesys import Stores, get_typestore
 
+from ledger.schema.chain_pb2 import EventKind
 from tests.ros.ros_process import ROOT, Ros, next_domain
 
 PACKAGE = ROOT / "ros_ws/src/quipu_interfaces"
@@ -24,6 +25,39 @@ FILES = sorted(
 )
 CONSTANTS = {
     "msg.Alarm": {"FORK": 1, "PREFIX_CHANGED": 2},
+    "msg.ChainEvent": {
+        "FLEET_CREATED": 1,
+        "ROBOT_REGISTERED": 2,
+        "KEY_ROTATED": 3,
+        "ROBOT_RETIRED": 4,
+        "RECOVERY_BEGUN": 5,
+        "ANCHORED": 6,
+        "FROZEN": 7,
+        "CHANNEL_OPENED": 8,
+        "CHANNEL_CLOSING": 9,
+        "CHANNEL_CLOSED": 10,
+        "CONSENT_GRANTED": 11,
+        "CONSENT_WITHDRAWN": 12,
+        "ERASURE_REPORTED": 13,
+        "MINTED": 14,
+        "PAID": 15,
+        "CHANNEL_TOPPED_UP": 16,
+    },
+    "srv.SubmitTransaction.Response": {"NONE": 0, "REFUSED": 2, "UNAVAILABLE": 3},
+    "srv.QueryState.Request": {
+        "STATE": 1,
+        "RECEIPT": 2,
+        "HEADER": 3,
+        "CONSISTENCY": 4,
+        "GENESIS": 5,
+    },
+    "srv.QueryState.Response": {
+        "NONE": 0,
+        "NOT_FOUND": 1,
+        "REFUSED": 2,
+        "UNAVAILABLE": 3,
+        "WAITING": 4,
+    },
     "srv.ProveInclusion.Response": {"NONE": 0, "NOT_FOUND": 1, "REFUSED": 2, "UNAVAILABLE": 3},
     "srv.ProveConsistency.Response": {"NONE": 0, "NOT_FOUND": 1, "REFUSED": 2, "UNAVAILABLE": 3},
     "srv.AddCheckpoint.Response": {
@@ -81,6 +115,12 @@ def _fill(message: Any, rng: random.Random) -> None:
             value = getattr(message, name)
             value.sec, value.nanosec = rng.randrange(1 << 31), rng.randrange(10**9)
             continue
+        if kind == "sequence<quipu_interfaces/ChainEvent>":
+            events = [_type("msg.ChainEvent")() for _ in range(rng.randrange(4))]
+            for event in events:
+                _fill(event, rng)
+            setattr(message, name, events)
+            continue
         values: dict[str, Any] = {
             "boolean": rng.random() < 0.5,
             "float": float(rng.randrange(1 << 20)),
@@ -118,6 +158,11 @@ def test_constants(dotted: str) -> None:
 
 def _constants_in(file: Path) -> int:
     return len(re.findall(r"^\w+ \w+=\d+$", (PACKAGE / file).read_text(), re.MULTILINE))
+
+
+def test_events_have_the_numbers_of_the_chains_schema() -> None:
+    of_schema = {name.removeprefix("EVENT_KIND_"): n for name, n in EventKind.items() if n}
+    assert CONSTANTS["msg.ChainEvent"] == of_schema
 
 
 def test_no_constant_is_left_untested() -> None:

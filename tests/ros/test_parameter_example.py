@@ -1,4 +1,4 @@
-"""config/robot.yaml names every parameter that the nodes have, with its default."""
+"""The examples in config/ name every parameter that the nodes have, with its default."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from ruamel.yaml import YAML
 
 from tests.ros.ros_process import ROOT, Ros
 
-EXAMPLE = ROOT / "ros_ws/src/quipu_nodes/config/robot.yaml"
+CONFIG = ROOT / "ros_ws/src/quipu_nodes/config"
+EXAMPLE = CONFIG / "robot.yaml"
 DECLARED = """
 import json, rclpy
 from quipu_nodes.robot import nodes
+from quipu_nodes.settlement_node import SettlementNode
 from quipu_nodes.parameters import COMMON, declare
 from rclpy.exceptions import ParameterUninitializedException
 
 rclpy.init()
 said = {}
-for node in nodes():
+for node in (*nodes(), SettlementNode()):
     declare(node, COMMON)
     of_node = said[node.get_name()] = {}
     for name in node.list_parameters([], 0).names:
@@ -44,9 +46,10 @@ def flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
 
 def test_the_example_names_every_parameter_with_its_default(ros: Ros) -> None:
     declared: dict[str, dict[str, Any]] = json.loads(ros.run("python", "-c", DECLARED))
-    document = YAML(typ="safe", pure=True).load(EXAMPLE.read_text())
     example = {
-        name.removeprefix("/**/"): flat(node["ros__parameters"]) for name, node in document.items()
+        name.removeprefix("/**/"): flat(node["ros__parameters"])
+        for file in sorted(CONFIG.glob("*.yaml"))
+        for name, node in YAML(typ="safe", pure=True).load(file.read_text()).items()
     }
     for node in declared.values():
         for name in OF_EVERY_NODE:

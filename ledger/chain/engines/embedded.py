@@ -203,6 +203,11 @@ class EmbeddedEngine:
 
     # Reading
 
+    @property
+    def waiting(self) -> int:
+        """Transactions that wait for a block."""
+        return len(self._mempool)
+
     def info(self) -> Info:
         """See `ChainService.info`."""
         return self._machine.info()

@@ -14,7 +14,8 @@ from ledger.chain.machine.proposal import Admission
 
 
 class ChainPort(Protocol):
-    """A chain that can be asked. Calls raise `EngineError` where it cannot be reached."""
+    """A chain that can be asked. Calls raise `EngineError` where it cannot be reached, and
+    may be repeated until it can."""
 
     def submit(self, transactions: Sequence[bytes]) -> list[Admission]:
         """Offer transactions; says of each whether it waits for a block now."""

@@ -96,10 +96,7 @@ class PeriodicAnchoring:
             return AnchorStatus(
                 AnchorState.UNREACHABLE, last.size, last.height, last.time_ns, error.message
             )
-        status = self._anchorer.round(port)
-        if status.state is AnchorState.UNREACHABLE:
-            self._drop()
-        return status
+        return self._anchorer.round(port)
 
     def _connected(self) -> ChainPort:
         with self._lock:

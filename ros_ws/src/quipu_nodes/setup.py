@@ -3,19 +3,19 @@
 from setuptools import setup
 
 NAME = "quipu_nodes"
-PROCESSES = ("recorder", "memory", "witness", "robot")
+PROCESSES = ("recorder", "memory", "witness", "robot", "settlement")
 
 setup(
     name=NAME,
     version="0.1.0",
-    description="The nodes of a robot's memory: recorder, memory, witness.",
+    description="The nodes of a robot's memory, and of a fleet's settlement chain.",
     license="Apache-2.0",
     packages=[NAME],
     package_data={NAME: ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/config", ["config/robot.yaml"]),
+        (f"share/{NAME}/config", ["config/robot.yaml", "config/settlement.yaml"]),
     ],
     python_requires=">=3.11",
     install_requires=["quipu-ledger"],

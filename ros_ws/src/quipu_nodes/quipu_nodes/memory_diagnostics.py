@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from ledger.memory.anchor_status import NOT_ANCHORED, AnchorState
 from ledger.memory.maintenance import MaintenanceReport
 from ledger.memory.status import MemoryStatus, OwnerState
 from ledger.witnessing.policy import PolicyVerdict
@@ -16,6 +17,9 @@ _ERRORS = {
     OwnerState.FAULTY: "the home cannot be written",
     OwnerState.CLOSED: "the home is closed",
 }
+
+
+_UNANCHORED = (AnchorState.REFUSED, AnchorState.FAILED)
 
 
 def memory_verdict(
@@ -30,6 +34,9 @@ def memory_verdict(
         return DiagnosticStatus.ERROR, status.fault or _ERRORS[status.state]
     if not active:
         return DiagnosticStatus.OK, "not active"
+    if status.anchor.alarming:
+        words = status.anchor.detail or status.anchor.state.name.lower()
+        return DiagnosticStatus.ERROR, f"nothing more is anchored: {words}"
     if status.state is OwnerState.LENT:
         return DiagnosticStatus.WARN, f"lent to process {status.lent_to}"
     if report is not None and report.error:
@@ -39,6 +46,8 @@ def memory_verdict(
             DiagnosticStatus.WARN,
             f"{report.refused} recordings should go and have no copy elsewhere",
         )
+    if status.anchor.state in _UNANCHORED:
+        return DiagnosticStatus.WARN, f"not anchored now: {status.anchor.detail}"
     if verdict is not None and not verdict.quorum_met:
         return DiagnosticStatus.OK, "the newest checkpoint lacks cosignatures"
     return DiagnosticStatus.OK, "committing"
@@ -72,6 +81,11 @@ def memory_facts(
     if verdict is not None:
         facts["quorum"] = str(verdict.quorum_met).lower()
         facts["cosigned_by"] = ",".join(verdict.cosigned)
+    if status.anchor != NOT_ANCHORED:
+        facts["anchor_state"] = status.anchor.state.name.lower()
+        facts["anchored_size"] = status.anchor.size
+        facts["anchored_height"] = status.anchor.height
+        facts["anchor_detail"] = status.anchor.detail
     if report is not None:
         facts["offloaded"] = report.offloaded
         facts["pruned"] = report.pruned

@@ -2,7 +2,7 @@
 
 Configured, it has the home, serves other processes of its user over the home's control
 socket, and answers for proofs; active, it signs the log at regular times and publishes
-each checkpoint, gathers cosignatures, and makes room.
+each checkpoint, gathers cosignatures, has it anchored on a chain, and makes room.
 
 Services: ``~/prove_inclusion``, ``~/prove_consistency``; both only read. Nothing that
 commits, signs or erases can be asked for over ROS.
@@ -40,7 +40,7 @@ from quipu_nodes.inbox import Inbox
 from quipu_nodes.managed_node import Facts, ManagedNode
 from quipu_nodes.memory_access import MemoryAccess
 from quipu_nodes.memory_diagnostics import memory_facts, memory_verdict
-from quipu_nodes.memory_settings import MemorySettings
+from quipu_nodes.memory_settings import AnchorSettings, MemorySettings
 from quipu_nodes.parameters import MEMORY, ParameterError
 from quipu_nodes.ros_witness import RosWitness
 
@@ -132,6 +132,8 @@ class MemoryNode(ManagedNode):
             self._gather(active, configured, settings.policy)
         if settings.follow:
             self._follow(active, configured)
+        if settings.anchor is not None:
+            self._anchor(active, owner, settings.anchor)
         if not settings.maintenance.does_nothing:
             active.maintenance = PeriodicMaintenance(
                 owner, settings.maintenance, settings.maintenance_period_s
@@ -215,6 +217,12 @@ class MemoryNode(ManagedNode):
                 Gatherer(store, policy, transports), settings.checkpoint_period_s
             )
             active.running.callback(gathering.close)
+
+    def _anchor(self, active: _Active, owner: MemoryOwner, settings: AnchorSettings) -> None:
+        """Have a chain remember what is signed."""
+        from quipu_nodes.anchoring import Anchoring  # what chains need is slow to load
+
+        active.running.callback(Anchoring(self, owner, settings).close)
 
     def _follow(self, active: _Active, configured: _Configured) -> None:
         """Commit the bags of another recorder; what was altered is an alarm."""

@@ -8,11 +8,49 @@ from pathlib import Path
 
 from rclpy.node import Node
 
+from ledger.chain.light.trust import Trust
+from ledger.chain.light.trust_file import read_trust
 from ledger.errors import LedgerError
 from ledger.memory.maintenance import MaintenancePolicy
 from ledger.witnessing.policy import Policy
 from quipu_nodes import parameters
 from quipu_nodes.parameters import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorSettings:
+    """On which chain the log is anchored, and the way there: a socket, or a node."""
+
+    trust: Trust
+    socket: Path | None
+    node: str
+    period_s: float
+    report_forks: bool
+
+    @classmethod
+    def of(cls, node: Node) -> AnchorSettings | None:
+        """The settings in a node's parameters; None for no chain. Raises `ParameterError`."""
+        file, socket = parameters.path(node, "anchor.trust"), parameters.path(node, "anchor.socket")
+        peer = parameters.text(node, "anchor.node")
+        if file is None:
+            if socket or peer:
+                raise ParameterError("parameter anchor.trust names no file")
+            return None
+        if (socket is None) == (not peer):
+            raise ParameterError("one of the parameters anchor.socket and anchor.node must be said")
+        if peer and not peer.startswith("/"):
+            raise ParameterError(f"parameter anchor.node: {peer!r} is not /NODE")
+        try:
+            trust = read_trust(file)
+        except LedgerError as error:
+            raise ParameterError(f"parameter anchor.trust: {error}") from None
+        return cls(
+            trust,
+            socket,
+            peer,
+            parameters.number(node, "anchor.period_s"),
+            parameters.truth(node, "anchor.report_forks"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +67,7 @@ class MemorySettings:
     follow: tuple[Path, ...]
     maintenance: MaintenancePolicy
     maintenance_period_s: float
+    anchor: AnchorSettings | None
 
     @classmethod
     def of(cls, node: Node) -> MemorySettings:
@@ -57,6 +96,7 @@ class MemorySettings:
                 prune_unoffloaded=parameters.truth(node, "retention.prune_unoffloaded"),
             ),
             maintenance_period_s=parameters.number(node, "retention.period_s"),
+            anchor=AnchorSettings.of(node),
         )
 
 

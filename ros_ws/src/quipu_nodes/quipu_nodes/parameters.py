@@ -80,6 +80,17 @@ MEMORY: Final[Mapping[str, Declared]] = {
         300.0, "how often recordings are offloaded and let go, in s", 1.0, _DAY_S
     ),
     "offload.directory": Declared("", "folder that gets a verified copy of every recording"),
+    "anchor.trust": Declared(
+        "", "file that names a settlement chain and its keys; empty: nothing is anchored"
+    ),
+    "anchor.socket": Declared("", "socket of the chain's engine, on this machine"),
+    "anchor.node": Declared("", "full name of a settlement node, where there is no such socket"),
+    "anchor.period_s": Declared(
+        60.0, "how often the newest checkpoint is anchored, in s", 0.5, 30 * _DAY_S
+    ),
+    "anchor.report_forks": Declared(
+        True, "also bring the chain the forks that the witness has found"
+    ),
 }
 
 WITNESS: Final[Mapping[str, Declared]] = {
@@ -87,6 +98,21 @@ WITNESS: Final[Mapping[str, Declared]] = {
     "home": Declared("", "the robot's memory, for a witness in a process of its own"),
     "state": Declared("", "folder for what it has seen, for a witness in a process of its own"),
     "name": Declared("", "name of a new witness key; empty: the log's name and /witness"),
+}
+
+
+SETTLEMENT: Final[Mapping[str, Declared]] = {
+    "home": Declared("", "folder of the chain, whose engine this process is then"),
+    "socket": Declared("", "socket of an engine in another process, to be its gateway instead"),
+    "block_period_s": Declared(
+        0.2, "blocks begin at least this far apart, in s; not for a gateway", 0.0, 3600.0
+    ),
+    "empty_block_period_s": Declared(
+        10.0,
+        "a block is made though nobody asks, in s, since channels expire by height; 0: never",
+        0.0,
+        _DAY_S,
+    ),
 }
 
 
