@@ -19,6 +19,7 @@
 
 Terms are in `ledger.wallet.terms`. Files are of mode 0600: a seed, like a key, is money. The
 lock beside each, ``.lock``, keeps a second process from paying twice out of one balance.
+Payments in a stream go into the journal beside the file (`ledger.wallet.channel_journal`).
 
 A wallet that comes back from an old backup has forgotten what it did since. A payer then
 pays less than the payee has, and is refused, no worse; a payee has lost its newest claims.
@@ -27,8 +28,8 @@ pays less than the payee has, and is refused, no worse; a payee has lost its new
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum, auto
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
@@ -46,6 +47,7 @@ from ledger.errors import (
 )
 from ledger.storage.os_errors import storage_errors
 from ledger.storage.writer_lock import WriterLock
+from ledger.wallet.channel_journal import ChannelJournal
 from ledger.wallet.terms import TERMS_SIZE, ChannelTerms
 
 PAYER_SUFFIX: Final = ".payer"
@@ -56,6 +58,17 @@ _PAYEE_MAGIC: Final = b"quipu-payee/v1\n"
 _PAYER_TAIL: Final = Struct(">BQ32s")
 _PAYEE_TAIL: Final = Struct(">BQ64s")
 _DIGEST_SIZE: Final = 32
+_PAID: Final = Struct(">Q")
+_EARNED: Final = Struct(">Q64s")
+
+
+class Durability(Enum):
+    """How safe a payment is before its claim leaves, or is answered."""
+
+    SYNCED = auto()
+    """On disk: nothing loses it."""
+    WRITTEN = auto()
+    """In the journal: a power cut may lose it with 15 others, nothing else does."""
 
 
 class Stage(IntEnum):
@@ -80,6 +93,18 @@ class PayerRow:
         """Return the content of the file."""
         tail = _PAYER_TAIL.pack(self.stage, self.paid, self.seed or bytes(LINK_SIZE))
         return _seal(_PAYER_MAGIC, self.terms, tail)
+
+    @property
+    def progress(self) -> bytes:
+        """What a payment changes, for the journal."""
+        return _PAID.pack(self.paid)
+
+    def advanced(self, progress: bytes) -> PayerRow:
+        """The row after the journal's. Raises MalformedError."""
+        (paid,) = _PAID.unpack(progress)
+        if not self.paid <= paid <= self.terms.deposit:
+            raise MalformedError("its journal contradicts it")
+        return replace(self, paid=paid)
 
     @classmethod
     def decode(cls, data: bytes) -> PayerRow:
@@ -106,6 +131,18 @@ class PayeeRow:
         tail = _PAYEE_TAIL.pack(self.stage, self.earned, self.proof)
         return _seal(_PAYEE_MAGIC, self.terms, tail)
 
+    @property
+    def progress(self) -> bytes:
+        """What a payment changes, for the journal."""
+        return _EARNED.pack(self.earned, self.proof)
+
+    def advanced(self, progress: bytes) -> PayeeRow:
+        """The row after the journal's. Raises MalformedError."""
+        earned, proof = _EARNED.unpack(progress)
+        if not self.earned < earned <= self.terms.deposit:
+            raise MalformedError("its journal contradicts it")
+        return replace(self, earned=earned, proof=proof[: _proof_size(self.terms, earned)])
+
     @classmethod
     def decode(cls, data: bytes) -> PayeeRow:
         """Read a file. Raises MalformedError."""
@@ -113,8 +150,7 @@ class PayeeRow:
         stage, earned, proof = _PAYEE_TAIL.unpack(tail)
         if earned > terms.deposit or not Stage.OPEN <= stage <= Stage.CLOSING:
             raise MalformedError("it contradicts itself")
-        size = (LINK_SIZE if terms.payword else SIGNATURE_SIZE) if earned else 0
-        return cls(terms, Stage(stage), earned, proof[:size])
+        return cls(terms, Stage(stage), earned, proof[: _proof_size(terms, earned)])
 
 
 class Row(Protocol):
@@ -123,6 +159,11 @@ class Row(Protocol):
     @property
     def terms(self) -> ChannelTerms:
         """Of the channel."""
+        ...
+
+    @property
+    def progress(self) -> bytes:
+        """What a payment changes."""
         ...
 
     def encode(self) -> bytes:
@@ -136,13 +177,14 @@ R = TypeVar("R", bound=Row)
 class ChannelFile(Generic[R]):
     """The file of one end of one channel, held by one object at a time.
 
-    `create` or `open` it, `write` rows, `release` or `remove` it.
+    `create` or `open` it, `write` or `note` rows, `release` or `remove` it.
     """
 
     def __init__(self, path: Path, row: R, lock: WriterLock) -> None:
         self.path: Final = path
         self.row = row
         self._lock: Final = lock
+        self._journal: Final = ChannelJournal(path, len(row.progress))
 
     @classmethod
     def create(cls, path: Path, row: R) -> ChannelFile[R]:
@@ -162,8 +204,13 @@ class ChannelFile(Generic[R]):
         return file
 
     @classmethod
-    def open(cls, path: Path, decode: Callable[[bytes], R]) -> ChannelFile[R]:
-        """Read the file. Raises NotFoundError, LockedError, CorruptStoreError, StorageError."""
+    def open(
+        cls, path: Path, decode: Callable[[bytes], R], advanced: Callable[[R, bytes], R]
+    ) -> ChannelFile[R]:
+        """Read the file and its journal.
+
+        Raises NotFoundError, LockedError, CorruptStoreError, StorageError.
+        """
         if not path.exists():
             raise NotFoundError(f"the wallet has no channel {path.name}")
         lock = _lock(path)
@@ -176,27 +223,52 @@ class ChannelFile(Generic[R]):
                 raise CorruptStoreError(f"{path} is damaged: {error.message}") from error
             if path.stem != found.terms.channel.hex():
                 raise CorruptStoreError(f"{path} is the file of another channel")
-            return cls(path, found, lock)
+            file = cls(path, found, lock)
+            progress = file._journal.read(data[-_DIGEST_SIZE:])
+            if progress is not None:
+                try:
+                    file.row = advanced(found, progress)
+                except MalformedError as error:
+                    raise CorruptStoreError(f"{path} is damaged: {error.message}") from error
+            return file
         except BaseException:
             lock.release()
             raise
 
     def write(self, row: R) -> None:
         """Replace what is kept: on disk when this returns. Raises StorageError."""
+        encoded = row.encode()
         with storage_errors(self.path):
-            write_durably(self.path, row.encode(), mode=PRIVATE)
+            write_durably(self.path, encoded, mode=PRIVATE)
+        self._journal.begin(encoded[-_DIGEST_SIZE:])
         self.row = row
+
+    def note(self, row: R, durability: Durability) -> None:
+        """Keep a row that differs by a payment alone. Raises StorageError."""
+        if durability is Durability.SYNCED:
+            self.write(row)
+        else:
+            self._journal.append(row.progress)
+            self.row = row
+
+    def flush(self) -> None:
+        """Have on disk what `note` only wrote. Raises StorageError."""
+        self._journal.flush()
 
     def remove(self) -> None:
         """Forget the channel. Raises StorageError."""
+        self._journal.remove()
         with storage_errors(self.path):
             self.path.unlink(missing_ok=True)
             sync_folder(self.path.parent)
         self._lock.release()
 
     def release(self) -> None:
-        """Let others use the channel; a second call does nothing."""
-        self._lock.release()
+        """Let others use the channel; a second call does nothing. Raises StorageError."""
+        try:
+            self._journal.close()
+        finally:
+            self._lock.release()
 
 
 def _lock(path: Path) -> WriterLock:
@@ -207,6 +279,10 @@ def _lock(path: Path) -> WriterLock:
         raise LockedError(
             f"{holder} has channel {path.stem[:16]}... open", hint="one at a time can use it"
         ) from None
+
+
+def _proof_size(terms: ChannelTerms, earned: int) -> int:
+    return (LINK_SIZE if terms.payword else SIGNATURE_SIZE) if earned else 0
 
 
 def _seal(magic: bytes, terms: ChannelTerms, tail: bytes) -> bytes:

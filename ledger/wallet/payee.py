@@ -20,7 +20,7 @@ from ledger.chain.channel.voucher import Voucher, VoucherVerifier
 from ledger.ed25519 import PublicKey
 from ledger.errors import CorruptStoreError, RefusedError, VerificationError
 from ledger.schema.chain_channel_pb2 import ChallengeClose, ChannelRecord, CloseChannel
-from ledger.wallet.channel_file import ChannelFile, PayeeRow, Stage
+from ledger.wallet.channel_file import ChannelFile, Durability, PayeeRow, Stage
 from ledger.wallet.payer import Claim, close_message
 from ledger.wallet.terms import ChannelTerms
 
@@ -95,8 +95,10 @@ class PayeeOpen(_PayeeState):
         terms = file.row.terms
         self._vouchers: Final = VoucherVerifier(terms.chain, terms.channel, terms.payer)
 
-    def accept(self, claim: Claim, height: int) -> Payment:
-        """Take a claim, at a chain that has reached ``height``. What it earned is on disk.
+    def accept(
+        self, claim: Claim, height: int, durability: Durability = Durability.SYNCED
+    ) -> Payment:
+        """Take a claim, at a chain that has reached ``height``. It is on disk, or written.
 
         Of several claims the newest alone is enough: it stands for those before it. The
         newest again earns 0.
@@ -115,8 +117,12 @@ class PayeeOpen(_PayeeState):
                 f"the channel expires at block {terms.expiry_height}: too soon to accept more",
                 hint="close it, and ask the payer for another",
             )
-        self._file.write(replace(row, earned=earned, proof=proof))
+        self._file.note(replace(row, earned=earned, proof=proof), durability)
         return Payment(earned - row.earned, earned)
+
+    def flush(self) -> None:
+        """Have every payment on disk that was only written. Raises StorageError."""
+        self._file.flush()
 
     def observe(self, record: ChannelRecord) -> PayeeOpen | PayeeClosing:
         """Take over what the chain says: a deposit that rose, or that the payer closes.

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from ledger.chain.channel.payword import LINK_SIZE, Link, PayWordChain
-from ledger.chain.channel.voucher import Voucher, sign_voucher
+from ledger.chain.channel.voucher import Voucher, VoucherVerifier, sign_voucher
 from ledger.ed25519 import PrivateKey
-from ledger.errors import CorruptStoreError, RefusedError
+from ledger.errors import CorruptStoreError, RefusedError, VerificationError
 from ledger.schema import chain_channel_pb2
 from ledger.schema.chain_channel_pb2 import (
     ChannelRecord,
@@ -27,7 +27,7 @@ from ledger.schema.chain_channel_pb2 import (
     SettleChannel,
     TopUpChannel,
 )
-from ledger.wallet.channel_file import ChannelFile, PayerRow, Stage
+from ledger.wallet.channel_file import ChannelFile, Durability, PayerRow, Stage
 from ledger.wallet.terms import ChannelTerms
 
 Claim: TypeAlias = Voucher | Link
@@ -124,8 +124,8 @@ class PayerOpen(_PayerState):
         mode = self.terms.payword
         return (mode.unit * mode.count if mode else self.terms.deposit) - self.paid
 
-    def pay(self, amount: int) -> Claim:
-        """Pay ``amount`` more. The claim may leave: that it was made is on disk.
+    def pay(self, amount: int, durability: Durability = Durability.SYNCED) -> Claim:
+        """Pay ``amount`` more. The claim may leave: that it was made is on disk, or written.
 
         Raises RefusedError for nothing, for more than is left, or for a part of a link's
         price; StorageError, and then nothing was paid.
@@ -143,13 +143,36 @@ class PayerOpen(_PayerState):
         if mode and amount % mode.unit:
             raise RefusedError(f"this channel pays by links of {mode.unit} each, whole ones only")
         row = self._file.row
-        self._file.write(replace(row, paid=row.paid + amount))
+        self._file.note(replace(row, paid=row.paid + amount), durability)
         return _claim(self._file.row, self._key, self._links)
 
     def newest(self) -> Claim | None:
         """The claim to all that was paid, to be sent again; None before the first."""
         row = self._file.row
         return _claim(row, self._key, self._links) if row.paid else None
+
+    def recover(self, claim: Claim) -> None:
+        """Take over a claim to more than this end remembers, after a power cut or a restore.
+
+        The payee shows it; that this end made it, its signature or hash says. One to no
+        more changes nothing. Raises VerificationError for what this end never made.
+        """
+        row = self._file.row
+        worth = claim_worth(claim, row.terms)
+        if worth <= row.paid:
+            return
+        if worth > row.paid + self.left:
+            raise VerificationError(f"a claim to {worth}, which this channel cannot pay")
+        if isinstance(claim, Voucher):
+            terms = row.terms
+            VoucherVerifier(terms.chain, terms.channel, terms.payer).verify(claim)
+        elif self._links is None or self._links.link(claim.index) != claim:
+            raise VerificationError(f"link {claim.index} is not of this channel")
+        self._file.write(replace(row, paid=worth))
+
+    def flush(self) -> None:
+        """Have every payment on disk that was only written. Raises StorageError."""
+        self._file.flush()
 
     def top_up(self, amount: int) -> TopUpChannel:
         """What a transaction asks for that adds to the deposit; `observe` then counts it.
@@ -228,6 +251,13 @@ def close_message(channel: bytes, claim: Claim | None) -> CloseChannel:
     return CloseChannel(
         channel=channel, payword=chain_channel_pb2.PayWord(index=claim.index, link=claim.link)
     )
+
+
+def claim_worth(claim: Claim, terms: ChannelTerms) -> int:
+    """What a claim is to, taken for one of the channel's kind; 0 for one of the other."""
+    if isinstance(claim, Voucher):
+        return 0 if terms.payword else claim.cumulative
+    return claim.index * terms.payword.unit if terms.payword else 0
 
 
 def _links(row: PayerRow) -> PayWordChain | None:

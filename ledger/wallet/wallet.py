@@ -44,6 +44,8 @@ from ledger.wallet.payer import (
 )
 from ledger.wallet.terms import ChannelTerms, PayWordTerms
 
+EXCHANGE_TAG: Final = b"quipu/exchange/v1\0"
+
 _PRIVATE_FOLDER: Final = 0o700
 _FILE_NAME: Final = re.compile(r"([0-9a-f]{64})(\.payer|\.payee)")
 
@@ -93,6 +95,11 @@ class Wallet:
         """
         return sign_transaction(chain, self._key, body)
 
+    def sign_exchange(self, content: bytes) -> bytes:
+        """A signature of this account under a message of the exchange, 64 bytes."""
+        # Ed25519(account, "quipu/exchange/v1\0" || content)
+        return self._key.sign(EXCHANGE_TAG + content)
+
     def channels(self) -> tuple[tuple[bytes, End], ...]:
         """Id, and this wallet's end, of every channel that it has not forgotten, ascending."""
         with storage_errors(self.root):
@@ -137,7 +144,7 @@ class Wallet:
 
         Raises NotFoundError, LockedError, CorruptStoreError, StorageError.
         """
-        file = ChannelFile.open(self._path(channel, End.PAYER), PayerRow.decode)
+        file = ChannelFile.open(self._path(channel, End.PAYER), PayerRow.decode, PayerRow.advanced)
         return resume_payer(file, self._key)
 
     def begin_payee(self, chain: bytes, channel: bytes, record: ChannelRecord) -> PayeeOpen:
@@ -162,7 +169,7 @@ class Wallet:
 
         Raises NotFoundError, LockedError, CorruptStoreError, StorageError.
         """
-        file = ChannelFile.open(self._path(channel, End.PAYEE), PayeeRow.decode)
+        file = ChannelFile.open(self._path(channel, End.PAYEE), PayeeRow.decode, PayeeRow.advanced)
         return resume_payee(file, self._key.public_key)
 
     def _path(self, channel: bytes, end: End) -> Path:
