@@ -128,6 +128,16 @@ class EmbeddedEngine:
             self._changed.wait_for(lambda: not self._calls)
         self._held.close()
 
+    @property
+    def failure(self) -> EngineStoppedError | None:
+        """Why the engine stopped by itself, if it did."""
+        return self._failure
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until no further block will come; False when the time is over first."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
     def at_block(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after every block, and at the end; it must be quick."""
         with self._changed:

@@ -169,8 +169,6 @@ class Admissions:
             return known
         parameters, signer = self._parameters, transaction.claim.key
         try:
-            if len(encoded) > parameters.max_block_bytes:
-                raise RefusalError(ResultCode.TOO_LARGE, "no block has room for it")
             if transaction.expiry_height < height:
                 raise RefusalError(ResultCode.EXPIRED, f"block {height} is next")
             if transaction.fee < parameters.min_fee:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from ledger.chain.engines.settings import EngineSettings
 from ledger.chain.genesis import Genesis
 from ledger.chain.machine.home import create_chain
 from ledger.chain.transaction import sign_transaction
@@ -15,6 +16,10 @@ from ledger.schema.chain_pb2 import Allocation, Parameters, TransactionBody
 from ledger.schema.chain_pb2 import Genesis as GenesisMessage
 
 MONEY: Final = 10**12
+QUICK: Final = EngineSettings(block_period_s=0.01, signature_processes=0, close_patience_s=5)
+"""An engine for tests that do not want to wait, nor more processes."""
+PATIENCE_S: Final = 20.0
+"""How long a test waits for what must come."""
 ORIGIN: Final = "chain.example/engines"
 
 
@@ -60,7 +65,7 @@ class EngineWorld:
         self.sequences = [0] * people
 
     def create(self, root: Path) -> Path:
-        create_chain(root, self.genesis)
+        self.vkey = create_chain(root, self.genesis)
         return root
 
     def transfer(self, payer: int = 0, payee: int = 1, **fields: Any) -> bytes:
