@@ -60,6 +60,8 @@ def _single(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, Message):
         return message_json(value)
     if isinstance(value, bytes):
+        if field.name == "memo":
+            return memo_text(value)
         return value.decode("utf-8", "replace") if field.name in _TEXTS else value.hex()
     if field.enum_type is not None:
         # ROBOT_STATUS_ACTIVE of RobotStatus is "active".
@@ -68,6 +70,15 @@ def _single(field: FieldDescriptor, value: Any) -> Any:
         known = kind.values_by_number.get(value)
         return known.name.removeprefix(prefix).lower() if known else value
     return value
+
+
+def memo_text(memo: bytes) -> str:
+    """A memo as text where it is some, else in hex after ``0x``."""
+    try:
+        text = memo.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"0x{memo.hex()}"
+    return text if text.isprintable() else f"0x{memo.hex()}"
 
 
 def value_json(key: bytes, value: bytes) -> dict[str, Any]:

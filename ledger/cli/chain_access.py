@@ -6,6 +6,7 @@ what is printed is what its operator signed.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,6 +156,8 @@ def working(chosen: Path | None) -> Iterator[ChainWork]:
 
 
 def _own_engine(root: Path) -> EmbeddedEngine:
+    # What stops the engine is raised here, and said in one line; its log is for services.
+    logging.getLogger("ledger.chain").addHandler(logging.NullHandler())
     try:
         return EmbeddedEngine.open(root, LIBRARY)
     except LockedError as error:

@@ -35,7 +35,7 @@ from ledger.chain.genesis import (
     Genesis,
 )
 from ledger.chain.transaction import MAX_TRANSACTION_BYTES
-from ledger.cli.amounts import parse_amount
+from ledger.cli.amounts import MAX_UNITS, parse_amount
 from ledger.cli.chain_names import parse_account
 from ledger.errors import LedgerError, MalformedError
 from ledger.fleet.document import Node, read_document
@@ -87,7 +87,10 @@ class GenesisPlan:
                 )
             number = symbols[symbol]
             place = _account(account), number
-            totals[place] = totals.get(place, 0) + parse_amount(amount, assets[number][1])
+            total = totals.get(place, 0) + parse_amount(amount, assets[number][1])
+            if total > MAX_UNITS:
+                raise MalformedError(f"more {symbol} than there can be", hint="allocate less")
+            totals[place] = total
         delays = {**_DELAYS, **self.delays}
         return Genesis.make(
             chain_pb2.Genesis(

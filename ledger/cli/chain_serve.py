@@ -83,4 +83,3 @@ def serve(
         sys.stdout.flush()
         while not stop.wait(_LOOK_EVERY_S):
             engine.submit([])  # raises why, if the engine has stopped
-    invocation.output.note("ended; what was accepted is committed")

@@ -115,7 +115,7 @@ def restore(
             raise NotFoundError(f"{folder} holds no snapshot", hint="quipu chain snapshot make")
         height = found[0].height
     chosen = height
-    with advice("take the snapshot from somebody else; nothing was made", about=folder):
+    with advice("take the snapshot from somebody else; nothing was made"):
         made = restore_chain(
             into.expanduser(),
             store.manifest(chosen),

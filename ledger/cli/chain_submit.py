@@ -18,6 +18,7 @@ from ledger.chain.transaction import sign_transaction
 from ledger.cli.amounts import parse_amount
 from ledger.cli.chain_access import ChainWork, chain_option
 from ledger.cli.chain_names import fee_asset
+from ledger.cli.failure import advice
 from ledger.cli.main import Function
 from ledger.ed25519 import PrivateKey
 from ledger.schema import chain_pb2
@@ -96,7 +97,8 @@ def wallet_root(chosen: Path | None) -> Path:
 
 def open_wallet(chosen: Path | None) -> Wallet:
     """The wallet. Raises KeyStoreError where there is none."""
-    return Wallet.open(wallet_root(chosen))
+    with advice("bring the wallet's folder back from a copy"):
+        return Wallet.open(wallet_root(chosen))
 
 
 def transaction_options(function: Function) -> Function:

@@ -18,8 +18,9 @@ from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, short
 from ledger.errors import RefusedError
+from ledger.schema.chain_payment_pb2 import Asset
 from ledger.wallet.payee import PayeeClosing
-from ledger.wallet.payer import PayerClosing, PayerOpen, PayerOpening
+from ledger.wallet.payer import Claim, PayerClosing, PayerOpen, PayerOpening
 from ledger.wallet.wallet import End, Wallet
 
 
@@ -53,8 +54,8 @@ def pay(
         if isinstance(end, PayerClosing):
             raise RefusedError("the channel is closing", hint="open another one")
         asset = asset_of(access, end.terms.asset)
-        with advice("`quipu channel status` shows what is left"):
-            claim = end.newest() if amount is None else end.pay(parse_money(amount, asset))
+        with advice("pay less, top the channel up, or open another one"):
+            claim = end.newest() if amount is None else _pay(end, amount, asset)
         paid, left = end.paid, end.left
     if claim is None:
         raise RefusedError("nothing was paid through this channel yet", hint="give an AMOUNT")
@@ -70,8 +71,20 @@ def pay(
             "file": str(output) if output else None,
         },
         line if output is None else f"[green]wrote[/] {escape(str(output))}",
+        f"{money(paid, asset)} paid in all, {money(left, asset)} left",
     )
-    invocation.output.note(f"{money(paid, asset)} paid in all, {money(left, asset)} left")
+
+
+def _pay(end: PayerOpen, amount: str, asset: Asset) -> Claim:
+    """Pay, and say in the asset's decimals why not."""
+    units, unit = parse_money(amount, asset), end.terms.payword.unit if end.terms.payword else 1
+    if units > end.left:
+        raise RefusedError(f"only {money(end.left, asset)} is left in the channel")
+    if units % unit:
+        raise RefusedError(
+            f"this channel pays by links of {money(unit, asset)}", hint="pay a multiple of that"
+        )
+    return end.pay(units)
 
 
 @verb("accept")

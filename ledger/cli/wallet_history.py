@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from ledger.chain.account import Account
+from ledger.chain.as_json import memo_text
 from ledger.chain.state_keys import account_key
 from ledger.cli.amounts import format_amount
 from ledger.cli.chain_access import ChainAccess, chain_option, reading
@@ -154,15 +155,6 @@ def to_csv(rows: list[dict[str, Any]]) -> bytes:
         # A stranger's memo must not become a formula where the file is opened.
         writer.writerow({**row, "memo": f"'{memo}" if memo.startswith(_FORMULA) else memo})
     return text.getvalue().encode("utf-8")
-
-
-def memo_text(memo: bytes) -> str:
-    """A memo as text where it is some, else in hex."""
-    try:
-        text = memo.decode("utf-8")
-    except UnicodeDecodeError:
-        return f"0x{memo.hex()}"
-    return text if text.isprintable() else f"0x{memo.hex()}"
 
 
 def _utc(time_ns: int) -> str:

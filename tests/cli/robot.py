@@ -106,6 +106,8 @@ class Robot:
             "HOME": str(self.folder / "user"),
             "QUIPU_HOME": str(self.home),
             "QUIPU_PUBLISHED": str(self.published),
+            "QUIPU_CHAIN": str(self.folder / "chain"),
+            "QUIPU_WALLET": str(self.folder / "wallet"),
             "NO_COLOR": "1",
             "COLUMNS": "100",
             "LANG": "C.UTF-8",

@@ -65,6 +65,20 @@ def test_transcripts_show_every_verb_in_text_and_json() -> None:
         f"witness {name}"
         for name in ("key", "serve", "gather", "status", "evidence", "judge", "policy")
     }
+    subverbs |= {
+        f"chain {name}"
+        for name in (
+            *("init", "serve", "status", "block", "tx", "query", "prove", "verify", "snapshot"),
+            *("replay", "mint", "new-asset", "fleet", "anchor", "report-fork", "consent"),
+        )
+    }
+    subverbs |= {f"wallet {name}" for name in ("new", "show", "balance", "pay", "history", "cap")}
+    subverbs |= {
+        f"channel {name}"
+        for name in (
+            *("open", "pay", "accept", "close", "status", "top-up", "challenge", "settle"),
+        )
+    }
     groups = {name.split()[0] for name in subverbs}
     names = {" ".join(words[: 2 if words[0] in groups else 1]) for words in run}
     assert names >= (set(VERBS) - groups) | subverbs

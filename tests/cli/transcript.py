@@ -33,6 +33,7 @@ MARKERS = ("", "$", "#", "!", "?", "\\")
 
 # In this order, so that a long value is not taken for several short ones.
 PATTERNS = (
+    (re.compile(r"\bquipu-claim:[\w-]+"), "quipu-claim:<claim>"),
     (re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}(?![A-Za-z0-9+/=])"), "+<hex8>+<base64>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hex64>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<hex32>"),
@@ -46,6 +47,10 @@ PATTERNS = (
     (re.compile(r'"disk_free_bytes": \d+'), '"disk_free_bytes": <size>'),
     (re.compile(r'"checkpoint_time_ns": [1-9]\d+'), '"checkpoint_time_ns": <time>'),
     (re.compile(r"\b[\d.]+ s ago\b"), "<age> ago"),
+    # The clock's, and not those of recordings.
+    (re.compile(r"\b20(2[5-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{9}Z)?"), "<now>"),
+    (re.compile(r'("?time[_ ]ns"?:? )(1[7-9]|[2-9]\d)\d{17}\b'), r"\1<now>"),
+    (re.compile(r'"seconds": [\d.]+'), '"seconds": <seconds>'),
 )
 
 
@@ -104,4 +109,7 @@ def _run(command: str, robot: Robot, recordings: Path) -> Outcome:
 
 
 def _value(name: str, robot: Robot, variables: dict[str, str]) -> str:
-    return robot.vkey() if name == "VKEY" else variables[name]
+    """A variable: one of ours, or what a command of the transcript wrote to a file so called."""
+    if name == "VKEY":
+        return robot.vkey()
+    return variables[name] if name in variables else (robot.work / name).read_text().strip()
