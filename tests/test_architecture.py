@@ -71,20 +71,40 @@ ALLOWED: Mapping[str, set[str]] = {
     },
     "ledger.recording": EXPERIENCE | {"ledger.memory"},
     "ledger.follow": EXPERIENCE | {"ledger.home", "ledger.memory"},
-    "ledger.fleet": EXPERIENCE | {"ledger.home", "ledger.memory", "ledger.witnessing"},
+    "ledger.fleet": EXPERIENCE
+    | CHAIN
+    | {
+        "ledger.chain.engines",
+        "ledger.chain.light",
+        "ledger.chain.machine",
+        "ledger.chain.rules",
+        "ledger.home",
+        "ledger.memory",
+        "ledger.memory.anchoring",
+        "ledger.signing_keys",
+        "ledger.wallet",
+        "ledger.witnessing",
+    },
     "ledger.chain": NOTES | {"ledger.merkle", "ledger.schema"},
     "ledger.chain.channel": TEXT | {"ledger.schema", "ledger.chain"},
     "ledger.chain.state": BASE | {"ledger.storage"},
     "ledger.chain.light": CHAIN | {"ledger.witnessing"},
-    "ledger.chain.rules": CHAIN | {"ledger.experience", "ledger.witnessing"},
+    "ledger.chain.policy": BASE,
+    "ledger.chain.rules": CHAIN | {"ledger.chain.policy", "ledger.experience", "ledger.witnessing"},
     "ledger.chain.machine": CHAIN
     | LOG
-    | {"ledger.chain.rules", "ledger.chain.light", "ledger.signing_keys"},
+    | {
+        "ledger.chain.light",
+        "ledger.chain.policy",
+        "ledger.chain.rules",
+        "ledger.signing_keys",
+    },
     "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine", "ledger.unix_socket"},
     "ledger.chain.audit": CHAIN
     | LOG
-    | {"ledger.chain.rules", "ledger.chain.machine", "ledger.fsck"},
+    | {"ledger.chain.machine", "ledger.chain.policy", "ledger.chain.rules", "ledger.fsck"},
     "ledger.wallet": CHAIN | FILES,
+    "ledger.exchange": CHAIN | FILES | {"ledger.experience", "ledger.wallet"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
@@ -94,6 +114,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.chain.engines",
         "ledger.chain.light",
         "ledger.chain.machine",
+        "ledger.chain.policy",
         "ledger.chain.rules",
         "ledger.fleet",
         "ledger.fsck",
@@ -120,6 +141,7 @@ CONFINED: Mapping[str, tuple[str, ...]] = {
     "pyarrow": ("ledger.experience.readers",),
     "click": ("ledger.cli",),
     "rich": ("ledger.cli",),
+    "cedarpy": ("ledger.chain.policy",),
     "rclpy": (),
     "mujoco": (),
     "rosbags": ("ledger.experience.readers",),
@@ -424,6 +446,7 @@ def test_a_clean_tree_has_no_complaint() -> None:
         (storage_behind_a_verifier, "ledger.chain.state.proof", "from . import store"),
         (wrong_directions, "ledger.chain.state.store", "from ledger.log import Log"),
         (escaped_libraries, "ledger.chain.state.store", "import rclpy"),
+        (escaped_libraries, "ledger.chain.state.store", "import cedarpy"),
         (merkle_beyond_the_standard_library, "ledger.merkle.hashing", "import numpy"),
         (overlong_modules, "ledger.log", "\n" * (MAX_LINES + 1)),
         (catch_all_names, "ledger.merkle.utils", ""),

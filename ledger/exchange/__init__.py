@@ -1,0 +1,32 @@
+"""Data against money, so that neither side can lose more than one chunk.
+
+*Streaming*, chunk by chunk over a payment channel that the grant's one-time key opened::
+
+    seller                                buyer
+      <- open (signed) --------------------
+      -- opened (signed) ---------------->
+      <- fetch 0 --------------------------
+      -- unit 0, sealed, and its path --->  pays for unit 0: written
+      <- fetch 1, claim to 1 unit --------
+      -- secret 0; unit 1, sealed ------->  opens unit 0, checks it, keeps it; pays for unit 1
+      ...
+      -- secret n-1 --------------------->  whole
+
+The buyer risks the price of one chunk, the seller nothing but ciphertext. Asking again gives
+the same again. *Atomic*, through the chain: `fairswap`.
+
+===============  ===============================================================
+`grant`          what the seller checks: who may have what, at which price
+`session`        who speaks, and secrets that only the two of them have
+`unit_cipher`    keys of units, sealing, opening
+`messages`       requests and replies as bytes
+`unit_source`    the seller's content as units with their paths
+`sale_file`      what a seller must never forget
+`seller`         the selling end: offered, open, closing
+`counter`        the seller's sales together: any bytes in, a reply out
+`purchase`       the buyer's folder: terms, content, what was checked
+`buyer`          the buying end, one type for each point where it can stop
+`transport`      how a request becomes a reply; `buy` drives a purchase to its end
+`fairswap`       the atomic sale: sealing it all, checking it, complaining
+===============  ===============================================================
+"""

@@ -1,0 +1,108 @@
+"""Where requests arrive: the sales that are open, and the reply to any bytes at all."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import Final
+
+from ledger.errors import ErasedError, MalformedError, NotFoundError
+from ledger.exchange.messages import (
+    Fetch,
+    Opening,
+    Reason,
+    Reply,
+    encode_opened,
+    encode_refused,
+    encode_unit,
+    parse_request,
+)
+from ledger.exchange.seller import (
+    Contents,
+    Desk,
+    OfferedSale,
+    OpenSale,
+    SaleRefusedError,
+    SaleState,
+)
+from ledger.exchange.session import Session
+from ledger.schema.chain_channel_pb2 import ChannelRecord
+
+MAX_SESSIONS: Final = 64
+"""Kept at a time; who is forgotten opens the same again."""
+
+logger = logging.getLogger(__name__)
+
+
+class Counter:
+    """Sells to whoever has a grant. One thread at a time."""
+
+    def __init__(self, desk: Desk, contents: Contents) -> None:
+        self._desk: Final = desk
+        self._contents: Final = contents
+        self._sales: Final[dict[bytes, SaleState]] = {}
+        self._sessions: Final[OrderedDict[bytes, tuple[bytes, Session]]] = OrderedDict()
+
+    def answer(self, request: bytes) -> Reply:
+        """The reply to a stranger's bytes.
+
+        Raises what is the seller's own trouble: CorruptStoreError, StorageError.
+        """
+        try:
+            ask = parse_request(request)
+            return self._open(ask) if isinstance(ask, Opening) else self._fetch(ask)
+        except MalformedError:
+            return encode_refused(Reason.MALFORMED)
+        except SaleRefusedError as refusal:
+            logger.debug("refused: %s", refusal.message)
+            return encode_refused(refusal.reason)
+
+    def observe(self, grant: bytes, record: ChannelRecord) -> None:
+        """Take over what the chain says of the channel that pays a sale."""
+        sale = self._sales.get(grant)
+        if isinstance(sale, OpenSale):
+            self._sales[grant] = sale.observe(record)
+
+    def sale(self, grant: bytes) -> SaleState | None:
+        """The sale under a grant, if this seller has it open."""
+        return self._sales.get(grant)
+
+    def close_sale(self, grant: bytes) -> SaleState | None:
+        """Take no more payments under a grant; its `ClosingSale`, or None for no such sale."""
+        sale = self._sales.get(grant)
+        if isinstance(sale, OpenSale):
+            sale = self._sales[grant] = sale.close()
+        return sale
+
+    def close(self) -> None:
+        """Have everything on disk, and let go of it. Raises StorageError."""
+        self._sessions.clear()
+        while self._sales:
+            self._sales.popitem()[1].release()
+
+    def _open(self, opening: Opening) -> Reply:
+        sale = self._sales.get(opening.grant)
+        if sale is None:
+            grant = self._desk.chain.grant(opening.grant)
+            if grant is None:
+                raise SaleRefusedError(Reason.NO_GRANT, "the chain has no such grant")
+            try:
+                content = self._contents.find(grant)
+            except (ErasedError, NotFoundError) as error:
+                raise SaleRefusedError(Reason.GONE, error.message) from error
+            sale = OfferedSale(self._desk, grant, content).open(opening)
+            self._sales[opening.grant] = sale
+        session, opened = sale.agree(opening)
+        self._sessions[session.session] = (opening.grant, session)
+        self._sessions.move_to_end(session.session)
+        if len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return encode_opened(opened)
+
+    def _fetch(self, fetch: Fetch) -> Reply:
+        known = self._sessions.get(fetch.session)
+        sale = self._sales.get(known[0]) if known is not None else None
+        if known is None or sale is None:
+            raise SaleRefusedError(Reason.NO_SESSION, "no such session is open")
+        self._sessions.move_to_end(fetch.session)
+        return encode_unit(sale.fetch(known[1], fetch))

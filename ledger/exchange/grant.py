@@ -1,0 +1,104 @@
+"""What the seller checks before it gives anything: the grant, and the channel that pays.
+
+`SaleChain` is the chain as a seller sees it, through a light client or an engine of its own;
+it answers from memory, for it is asked at every chunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final, Protocol
+
+from ledger.chain.leaf import ID_SIZE
+from ledger.errors import MalformedError
+from ledger.experience.content_root import chunk_count
+from ledger.schema.chain_channel_pb2 import ChannelRecord
+
+_GRANT: Final = Struct(">32s32s32s32s32sQIQQ")
+GRANT_SIZE: Final = _GRANT.size
+_MAX_U64: Final = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who may have which content until when, and what a chunk of it costs.
+
+    On disk::
+
+        chain (32) || grant id (32) || buyer (32) || seller (32) || content root (32)
+        || u64be size || u32be asset || u64be price || u64be expiry height
+
+    Raises MalformedError for what cannot be.
+    """
+
+    chain: bytes
+    grant: bytes
+    """Its id, 32 bytes."""
+    buyer: bytes
+    """The one-time key that signs, opens the channel and pays, 32 bytes."""
+    seller: bytes
+    """The account that is paid, whose key signs for the selling end, 32 bytes."""
+    content_root: bytes
+    content_size: int
+    """Bytes."""
+    asset: int
+    chunk_price: int
+    """0: the content is free for those who may have it."""
+    expiry_height: int
+    """The last height at which something new is given."""
+
+    def __post_init__(self) -> None:
+        names = (self.chain, self.grant, self.buyer, self.seller, self.content_root)
+        if any(len(name) != ID_SIZE for name in names):
+            raise MalformedError("a grant's ids, keys and root are 32 bytes each")
+        wide = (self.content_size, self.chunk_price, self.expiry_height, self.price)
+        if any(not 0 <= number <= _MAX_U64 for number in wide) or not 0 <= self.asset < 1 << 32:
+            raise MalformedError("a number of the grant is out of its range")
+
+    @property
+    def count(self) -> int:
+        """Chunks of the content."""
+        return chunk_count(self.content_size)
+
+    @property
+    def price(self) -> int:
+        """Of the whole content."""
+        return self.count * self.chunk_price
+
+    def encode(self) -> bytes:
+        """Return the layout above."""
+        return _GRANT.pack(
+            self.chain,
+            self.grant,
+            self.buyer,
+            self.seller,
+            self.content_root,
+            self.content_size,
+            self.asset,
+            self.chunk_price,
+            self.expiry_height,
+        )
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Grant:
+        """Read ``GRANT_SIZE`` bytes. Raises MalformedError."""
+        if len(encoded) != GRANT_SIZE:
+            raise MalformedError(f"a grant is {GRANT_SIZE} bytes")
+        return cls(*_GRANT.unpack(encoded))
+
+
+class SaleChain(Protocol):
+    """What a seller asks of a chain, verified by whoever implements it."""
+
+    def grant(self, grant: bytes) -> Grant | None:
+        """The grant of this id, or None."""
+        ...
+
+    def channel(self, channel: bytes) -> ChannelRecord | None:
+        """The record of a channel, or None for one that is not open."""
+        ...
+
+    def height(self) -> int:
+        """The height that the chain has reached."""
+        ...

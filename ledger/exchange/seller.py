@@ -1,0 +1,295 @@
+"""The selling end of a stream: offered, open, closing; each a type, each from the one before.
+
+::
+
+    OfferedSale --open(opening)--> OpenSale --close(), or a channel that closes--> ClosingSale
+
+A claim is written before the secret that it pays for leaves, so a seller that is killed
+anywhere has earned all that it gave. What is paid is given again whenever it is asked for,
+also after the grant's end: money was taken for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from ledger.ed25519 import PublicKey
+from ledger.errors import (
+    ErasedError,
+    LedgerError,
+    MalformedError,
+    RefusedError,
+    VerificationError,
+)
+from ledger.exchange.grant import Grant, SaleChain
+from ledger.exchange.messages import Fetch, Opened, Opening, Reason, UnitReply
+from ledger.exchange.sale_file import SaleRow, forget_sale, read_sale, write_sale
+from ledger.exchange.session import (
+    EXCHANGE_TAG,
+    Session,
+    agree,
+    open_statement,
+    opened_statement,
+    public_agreement_key,
+    sale_agreement_key,
+)
+from ledger.exchange.unit_cipher import UnitCipher, unit_secret
+from ledger.exchange.unit_source import UnitSource
+from ledger.schema.chain_channel_pb2 import ChannelRecord, CloseChannel
+from ledger.wallet.channel_file import Durability
+from ledger.wallet.payee import PayeeClosing, PayeeOpen, PayeeState
+from ledger.wallet.payer import Claim, claim_worth
+from ledger.wallet.wallet import End, Wallet
+
+
+class SaleRefusedError(LedgerError):
+    """A request that the seller does not grant; the reason is what the buyer is told."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Contents(Protocol):
+    """Where a seller finds what a grant is about."""
+
+    def find(self, grant: Grant) -> UnitSource:
+        """The content of this root. Raises NotFoundError, ErasedError, CorruptStoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every sale of one seller needs."""
+
+    wallet: Wallet
+    chain: SaleChain
+    folder: Path
+    """Where sales are kept; it exists."""
+
+
+class OfferedSale:
+    """A grant under which nothing was asked for yet, or a sale from before a restart."""
+
+    def __init__(self, desk: Desk, grant: Grant, content: UnitSource) -> None:
+        """Raises SaleRefusedError for a grant of another seller, or other content."""
+        if grant.seller != desk.wallet.account:
+            raise SaleRefusedError(Reason.NO_GRANT, "the grant is for another seller")
+        if (content.root, content.size) != (grant.content_root, grant.content_size):
+            raise SaleRefusedError(Reason.GONE, "the content is not what was granted")
+        self._desk: Final = desk
+        self._grant: Final = grant
+        self._content: Final = content
+
+    def open(self, opening: Opening) -> OpenSale:
+        """The sale, on disk, for the buyer that signed ``opening``.
+
+        Raises SaleRefusedError, LockedError, StorageError.
+        """
+        desk, grant = self._desk, self._grant
+        require_signed(grant, opening)
+        row = read_sale(desk.folder, grant.grant)
+        if row is None:
+            if desk.chain.height() > grant.expiry_height:
+                raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+            payee = self._begin_channel(opening.channel)
+            row = SaleRow.begin(grant, opening.channel)
+            write_sale(desk.folder, row)
+        elif row.channel != opening.channel:
+            raise SaleRefusedError(Reason.NO_CHANNEL, "the sale is paid through another channel")
+        else:
+            payee = desk.wallet.payee(row.channel) if row.channel else None
+        return OpenSale(desk, row, self._content, payee)
+
+    def _begin_channel(self, channel: bytes) -> PayeeState | None:
+        """The paid end of a channel that is the buyer's and can pay this grant."""
+        desk, grant = self._desk, self._grant
+        if not grant.chunk_price:
+            if channel:
+                raise SaleRefusedError(Reason.NO_CHANNEL, "the content is free")
+            return None
+        record = desk.chain.channel(channel) if channel else None
+        if (
+            record is None
+            or record.payer != grant.buyer
+            or record.payee != grant.seller
+            or record.asset != grant.asset
+            or record.closing_height
+            or (record.HasField("payword") and grant.chunk_price % record.payword.unit)
+        ):
+            raise SaleRefusedError(Reason.NO_CHANNEL, "no open channel that pays this grant")
+        # Killed between the channel's file and the sale's: the first is there already.
+        if (channel, End.PAYEE) in desk.wallet.channels():
+            return desk.wallet.payee(channel)
+        return desk.wallet.begin_payee(grant.chain, channel, record)
+
+
+class _Sale:
+    """What an open sale and a closing one can do."""
+
+    def __init__(
+        self, desk: Desk, row: SaleRow, content: UnitSource, payee: PayeeState | None
+    ) -> None:
+        self._desk: Final = desk
+        self._row: Final = row
+        self._content: Final = content
+        self._payee: PayeeState | None = payee
+        self._agreement: Final = sale_agreement_key(row.key)
+        self._public: Final = public_agreement_key(self._agreement)
+        self._given = 0
+        """Units that left, sealed, while the grant was good."""
+
+    @property
+    def grant(self) -> Grant:
+        """What is sold to whom."""
+        return self._row.grant
+
+    @property
+    def earned(self) -> int:
+        """What the buyer has paid so far."""
+        return self._payee.earned if self._payee is not None else 0
+
+    def agree(self, opening: Opening) -> tuple[Session, Opened]:
+        """A session for who signed ``opening``; the same for the same bytes.
+
+        Raises SaleRefusedError.
+        """
+        require_signed(self.grant, opening)
+        if opening.channel != self._row.channel:
+            raise SaleRefusedError(Reason.NO_CHANNEL, "the sale is paid through another channel")
+        try:
+            session = agree(opening.encoded, self._agreement, opening.session_key, self._public)
+        except VerificationError as error:
+            raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
+        signature = self._desk.wallet.sign_exchange(opened_statement(opening.encoded, self._public))
+        best = self._payee.best if self._payee is not None else None
+        return session, Opened(self._public, signature, best)
+
+    def fetch(self, session: Session, fetch: Fetch) -> UnitReply:
+        """Take the claim that comes along; the secret that is paid, and the next unit sealed.
+
+        Raises SaleRefusedError, CorruptStoreError, StorageError.
+        """
+        grant, index = self.grant, fetch.index
+        try:
+            fetch.check(session)
+        except VerificationError as error:
+            raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
+        if index > grant.count:
+            raise SaleRefusedError(Reason.NO_UNIT, f"unit {index} of {grant.count}")
+        if fetch.claim is not None:
+            self._take(fetch.claim, index * grant.chunk_price)
+        if self.earned < index * grant.chunk_price:
+            raise SaleRefusedError(Reason.UNPAID, f"{index} units are not paid")
+        secret = unit_secret(self._row.key, index - 1) if index else b""
+        try:
+            path, sealed = self._sealed(session, index)
+        except SaleRefusedError:
+            if not index:
+                raise
+            # What was paid for is given, whatever became of the rest.
+            path, sealed = (), b""
+        return UnitReply(index, secret, path, sealed)
+
+    def release(self) -> None:
+        """Have everything on disk, and let others open the sale. Raises StorageError."""
+        if self._payee is not None:
+            self._payee.release()
+
+    def _sealed(self, session: Session, index: int) -> tuple[tuple[bytes, ...], bytes]:
+        grant = self.grant
+        if index == grant.count:
+            return (), b""
+        if self._is_over():
+            price = grant.chunk_price
+            if not price or self.earned < (index + 1) * price:
+                raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+        else:
+            self._given = max(self._given, index + 1)
+        try:
+            unit = self._content.unit(index)
+        except ErasedError as error:
+            raise SaleRefusedError(Reason.GONE, error.message) from error
+        cipher = UnitCipher(grant, session)
+        sealed = cipher.seal(index, unit_secret(self._row.key, index), unit)
+        return self._content.path(index), sealed
+
+    def _is_over(self) -> bool:
+        return self._desk.chain.height() > self.grant.expiry_height
+
+    def _take(self, claim: Claim, needed: int) -> None:
+        payee = self._payee
+        if payee is None:
+            raise SaleRefusedError(Reason.BAD_CLAIM, "the content is free")
+        worth = claim_worth(claim, payee.terms)
+        if worth <= payee.earned and needed <= payee.earned:
+            return  # asked again
+        if not isinstance(payee, PayeeOpen):
+            raise SaleRefusedError(Reason.CHANNEL_ENDS, "the channel is closing")
+        # Once the grant is over, only units that are with the buyer already can be paid.
+        if self._is_over() and worth > self._given * self.grant.chunk_price:
+            raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+        try:
+            payee.accept(claim, self._desk.chain.height(), Durability.WRITTEN)
+        except RefusedError as error:
+            raise SaleRefusedError(Reason.CHANNEL_ENDS, error.message) from error
+        except (MalformedError, VerificationError) as error:
+            raise SaleRefusedError(Reason.BAD_CLAIM, error.message) from error
+
+
+class OpenSale(_Sale):
+    """A sale that takes payments."""
+
+    def observe(self, record: ChannelRecord) -> OpenSale | ClosingSale:
+        """Take over what the chain says of the channel: a top-up, or a close by the payer.
+
+        Raises VerificationError for another channel's record, StorageError.
+        """
+        if isinstance(self._payee, PayeeOpen):
+            self._payee = self._payee.observe(record)
+            if isinstance(self._payee, PayeeClosing):
+                return self._closing()
+        return self
+
+    def close(self) -> ClosingSale:
+        """Take no more payments, and prepare the channel's close. Raises StorageError."""
+        if isinstance(self._payee, PayeeOpen):
+            self._payee = self._payee.close()
+        return self._closing()
+
+    def _closing(self) -> ClosingSale:
+        return ClosingSale(self._desk, self._row, self._content, self._payee)
+
+
+class ClosingSale(_Sale):
+    """A sale that takes no payments any more; what is paid is still given."""
+
+    def message(self, known: int = 0) -> CloseChannel | None:
+        """What the closing transaction asks for; None where units are free.
+
+        ``known`` is `ChannelRecord.claimed`.
+        """
+        payee = self._payee
+        return payee.message(known) if isinstance(payee, PayeeClosing) else None
+
+    def forget(self) -> None:
+        """Forget sale and channel, once the chain has the channel no more. StorageError."""
+        if isinstance(self._payee, PayeeClosing):
+            self._payee.forget()
+        forget_sale(self._desk.folder, self.grant.grant)
+
+
+SaleState: TypeAlias = OpenSale | ClosingSale
+
+
+def require_signed(grant: Grant, opening: Opening) -> None:
+    """Refuse an opening that the grant's key did not sign. Raises SaleRefusedError."""
+    statement = EXCHANGE_TAG + open_statement(
+        grant.chain, grant.grant, opening.channel, opening.session_key
+    )
+    try:
+        PublicKey(grant.buyer).verify(opening.signature, statement)
+    except (MalformedError, VerificationError) as error:
+        raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error

@@ -1,0 +1,92 @@
+"""How a request becomes a reply, and a purchase that is driven to its end.
+
+The protocol knows no transport: `Transport` takes bytes to the seller and brings bytes back,
+in one process (`InProcess`), over a service or a socket. A reply may be lost: every request
+can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from ledger.exchange.buyer import (
+    BadUnitError,
+    BoughtContent,
+    BuyerState,
+    FetchingUnit,
+    HeldUnit,
+    OpeningStream,
+    PaidUnit,
+    SellerRefusedError,
+)
+from ledger.exchange.counter import Counter
+from ledger.exchange.messages import Reason, Reply
+from ledger.exchange.purchase import Purchase
+from ledger.wallet.payer import PayerOpen
+from ledger.wallet.wallet import Wallet
+
+
+class Transport(Protocol):
+    """The way to one seller."""
+
+    def ask(self, request: bytes) -> Reply:
+        """The seller's reply. Raises what the transport raises; asking again is safe."""
+        ...
+
+
+class InProcess:
+    """The way to a seller in this process."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter: Final = counter
+
+    def ask(self, request: bytes) -> Reply:
+        """The seller's reply."""
+        return self._counter.answer(request)
+
+
+def buy(
+    purchase: Purchase,
+    wallet: Wallet,
+    payer: PayerOpen | None,
+    transport: Transport,
+    told: Callable[[int], None] = lambda kept: None,
+) -> BoughtContent:
+    """Buy what a purchase is about, from where it was left.
+
+    ``told`` hears how many units are here, after each. A seller that has forgotten the
+    session is opened again, once between two units; a unit that does not open, or is not
+    what was granted, is asked for once more without another payment, and no more.
+
+    Raises BadUnitError, SellerRefusedError, VerificationError, MalformedError for what the
+    seller does wrong; RefusedError where the channel has too little; StorageError; and what
+    the transport raises. The purchase can be taken up again after any of them.
+    """
+    opening = OpeningStream(purchase, wallet, payer)
+    state: BuyerState = opening
+    kept, tried = purchase.kept, False
+    while not isinstance(state, BoughtContent):
+        if purchase.kept > kept:
+            kept, tried = purchase.kept, False
+            told(kept)
+        if isinstance(state, HeldUnit):
+            state = state.pay()
+            continue
+        try:
+            state = _step(state, transport)
+        except BadUnitError:
+            if tried:
+                raise
+            tried, state = True, opening
+        except SellerRefusedError as refusal:
+            if refusal.reason is not Reason.NO_SESSION or tried:
+                raise
+            tried, state = True, opening
+    if purchase.kept > kept:
+        told(purchase.kept)
+    return state
+
+
+def _step(state: OpeningStream | FetchingUnit | PaidUnit, transport: Transport) -> BuyerState:
+    return state.receive(transport.ask(state.request()))

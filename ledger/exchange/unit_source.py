@@ -1,0 +1,105 @@
+"""The seller's content as units: salt and chunk, and the path to the content root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from ledger.errors import CorruptStoreError, NotFoundError
+from ledger.experience.content_hashing import ChunkSource
+from ledger.experience.content_root import CHUNK_SIZE, chunk_count, chunk_length, chunk_salt
+from ledger.experience.disclosure import SALT_SIZE
+from ledger.experience.fields import require_bytes
+from ledger.merkle.hashing import parent_hashes, tree_root
+from ledger.merkle.inclusion import prove_inclusion
+from ledger.merkle.reader import NodeAddress
+
+
+class UnitSource(Protocol):
+    """Content that can be sold by the unit."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        ...
+
+    @property
+    def root(self) -> bytes:
+        """The content root."""
+        ...
+
+    def unit(self, index: int) -> bytes | bytearray:
+        """salt_i || chunk_i. Raises ErasedError, CorruptStoreError."""
+        ...
+
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The RFC 6962 path of unit ``index``, lowest sibling first."""
+        ...
+
+
+class UnitTree:
+    """Every inner node over a content's leaves: n hashes once, and log n look-ups a path."""
+
+    __slots__ = ("_levels", "root")
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        # Complete subtrees alone, as `ledger.merkle.reader` asks for them.
+        levels = [list(leaves)]
+        while len(levels[-1]) > 1:
+            levels.append(parent_hashes(levels[-1]))
+        self._levels: Final = levels
+        self.root: Final = tree_root(leaves)
+
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The path of leaf ``index``. Raises NotFoundError beyond the leaves."""
+        return prove_inclusion(index, len(self._levels[0]), self)
+
+    def read_hashes(self, addresses: Sequence[NodeAddress]) -> list[bytes]:
+        """As `ledger.merkle.reader.HashReader`."""
+        try:
+            return [self._levels[level][index] for level, index in addresses]
+        except IndexError:
+            raise NotFoundError("a subtree beyond the content") from None
+
+
+class StoredUnits:
+    """Units of content that a home holds, plain or sealed; see `content_store.open_content`."""
+
+    def __init__(self, content: ChunkSource, salt_key: bytes, leaves: Sequence[bytes]) -> None:
+        """``leaves`` are the chunk leaves as the home's tables have them.
+
+        Raises MalformedError for a salt key that is none, CorruptStoreError for too few leaves.
+        """
+        require_bytes(salt_key, SALT_SIZE, "salt key")
+        if len(leaves) != chunk_count(content.size):
+            raise CorruptStoreError(
+                f"{len(leaves)} leaves are kept of {chunk_count(content.size)} chunks",
+                hint="audit the home",
+            )
+        self._content: Final = content
+        self._salt_key: Final = salt_key
+        self._tree: Final = UnitTree(leaves)
+
+    def __repr__(self) -> str:
+        return f"StoredUnits({self.size} bytes)"
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self._content.size
+
+    @property
+    def root(self) -> bytes:
+        """The content root."""
+        return self._tree.root
+
+    def unit(self, index: int) -> bytearray:
+        """salt_i || chunk_i."""
+        unit = bytearray(SALT_SIZE + chunk_length(index, self.size))
+        unit[:SALT_SIZE] = chunk_salt(self._salt_key, index)
+        self._content.read_into(index * CHUNK_SIZE, memoryview(unit)[SALT_SIZE:])
+        return unit
+
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The RFC 6962 path of unit ``index``, lowest sibling first."""
+        return self._tree.path(index)
