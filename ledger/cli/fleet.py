@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from ledger.cli.exit_code import ExitCode
+from ledger.cli.fleet_chain import make_ready
 from ledger.cli.fleet_view import show_board
 from ledger.cli.main import Function, Invocation, verb
 from ledger.cli.ui import escape, table
@@ -21,7 +22,7 @@ from ledger.fleet.gazebo import write_gazebo
 from ledger.fleet.home_observer import HomeObserver
 from ledger.fleet.model import Fleet, Simulator
 from ledger.fleet.plan import FleetPlan, Process, plan_fleet
-from ledger.fleet.preparation import RobotKeys, prepare_fleet
+from ledger.fleet.preparation import RobotKeys
 from ledger.fleet.process_record import ProcessRecord
 from ledger.fleet.state import FleetState, ProcessStatus
 from ledger.fleet.supervisor import SUPERVISOR, running_processes
@@ -98,28 +99,31 @@ def init(
     With --json it tells which processes have to run, and how: ros2 launch asks so.
     """
     fleet, plan = _plan(file, directory, robots, simulator)
-    keys = prepare_fleet(fleet, plan)
+    ready = make_ready(invocation, fleet, plan)
     data: dict[str, Any] = {
         "fleet": fleet.name,
         "directory": str(fleet.directory),
         "policy": str(fleet.paths.policy),
         "quorum": fleet.quorum,
         "simulator": simulator or fleet.simulator.value,
-        "robots": [_keys_json(each) for each in keys],
+        "robots": [_keys_json(each) for each in ready.keys],
         "processes": [_process_json(each) for each in plan.processes],
         "warning": plan.crowded,
+        "settlement": ready.chain_json(),
     }
     if gazebo is not None:
         data["gazebo"] = {key: str(path) for key, path in write_gazebo(fleet, gazebo).items()}
 
     def show(console: Console) -> None:
         rows = table("robot", "log", "")
-        for each in keys:
+        for each in ready.keys:
             made = "made" if each.created else "was there"
             rows.add_row(escape(each.robot.name), escape(each.robot.origin), made)
         console.print(rows)
         console.print(f"[green]ready[/] {escape(str(fleet.directory))}", soft_wrap=True)
         console.print(f"policy: {escape(str(fleet.paths.policy))}", soft_wrap=True)
+        if ready.chain is not None:
+            console.print(f"chain: {escape(str(fleet.settlement.trust))}", soft_wrap=True)
         console.print("[dim]next: quipu fleet up[/]")
 
     if plan.crowded:
@@ -210,14 +214,16 @@ def status(invocation: Invocation, file: Path, directory: Path | None) -> None:
     rows = state.processes if state else ()
     supervised = state is not None and state.supervised
     whole = supervised and bool(rows) and all(each.name in alive for each in rows)
+    view = show_board(board)
     data = {
         "ok": whole,
         "fleet": fleet.name,
         "supervised": supervised,
         "processes": [_status_json(each, each.name in alive) for each in rows],
-        "robots": show_board(board).data,
+        "robots": view.data,
+        "chain": view.chain,
     }
-    invocation.output.result(data, show_board(board).write)
+    invocation.output.result(data, view.write)
     if not whole:
         click.get_current_context().exit(ExitCode.NOT_VERIFIED)
 

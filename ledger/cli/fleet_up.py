@@ -18,6 +18,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from ledger.cli.fleet_chain import make_ready
 from ledger.cli.fleet_view import render_board
 from ledger.cli.main import Invocation
 from ledger.cli.ui import escape, printable, stderr
@@ -27,7 +28,6 @@ from ledger.fleet.ending import Ended
 from ledger.fleet.home_observer import HomeObserver
 from ledger.fleet.model import Fleet, Simulator
 from ledger.fleet.plan import FleetPlan
-from ledger.fleet.preparation import prepare_fleet
 from ledger.fleet.process_record import ProcessRecord
 from ledger.fleet.state import FleetState, ProcessState, ProcessStatus
 from ledger.fleet.supervisor import SUPERVISOR, Supervisor, refuse_if_up
@@ -52,7 +52,7 @@ class _Asked:
 def run_here(invocation: Invocation, fleet: Fleet, plan: FleetPlan, simulator: Simulator) -> None:
     """Keep the fleet running until a signal ends it."""
     _check(fleet, plan, simulator)
-    prepare_fleet(fleet, plan)
+    make_ready(invocation, fleet, plan)
     if plan.crowded:
         invocation.output.note(plan.crowded)
     ended: dict[str, Ended] = {}
@@ -80,7 +80,7 @@ def run_detached(
 ) -> None:
     """Start a supervisor in the background, and wait until it has started its processes."""
     _check(fleet, plan, simulator)
-    prepare_fleet(fleet, plan)  # what can go wrong shows here
+    make_ready(invocation, fleet, plan)  # what can go wrong shows here
     fleet.paths.logs.mkdir(parents=True, exist_ok=True)
     names = [process.name for process in plan.processes]
     robots = [name for name in names if fleet.robot(name) is not None]

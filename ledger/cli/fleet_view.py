@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ledger.cli.ui import escape, human_bytes, human_time, table
-from ledger.fleet.board import Board, Health, RobotRow
+from ledger.fleet.board import Board, ChainSeen, Health, RobotRow
 from ledger.fleet.state import ProcessState, ProcessStatus
 
 _COLOURS = {
@@ -32,6 +32,7 @@ class BoardView:
 
     data: list[dict[str, Any]]
     alarms: list[dict[str, Any]]
+    chain: dict[str, Any] | None
     write: Callable[[Console], None]
 
 
@@ -42,6 +43,7 @@ def show_board(board: Board, now_ns: int | None = None) -> BoardView:
     return BoardView(
         [_as_json(row) for row in rows],
         [asdict(alarm) for alarm in board.alarms],
+        asdict(board.chain) if board.chain else None,
         lambda console: console.print(render_board(board, now)),
     )
 
@@ -54,6 +56,8 @@ def render_board(board: Board, now_ns: int) -> RenderableType:
         Text.from_markup(f"[dim]{escape(process.name)}:[/] {_process(process)}")
         for process in board.processes
     ]
+    if board.chain is not None:
+        parts.append(Text.from_markup(f"[dim]chain:[/] {_chain(board.chain, now_ns)}"))
     for row in rows:
         text = f"{row.name}: {'; '.join(_remarks(row))}"
         if _remarks(row):
@@ -94,6 +98,12 @@ _COLUMNS = (
     _Column("signed", lambda row, _q, _n: _number(row.facts.checkpoint_size)),
     _Column("ago", lambda row, _q, now: _age(row.facts.checkpoint_time_ns, now)),
     _Column("witnesses", lambda row, quorum, _n: _witnesses(row, quorum)),
+    _Column(
+        "anchored",
+        lambda row, _q, _n: _anchored(row),
+        lambda row: row.facts.anchored_size is not None,
+        optional=True,
+    ),
     _Column(
         "dropped",
         lambda row, _q, _n: _number(row.facts.dropped),
@@ -147,6 +157,18 @@ def _witnesses(row: RobotRow, quorum: int) -> str:
         return _NOTHING
     colour = {True: "green", False: "yellow", None: "dim"}[facts.quorum_met]
     return f"[{colour}]{facts.cosignatures}[/] of {quorum}"
+
+
+def _anchored(row: RobotRow) -> str:
+    number, state = _number(row.facts.anchored_size), row.facts.anchor_state
+    return number if state in (None, "anchored", "waiting") else f"[yellow]{number}[/]"
+
+
+def _chain(chain: ChainSeen, now_ns: int) -> str:
+    if chain.fault:
+        return f"[yellow]{escape(chain.fault)}[/]"
+    where = f"{escape(chain.origin)}, block {chain.height:,}, {_age(chain.time_ns, now_ns)} old"
+    return where if chain.served else f"{where}; [dim]no engine runs[/]"
 
 
 def _number(value: int | None) -> str:

@@ -111,6 +111,7 @@ def _tell(invocation: Invocation, board: Board) -> None:
         "robots": view.data,
         "alarms": view.alarms,
         "quorum": board.fleet.quorum,
+        "chain": view.chain,
     }
     invocation.output.result(data, view.write)
 

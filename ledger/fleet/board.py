@@ -10,10 +10,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from ledger.fleet.model import Fleet
 from ledger.fleet.state import FleetState, ProcessState, ProcessStatus
+from ledger.memory.anchor_status import ALARMING
 
 STALE_NS: Final = 5_000_000_000
 """A live fact that nobody has confirmed for so long is no longer shown."""
@@ -25,6 +26,9 @@ SETTLED_NS: Final = 30_000_000_000
 """A process that was started again is worth a remark for so long."""
 
 LITTLE_DISK_BYTES: Final = 1 << 30
+
+
+_ALARMING: Final = frozenset(state.name.lower() for state in ALARMING)
 
 
 class Health(enum.Enum):
@@ -51,6 +55,8 @@ class RobotFacts:
     cosignatures: int | None = None
     quorum_met: bool | None = None
     fault: str | None = None
+    anchored_size: int | None = None
+    anchor_state: str | None = None
 
     memory_state: str | None = None
     memory_pid: int | None = None
@@ -71,6 +77,8 @@ _DURABLE: Final = frozenset(
         "cosignatures",
         "quorum_met",
         "fault",
+        "anchored_size",
+        "anchor_state",
     }
 )
 
@@ -95,10 +103,27 @@ class AlarmSeen:
     seen_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChainSeen:
+    """Where the fleet's settlement chain stands; ``fault`` if it could not be seen."""
+
+    seen_ns: int
+    origin: str = ""
+    chain: str = ""
+    height: int = 0
+    time_ns: int = 0
+    served: bool = False
+    """Whether an engine answered; else its home was read."""
+    fault: str = ""
+
+
+Sight: TypeAlias = Observation | AlarmSeen | ChainSeen
+
+
 class Observer(Protocol):
     """Someone who looks at a fleet; `look` returns what is new since the last time."""
 
-    def look(self) -> Iterable[Observation | AlarmSeen]:
+    def look(self) -> Iterable[Sight]:
         """What was seen. Never raises for a robot that cannot be reached."""
         ...
 
@@ -139,10 +164,11 @@ class Board:
 
     fleet: Fleet
     alarms: list[AlarmSeen] = field(default_factory=list)
+    chain: ChainSeen | None = None
     _seen: dict[tuple[str, str], _Seen] = field(default_factory=dict)
     _processes: Mapping[str, ProcessStatus] = field(default_factory=dict)
 
-    def take(self, seen: Iterable[Observation | AlarmSeen]) -> None:
+    def take(self, seen: Iterable[Sight]) -> None:
         """Note what observers saw; of two looks at one fact the later counts."""
         for each in seen:
             match each:
@@ -151,6 +177,9 @@ class Board:
                         self.alarms.append(each)
                 case Observation():
                     self._note(each)
+                case ChainSeen():
+                    if self.chain is None or each.seen_ns >= self.chain.seen_ns:
+                        self.chain = each
 
     def take_state(self, state: FleetState | None) -> None:
         """Note what the supervisor says of its processes."""
@@ -220,6 +249,8 @@ def _judge(
         return Health.BAD, "accused of a fork, see the alarms"
     if facts.fault:
         return Health.BAD, facts.fault
+    if facts.anchor_state in _ALARMING:
+        return Health.BAD, f"nothing more is anchored: {facts.anchor_state}"
     if process is not None and process.state is ProcessState.WAITING:
         return Health.BAD, f"ended ({process.last_exit}), starts again"
     if process is not None and process.state is ProcessState.LOST:

@@ -8,7 +8,7 @@
     discovery: localhost            # off, localhost, subnet, system_default [environment's]
     simulator: mujoco               # mujoco, gazebo, none [none]
     simulation: {seed: 7}           # parameters of the simulator's node
-    engine: none                    # what settles transactions; nothing does yet
+    engine: embedded                # what settles transactions (`engine_section`) [none]
     topics: [odom, scan, /tf]       # what to record; or own, or all [own]
     quorum: majority                # of the other witnesses: majority, all, none, a number
     parameters:                     # of every robot's nodes
@@ -34,21 +34,20 @@ Paths are relative to the folder of the file; a robot's home to ``directory``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ledger.errors import MalformedError
 from ledger.fleet.document import Node, read_document
+from ledger.fleet.engine_section import read_settlement
 from ledger.fleet.model import (
     RESERVED_NAMES,
     Discovery,
-    Engine,
     Fleet,
     FleetPaths,
     Parameters,
-    ParameterValue,
     Peer,
     Robot,
     RobotNode,
@@ -56,6 +55,7 @@ from ledger.fleet.model import (
     TopicRange,
     Topics,
 )
+from ledger.fleet.node_parameters import flat_parameters
 from ledger.note import KeyKind, VerifierKey, check_name
 
 MAX_ROBOTS: Final = 200
@@ -67,7 +67,10 @@ _MAX_TOKEN: Final = 64
 _MAX_NAMESPACE: Final = 200
 
 SET_BY_PLAN: Final = frozenset(
-    {"home", "origin", "create_home", "policy", "topics", "topics_regex", "all_topics"}
+    {
+        *("home", "origin", "create_home", "policy", "topics", "topics_regex", "all_topics"),
+        *("anchor.trust", "anchor.socket", "anchor.node"),
+    }
 )
 """Parameters that follow from other keys of the file."""
 
@@ -116,8 +119,8 @@ def read_fleet(path: Path, directory: Path | None = None) -> Fleet:
         peers=peers,
         quorum=_quorum(keys.get("quorum"), robots, peers),
         simulator=_choice(keys, "simulator", Simulator) or Simulator.NONE,
-        simulation=_flat(keys["simulation"]) if "simulation" in keys else {},
-        engine=_choice(keys, "engine", Engine) or Engine.NONE,
+        simulation=flat_parameters(keys["simulation"]) if "simulation" in keys else {},
+        settlement=read_settlement(keys.get("engine"), name, FleetPaths(folder), path.parent),
         domain_id=_domain(keys),
         discovery=_choice(keys, "discovery", Discovery),
     )
@@ -138,12 +141,7 @@ def _domain(keys: Mapping[str, Node]) -> int | None:
 
 
 def _path(node: Node | None, base: Path) -> Path | None:
-    if node is None:
-        return None
-    try:
-        return base / Path(node.text()).expanduser()
-    except RuntimeError as error:  # ~somebody whom nobody knows
-        raise node.fault(f"is no path: {error}") from error
+    return None if node is None else node.path(base)
 
 
 def _key_name(node: Node) -> str:
@@ -250,33 +248,15 @@ def _node_parameters(node: Node | None) -> dict[RobotNode, Parameters]:
         return {}
     found: dict[RobotNode, Parameters] = {}
     for key, child in node.mapping(*(each.value for each in RobotNode)).items():
-        flat = _flat(child)
+        flat = flat_parameters(child)
         taken = SET_BY_PLAN.intersection(flat)
         if taken:
             raise child.fault(
                 f"sets {min(taken)!r}, which follows from the rest of the file",
-                hint="see home, origin, topics and quorum",
+                hint="see home, origin, topics, quorum and engine",
             )
         found[RobotNode(key)] = flat
     return found
-
-
-def _flat(node: Node) -> Parameters:
-    """Parameters by dotted name: ``{a: {b: 1}}`` and ``{a.b: 1}`` say the same."""
-    found: dict[str, ParameterValue] = {}
-    for name, value in _flattened(node, ""):
-        if name in found:
-            raise value.fault(f"sets {name!r} twice")
-        found[name] = value.scalars() if value.is_list else value.scalar()
-    return found
-
-
-def _flattened(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
-    for key, child in node.mapping().items():
-        if child.is_mapping:
-            yield from _flattened(child, f"{prefix}{key}.")
-        else:
-            yield prefix + key, child
 
 
 def _quorum(node: Node | None, robots: tuple[Robot, ...], peers: tuple[Peer, ...]) -> int:

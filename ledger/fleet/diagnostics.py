@@ -58,6 +58,8 @@ def facts_of_status(subject: Subject, values: Mapping[str, str], now_ns: int) ->
                 checkpoint_time_ns=None if age_s is None else now_ns - round(age_s * 1e9),
                 backlog=_whole(values, "backlog_entries"),
                 disk_free_bytes=_whole(values, "disk_free_bytes"),
+                anchored_size=_whole(values, "anchored_size"),
+                anchor_state=values.get("anchor_state") or None,
             )
         case Subject.WITNESS:
             return RobotFacts(

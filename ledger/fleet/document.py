@@ -88,6 +88,19 @@ class Node:
             raise self.fault(f"must be from {low} to {high}, not {self.value}")
         return int(self.value)
 
+    def truth(self) -> bool:
+        """A truth value."""
+        if not isinstance(self.value, bool):
+            raise self.fault(f"must be true or false, not {_kind(self.value)}")
+        return self.value
+
+    def path(self, base: Path) -> Path:
+        """A path, taken from ``base`` where it is relative."""
+        try:
+            return base / Path(self.text()).expanduser()
+        except RuntimeError as error:  # ~somebody whom nobody knows
+            raise self.fault(f"is no path: {error}") from error
+
     def choice(self, kind: type[Choice]) -> Choice:
         """One of the values of an enumeration."""
         for member in kind:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError
-from ledger.fleet.board import AlarmSeen, Observation, RobotFacts
+from ledger.fleet.board import AlarmSeen, ChainSeen, Observation, RobotFacts, Sight
 from ledger.fleet.diagnostics import read_policy, witness_name
-from ledger.fleet.model import Fleet, Robot
+from ledger.fleet.model import Fleet, Robot, SettlementKind
 from ledger.home import HomePaths, open_home
+from ledger.memory.anchor_status import NOT_ANCHORED, AnchorState, AnchorStatus
+from ledger.memory.anchoring.kept_anchor import last_anchor
 from ledger.memory.control_client import ControlClient, NoOwnerError
 from ledger.memory.status import MemoryStatus, OwnerState
 from ledger.witnessing.evidence import verify_evidence
@@ -29,8 +32,11 @@ class HomeObserver:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    def look(self) -> Iterable[Observation | AlarmSeen]:
-        """One observation a robot that has a home, and the forks that its witness keeps."""
+    def look(self) -> Iterable[Sight]:
+        """One observation a robot that has a home, and the forks that its witness keeps; and
+        of the chain, where it can be reached from here."""
+        if (chain := self._chain()) is not None:
+            yield chain
         policy = read_policy(self._fleet)
         for robot in self._fleet.robots:
             if HomePaths(robot.home).exists:
@@ -39,6 +45,17 @@ class HomeObserver:
 
     def close(self) -> None:
         """Nothing is held between two looks."""
+
+    def _chain(self) -> ChainSeen | None:
+        chosen, paths = self._fleet.settlement, self._fleet.paths
+        own = chosen.kind is SettlementKind.EMBEDDED
+        if not chosen.has_process or (own and not (paths.chain / "log").is_dir()):
+            return None
+        from ledger.fleet.chain_look import look_at_chain  # what chains need loads slowly
+
+        return look_at_chain(
+            paths.chain_socket if own else chosen.socket, paths.chain if own else None
+        )
 
 
 def _facts(robot: Robot, policy: Policy | None) -> RobotFacts:
@@ -56,9 +73,10 @@ def _facts(robot: Robot, policy: Policy | None) -> RobotFacts:
             cosignatures=status.cosignatures,
         )
     if status is None:
-        return replace(facts, fault="")
+        return replace(facts, fault="", **_anchored(last_anchor(robot.home)))
     return replace(
         facts,
+        **_anchored(status.anchor),
         checkpoint_time_ns=status.checkpoint_time_ns or None,
         fault=status.fault,
         memory_state=_state(status),
@@ -66,6 +84,14 @@ def _facts(robot: Robot, policy: Policy | None) -> RobotFacts:
         disk_free_bytes=status.disk_free_bytes,
         backlog=status.uncheckpointed,
     )
+
+
+def _anchored(anchor: AnchorStatus) -> dict[str, Any]:
+    """Nothing of a robot that nobody anchors."""
+    if anchor == NOT_ANCHORED:
+        return {}
+    state = anchor.state.name.lower() if anchor.state is not AnchorState.OFF else None
+    return {"anchored_size": anchor.size, "anchor_state": state}
 
 
 def _read(robot: Robot, policy: Policy | None) -> RobotFacts:

@@ -13,7 +13,7 @@ from ledger.note import VerifierKey
 MAX_PARTICIPANTS: Final = 30
 """DDS participants on one machine beyond which some silently miss others (measured)."""
 
-RESERVED_NAMES: Final = frozenset({"simulator", "supervisor"})
+RESERVED_NAMES: Final = frozenset({"simulator", "supervisor", "settlement"})
 """What no robot may be called: the pid files of others are."""
 
 ParameterValue = bool | int | float | str | tuple[bool | int | float | str, ...]
@@ -29,10 +29,16 @@ class Simulator(enum.Enum):
     NONE = "none"
 
 
-class Engine(enum.Enum):
-    """What settles the fleet's transactions; so far nothing does."""
+class SettlementKind(enum.Enum):
+    """What settles the fleet's transactions."""
 
     NONE = "none"
+    EMBEDDED = "embedded"
+    """A chain in the fleet's folder, whose engine is one of the fleet's processes."""
+    ROS = "ros"
+    """A settlement node of others, on the robots' DDS domain."""
+    SOCKET = "socket"
+    """An engine of others on this machine; one of the fleet's processes is its gateway."""
 
 
 class Discovery(enum.Enum):
@@ -97,6 +103,31 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """The chain that the fleet's robots anchor on.
+
+    ``fleet`` is what the fleet is called there; ``register``, whether it and its robots are
+    registered from here, by the wallet ``authority``.
+    """
+
+    kind: SettlementKind = SettlementKind.NONE
+    fleet: str = ""
+    trust: Path = Path()
+    socket: Path = Path()
+    register: bool = False
+    authority: Path = Path()
+    parameters: Parameters = field(default_factory=dict)
+
+    @property
+    def has_process(self) -> bool:
+        """Whether one of the fleet's processes is a settlement node."""
+        return self.kind in (SettlementKind.EMBEDDED, SettlementKind.SOCKET)
+
+
+NO_SETTLEMENT: Final = Settlement()
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """What one fleet file says, with every path absolute and every default filled in."""
 
@@ -108,7 +139,7 @@ class Fleet:
     quorum: int = 0
     simulator: Simulator = Simulator.NONE
     simulation: Parameters = field(default_factory=dict)
-    engine: Engine = Engine.NONE
+    settlement: Settlement = NO_SETTLEMENT
     domain_id: int | None = None
     discovery: Discovery | None = None
 
@@ -130,6 +161,9 @@ class FleetPaths:
 
         DIRECTORY/homes/NAME           each robot's home, unless the file says otherwise
         DIRECTORY/policy               the fleet's policy (C2SP tlog-policy)
+        DIRECTORY/chain/               the settlement chain's home, if the fleet has its own
+        DIRECTORY/chain.trust          that chain's id and keys
+        DIRECTORY/wallets/authority    the wallet that speaks for the fleet on a chain
         DIRECTORY/parameters/NAME.yaml parameters of each process
         DIRECTORY/gazebo/              world and bridge, made for these robots
         DIRECTORY/logs/NAME.log        what each process printed
@@ -146,6 +180,26 @@ class FleetPaths:
     def policy(self) -> Path:
         """The policy file."""
         return self.root / "policy"
+
+    @property
+    def chain(self) -> Path:
+        """The home of the fleet's own settlement chain."""
+        return self.root / "chain"
+
+    @property
+    def chain_socket(self) -> Path:
+        """Where that chain's engine listens."""
+        return self.chain / "chain.sock"
+
+    @property
+    def chain_trust(self) -> Path:
+        """The id and keys of that chain, for its robots and everybody else."""
+        return self.root / "chain.trust"
+
+    @property
+    def authority(self) -> Path:
+        """The wallet that speaks for the fleet, unless the file names another."""
+        return self.root / "wallets" / "authority"
 
     def parameters(self, process: str) -> Path:
         """The parameter file of a process."""

@@ -23,6 +23,7 @@ from ledger.fleet.model import (
     Parameters,
     Robot,
     RobotNode,
+    SettlementKind,
     Simulator,
     TopicRange,
 )
@@ -30,6 +31,8 @@ from ledger.fleet.model import (
 ROBOT_MODULE: Final = "quipu_nodes.robot"
 SIMULATOR_MODULE: Final = "quipu_sim.node"
 SIMULATOR_NAME: Final = "simulator"
+SETTLEMENT_MODULE: Final = "quipu_nodes.settlement"
+SETTLEMENT_NAME: Final = "settlement"
 
 # With `topics: own`: the robot's namespace, and the transforms that place it.
 _TRANSFORMS: Final = ("/tf", "/tf_static")
@@ -46,7 +49,8 @@ class Rank(enum.IntEnum):
     """The order in which processes are ended: the later rank waits for the earlier."""
 
     ROBOT = 0
-    SIMULATOR = 1
+    SETTLEMENT = 1
+    SIMULATOR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def plan_fleet(
     simulator: Simulator | None = None,
     python: str = sys.executable,
 ) -> FleetPlan:
-    """Plan the robots of ``fleet`` (or ``only`` those named) and its simulator.
+    """Plan the robots of ``fleet`` (or ``only`` those named), its simulator and its chain.
 
     ``simulator`` replaces the one of the file. Gazebo is no process of the plan: its
     own launch file starts it.
@@ -115,6 +119,19 @@ def plan_fleet(
                 rank=Rank.SIMULATOR,
             )
         )
+    if fleet.settlement.has_process:
+        path = fleet.paths.parameters(SETTLEMENT_NAME)
+        files[path] = parameter_file({"/**": _settlement(fleet)})
+        processes.append(
+            Process(
+                name=SETTLEMENT_NAME,
+                command=(python, "-m", SETTLEMENT_MODULE, "--ros-args", "--params-file", str(path)),
+                environment=_environment(fleet, fleet.domain_id),
+                log=fleet.paths.log(SETTLEMENT_NAME),
+                modules=("rclpy", SETTLEMENT_MODULE.partition(".")[0]),
+                rank=Rank.SETTLEMENT,
+            )
+        )
     for robot in robots:
         path = fleet.paths.parameters(robot.name)
         files[path] = parameter_file(robot_parameters(fleet, robot))
@@ -130,6 +147,7 @@ def robot_parameters(fleet: Fleet, robot: Robot) -> dict[str, Parameters]:
             "home": str(robot.home),
             "origin": robot.origin,
             "policy": str(fleet.paths.policy),
+            **_anchored(fleet),
         },
         RobotNode.WITNESS: {"policy": str(fleet.paths.policy)},
     }
@@ -160,6 +178,28 @@ def _recorded(robot: Robot) -> Parameters:
             own = f"^{robot.namespace.rstrip('/')}/"
             return {"topics": _TRANSFORMS, "topics_regex": (own,)}
     return {"topics": robot.resolved_topics()}
+
+
+def _settlement(fleet: Fleet) -> Parameters:
+    chosen = fleet.settlement
+    if chosen.kind is SettlementKind.EMBEDDED:
+        return {"home": str(fleet.paths.chain), **chosen.parameters}
+    return {"socket": str(chosen.socket), **chosen.parameters}
+
+
+def _anchored(fleet: Fleet) -> Parameters:
+    """On which chain a robot anchors: over the socket where it is on this machine."""
+    chosen = fleet.settlement
+    match chosen.kind:
+        case SettlementKind.NONE:
+            return {}
+        case SettlementKind.EMBEDDED:
+            way = {"anchor.socket": str(fleet.paths.chain_socket)}
+        case SettlementKind.SOCKET:
+            way = {"anchor.socket": str(chosen.socket)}
+        case SettlementKind.ROS:
+            way = {"anchor.node": f"/{SETTLEMENT_NAME}"}
+    return {"anchor.trust": str(chosen.trust), **way}
 
 
 def _simulation(fleet: Fleet) -> Parameters:

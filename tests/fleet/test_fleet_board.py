@@ -139,6 +139,9 @@ def status(state: ProcessState, name: str = "r1") -> ProcessStatus:
             "too few witnesses",
         ),
         (RobotFacts(), ProcessState.RUNNING, Health.UNKNOWN, "not seen yet"),
+        (RobotFacts(entries=1, anchor_state="frozen"), None, Health.BAD, "anchored: frozen"),
+        (RobotFacts(entries=1, anchor_state="unknown"), None, Health.BAD, "anchored: unknown"),
+        (RobotFacts(entries=1, anchor_state="unreachable"), None, Health.GOOD, ""),
     ],
 )
 def test_a_person_is_told_the_worst_first(

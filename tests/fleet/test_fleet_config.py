@@ -10,7 +10,15 @@ from ledger.ed25519 import PrivateKey
 from ledger.errors import MalformedError, NotFoundError
 from ledger.fleet.config import MAX_ROBOTS, read_fleet
 from ledger.fleet.document import MAX_DOCUMENT_SIZE
-from ledger.fleet.model import Discovery, RobotNode, Simulator, TopicRange
+from ledger.fleet.model import (
+    NO_SETTLEMENT,
+    Discovery,
+    RobotNode,
+    Settlement,
+    SettlementKind,
+    Simulator,
+    TopicRange,
+)
 from ledger.note import CosignatureSigner, NoteSigner
 
 LOG_KEY = NoteSigner("example.com/depot", PrivateKey.generate()).verifier_key.encode()
@@ -102,6 +110,43 @@ def test_a_directory_given_replaces_the_one_of_the_file(tmp_path: Path) -> None:
     assert fleet.paths.policy == tmp_path / "given/policy"
 
 
+def engine_of(folder: Path, section: str) -> Settlement:
+    text = f"fleet: example.com/yard\ndirectory: made\n{section}robots: [{{name: r1}}]\n"
+    return read_fleet(write(folder, text)).settlement
+
+
+def test_an_engine_is_embedded_others_or_none(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    assert engine_of(tmp_path, "") == engine_of(tmp_path, "engine: none\n") == NO_SETTLEMENT
+    embedded = engine_of(tmp_path, "engine: embedded\n")
+    assert embedded == Settlement(
+        SettlementKind.EMBEDDED,
+        "example.com/yard",
+        made / "chain.trust",
+        register=True,
+        authority=made / "wallets/authority",
+    )
+    assert engine_of(tmp_path, "engine: {settlement: embedded}\n") == embedded
+    others = engine_of(
+        tmp_path,
+        "engine:\n  settlement: ./chain.sock\n  trust: t\n  fleet: yard\n  authority: ~/w\n"
+        "  parameters: {block_period_s: 1.0}\n",
+    )
+    assert others == Settlement(
+        SettlementKind.SOCKET,
+        "yard",
+        tmp_path / "t",
+        tmp_path / "chain.sock",
+        True,
+        Path("~/w").expanduser(),
+        {"block_period_s": 1.0},
+    )
+    heard = engine_of(tmp_path, "engine: {settlement: ros, trust: /t}\n")
+    assert (heard.kind, heard.trust) == (SettlementKind.ROS, Path("/t"))
+    assert not heard.register
+    assert not heard.has_process
+
+
 @pytest.mark.parametrize(
     ("robots", "quorum", "expected"),
     [
@@ -140,7 +185,30 @@ def replaced(old: str, new: str) -> str:
         (replaced("domain_id: 42", "domain_id: true"), 3, "whole number"),
         (replaced("localhost", "everywhere"), 4, "must be one of off, localhost"),
         (replaced("mujoco", "stage"), 5, "mujoco, gazebo, none"),
-        (replaced("engine: none", "engine: cometbft"), 7, "must be one of none"),
+        (replaced("engine: none", "engine: cometbft"), 7, "must be one of embedded, none, ros"),
+        (replaced("engine: none", "engine: [embedded]"), 7, "must be a mapping"),
+        (replaced("engine: none", "engine: {fleet: a}"), 7, "no key 'settlement'"),
+        (replaced("engine: none", "engine: {settlement: embedded, price: 1}"), 7, "unknown key"),
+        (replaced("engine: none", "engine: ros"), 7, "no key 'trust'"),
+        (replaced("engine: none", "engine: ./chain.sock"), 7, "no key 'trust'"),
+        (replaced("engine: none", "engine: {settlement: embedded, trust: a}"), 7, "of no use"),
+        (replaced("engine: none", "engine: {settlement: embedded, register: 1}"), 7, "true or"),
+        (
+            replaced("engine: none", "engine: {settlement: ros, trust: a, register: true}"),
+            7,
+            "not registered over ROS",
+        ),
+        (
+            replaced("engine: none", f"engine: {{settlement: embedded, fleet: {'x' * 65}}}"),
+            7,
+            "too long",
+        ),
+        (
+            replaced("engine: none", "engine: {settlement: embedded, parameters: {home: /x}}"),
+            7,
+            "follows from engine.settlement",
+        ),
+        (replaced("checkpoint_period_s: 5.0", "anchor: {socket: /x}"), 14, "follows from the rest"),
         (replaced("[odom, /tf]", "[]"), 8, "lists no topic"),
         (replaced("[odom, /tf]", "[odom, 9lives]"), 8, "'9lives' is no ROS topic"),
         (replaced("[odom, /tf]", "[odom//x]"), 8, "no ROS topic"),

@@ -59,6 +59,8 @@ def test_values_are_read_as_they_were_meant() -> None:
         "last_checkpoint_age_s": "1.5",
         "backlog_entries": "1",
         "state": "lent",
+        "anchored_size": "7",
+        "anchor_state": "unreachable",
     }
     assert facts_of_status(Subject.MEMORY, memory, NOW) == RobotFacts(
         memory_state="lent",
@@ -66,6 +68,8 @@ def test_values_are_read_as_they_were_meant() -> None:
         checkpoint_size=8,
         checkpoint_time_ns=NOW - 1_500_000_000,
         backlog=1,
+        anchored_size=7,
+        anchor_state="unreachable",
     )
     witness = {"cosignatures": "2", "quorum": "True"}
     found = facts_of_status(Subject.WITNESS, witness, NOW)

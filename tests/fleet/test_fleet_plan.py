@@ -119,3 +119,57 @@ def test_a_crowd_is_warned_of(tmp_path: Path) -> None:
     fleet = make(tmp_path, f"fleet: f\ndirectory: {tmp_path}\nrobots:\n{rows}")
     assert "31 ROS participants" in str(plan_fleet(fleet).crowded)
     assert plan_fleet(fleet, only=["r1"]).crowded is None
+
+
+ENGINE = """\
+fleet: example.com/yard
+directory: {directory}
+domain_id: 42
+simulator: mujoco
+engine: {engine}
+robots: [{{name: r1}}, {{name: r2}}]
+"""
+
+
+def engine(folder: Path, section: str) -> Fleet:
+    return make(folder, ENGINE.replace("{engine}", section.replace("{", "{{").replace("}", "}}")))
+
+
+def test_a_chain_of_its_own_is_a_process_between_simulator_and_robots(tmp_path: Path) -> None:
+    fleet = engine(tmp_path, "{settlement: embedded, parameters: {block_period_s: 0.5}}")
+    plan = plan_fleet(fleet, python="PY")
+    assert [process.name for process in plan.processes] == ["simulator", "settlement", "r1", "r2"]
+    simulator, settlement, robot, _ = plan.processes
+    # Ended after the robots, whose last anchors it takes, and before the simulator.
+    assert robot.rank < settlement.rank < simulator.rank
+    file = fleet.paths.parameters("settlement")
+    assert settlement.command == (
+        *("PY", "-m", "quipu_nodes.settlement", "--ros-args"),
+        *("--params-file", str(file)),
+    )
+    assert settlement.environment["ROS_DOMAIN_ID"] == "42"
+    assert settlement.restart is Restart.ALWAYS
+    chain = str(fleet.directory / "chain")
+    assert parameters(plan, file) == {"/**": {"home": chain, "block_period_s": 0.5}}
+    for name in ("r1", "r2"):
+        memory = parameters(plan, fleet.paths.parameters(name))[f"/{name}/memory"]
+        assert memory["anchor.trust"] == str(fleet.directory / "chain.trust")
+        assert memory["anchor.socket"] == f"{chain}/chain.sock"
+        assert "anchor.node" not in memory
+
+
+def test_a_chain_of_others_has_a_gateway_or_is_heard(tmp_path: Path) -> None:
+    fleet = engine(tmp_path, "{settlement: ./its/chain.sock, trust: its.trust}")
+    plan = plan_fleet(fleet)
+    socket = str(tmp_path / "its/chain.sock")
+    assert parameters(plan, fleet.paths.parameters("settlement")) == {"/**": {"socket": socket}}
+    memory = parameters(plan, fleet.paths.parameters("r1"))["/r1/memory"]
+    assert (memory["anchor.socket"], memory["anchor.trust"]) == (
+        socket,
+        str(tmp_path / "its.trust"),
+    )
+    heard = engine(tmp_path, "{settlement: ros, trust: its.trust}")
+    plan = plan_fleet(heard)
+    assert [process.name for process in plan.processes] == ["simulator", "r1", "r2"]
+    memory = parameters(plan, heard.paths.parameters("r1"))["/r1/memory"]
+    assert (memory["anchor.node"], "anchor.socket" in memory) == ("/settlement", False)
