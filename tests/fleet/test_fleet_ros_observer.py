@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.chain.light.trust_file import encode_trust
 from tests.fleet.yard import REPOSITORY, Yard
+from tests.ledger.memory.anchoring_world import AnchoringWorld
 
 rclpy = pytest.importorskip("rclpy", reason="SKIPPED: no ROS here (script/ros python -m pytest)")
 interfaces = pytest.importorskip(
@@ -68,8 +71,19 @@ main()
 """
 
 
-def test_what_a_robot_publishes_is_on_the_board(robot: Any, tmp_path: Path) -> None:
-    yard = Yard(tmp_path, robots=("r1", "r2"), more=f"domain_id: {DOMAIN}\ndiscovery: localhost\n")
+def test_what_a_robot_publishes_is_on_the_board(
+    robot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUIPU_PUBLISHED", str(tmp_path / "published"))
+    with closing(AnchoringWorld(tmp_path / "chain")) as world:
+        signed, at = world.engine.signed_header(), world.engine.info().height
+        (tmp_path / "chain.trust").write_bytes(encode_trust(world.trust))
+    engine = "engine: {settlement: ros, trust: chain.trust}\n"
+    yard = Yard(
+        tmp_path,
+        robots=("r1", "r2"),
+        more=f"domain_id: {DOMAIN}\ndiscovery: localhost\n{engine}",
+    )
     yard.told("fleet", "init", yard.file)
     published = robot.create_publisher(diagnostics.DiagnosticArray, "/diagnostics", 10)
     alarms = robot.create_publisher(interfaces.Alarm, "/quipu/alarms", latched())
@@ -82,6 +96,9 @@ def test_what_a_robot_publishes_is_on_the_board(robot: Any, tmp_path: Path) -> N
             detail="two roots of size 4",
         )
     )
+    # The chain says nothing of itself that its operator has not signed.
+    heads = robot.create_publisher(interfaces.ChainHead, "/quipu/chain/head", latched())
+    heads.publish(interfaces.ChainHead(chain=world.chain, height=999, signed_header=signed))
     recording = status("/r1/recorder: recording", dropped=5, queued_bytes=77, state="active")
     memory = status("/r1/memory: memory", entries=3, state="open")
     stranger = status("/r9/recorder: recording", dropped=1)
@@ -107,6 +124,7 @@ def test_what_a_robot_publishes_is_on_the_board(robot: Any, tmp_path: Path) -> N
     assert rows["r1"]["remark"] == "dropped 5 messages"
     assert rows["r2"]["dropped"] is None
     assert rows["r2"]["health"] == "bad"
+    assert (seen["chain"]["height"], seen["chain"]["origin"]) == (at, "chain.example/yard")
     (alarm,) = seen["alarms"]
     assert alarm["kind"] == "fork"
     assert alarm["reporter"] == "example.com/yard/r1/witness"

@@ -14,13 +14,16 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from quipu_interfaces.msg import Alarm, Checkpoint
+from quipu_interfaces.msg import Alarm, ChainHead, Checkpoint
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
-from ledger.fleet.board import AlarmSeen, Observation
+from ledger.chain.light.signed_header import verify_signed_header
+from ledger.chain.light.trust_file import read_trust
+from ledger.errors import LedgerError
+from ledger.fleet.board import AlarmSeen, ChainSeen, Observation, Sight
 from ledger.fleet.diagnostics import (
     facts_of_checkpoint,
     facts_of_status,
@@ -28,7 +31,7 @@ from ledger.fleet.diagnostics import (
     reporter_of,
     robot_of,
 )
-from ledger.fleet.model import Fleet
+from ledger.fleet.model import Fleet, SettlementKind
 
 _DEPTH = 200
 _LIVE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=_DEPTH)
@@ -40,8 +43,6 @@ _LATCHED = QoSProfile(
 )
 _ALARM_KINDS = {Alarm.FORK: "fork", Alarm.PREFIX_CHANGED: "changed prefix"}
 
-Seen = Observation | AlarmSeen
-
 
 class RosObserver:
     """An observer of the robots' topics; see `ledger.fleet.board.Observer`."""
@@ -49,7 +50,7 @@ class RosObserver:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._lock = threading.Lock()
-        self._seen: list[Seen] = []
+        self._seen: list[Sight] = []
         if fleet.discovery is not None:
             # Read by ROS when a context is made; as far as the robots look, so do we.
             os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = fleet.discovery.value.upper()
@@ -59,7 +60,7 @@ class RosObserver:
         }
         self._ears = [_Ear(domain, self) for domain in sorted(domains, key=lambda d: d or 0)]
 
-    def look(self) -> Iterable[Seen]:
+    def look(self) -> Iterable[Sight]:
         """What was heard since the last time."""
         with self._lock:
             seen, self._seen = self._seen, []
@@ -99,7 +100,28 @@ class RosObserver:
         reporter = reporter_of(self._fleet, read_policy(self._fleet), message.reporter)
         self._note(AlarmSeen(kind, message.origin, reporter, message.detail, time.time_ns()))
 
-    def _note(self, seen: Seen) -> None:
+    def on_head(self, message: ChainHead) -> None:
+        """Note where the fleet's chain stands, where nobody on this machine can tell, and its
+        operator's keys verify it."""
+        if self._fleet.settlement.kind is not SettlementKind.ROS:
+            return
+        try:
+            trust = read_trust(self._fleet.settlement.trust)
+            header = verify_signed_header(bytes(message.signed_header), trust).header
+        except LedgerError:
+            return
+        self._note(
+            ChainSeen(
+                time.time_ns(),
+                trust.origin,
+                trust.chain.hex(),
+                header.height,
+                header.time_ns,
+                served=True,
+            )
+        )
+
+    def _note(self, seen: Sight) -> None:
         with self._lock:
             self._seen.append(seen)
 
@@ -125,6 +147,7 @@ class _Ear:
             (DiagnosticArray, "/diagnostics", observer.on_diagnostics, _LIVE),
             (Checkpoint, "/quipu/checkpoints", observer.on_checkpoint, _LATCHED),
             (Alarm, "/quipu/alarms", observer.on_alarm, _LATCHED),
+            (ChainHead, "/quipu/chain/head", observer.on_head, _LATCHED),
         )
         for kind, topic, callback, qos in heard:
             self._node.create_subscription(kind, topic, callback, qos)

@@ -12,7 +12,8 @@ from ledger.errors import LedgerError, MalformedError, NotFoundError, RefusedErr
 from ledger.experience.disclosure import parse_disclosure
 from ledger.merkle.hashing import leaf_hash
 from ledger.tlog_proof import TlogProof
-from ledger.witnessing.proof_source import LeafPath, split_hashes
+from ledger.witnessing.leaf_path import LeafPath
+from ledger.witnessing.proof_source import split_hashes
 from ledger.witnessing.transport import Answer, UnreachableError
 from quipu_nodes.service_call import ServiceCall
 
