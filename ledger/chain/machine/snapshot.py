@@ -12,6 +12,7 @@ checked, says `ledger.chain.light.snapshot`; `restoration` makes a chain of it.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from hashlib import sha256
@@ -44,6 +45,8 @@ LEAVES_A_CHUNK: Final = 4_096
 """At most so many on average: some 400 kB."""
 
 _MANIFEST: Final = "manifest"
+_HALF_DONE: Final = re.compile(r"\.\d+\.(\d{1,9})\.(?:new|old)")
+"""Height and process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class SnapshotStore:
                     f"no checkpoint ends with block {height}", hint="have the operator sign it"
                 )
             state = open_state(transaction, height)
+            self._sweep()
             building = self.folder / f".{height}.{os.getpid()}.new"
             with storage_errors(building):
                 shutil.rmtree(building, ignore_errors=True)
@@ -133,6 +137,15 @@ class SnapshotStore:
                 raise NotFoundError(f"there is no snapshot of block {height}") from None
             shutil.rmtree(gone)
 
+    def _sweep(self) -> None:
+        """Remove what processes that are gone left half done."""
+        with storage_errors(self.folder):
+            names = [each.name for each in self.folder.iterdir()] if self.folder.is_dir() else []
+            for name in names:
+                found = _HALF_DONE.fullmatch(name)
+                if found and not _is_alive(int(found[1])):
+                    shutil.rmtree(self.folder / name, ignore_errors=True)
+
     def _path(self, height: int) -> Path:
         return self.folder / f"{height:d}"
 
@@ -147,6 +160,16 @@ class SnapshotStore:
                 hint=f"remove {self._path(height)}",
             ) from error
         return _info(header, manifest, len(message.chunks))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _info(header: Header, manifest: bytes, chunks: int) -> SnapshotInfo:

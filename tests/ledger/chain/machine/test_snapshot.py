@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +54,7 @@ from tests.ledger.chain.machine.small_chain import SmallChain, published_in, tra
 from tests.ledger.chain.rules.chain_world import account_of, known_key
 from tests.ledger.chain.state.naive_state import root_of
 
+ROOT = Path(__file__).resolve().parents[4]
 BOB = account_key(account_of(known_key("bob")))
 
 
@@ -181,6 +186,38 @@ def test_what_cannot_be_taken_leaves_nothing(tmp_path: Path) -> None:
         )
         store.take(chain.storage)
     assert not store.folder.exists() or not list(store.folder.iterdir())
+
+
+def test_a_process_that_is_killed_leaves_no_snapshot_and_nothing_for_long(tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    program = (
+        "import os, sys; from pathlib import Path;"
+        "from ledger.chain.machine import snapshot;"
+        "from tests.ledger.chain.machine.small_chain import SmallChain;"
+        "chain = SmallChain(Path(sys.argv[1]) / 'chain'); chain.block();"
+        "write, left = snapshot.write_durably, [int(sys.argv[2])];"
+        "snapshot.write_durably = lambda *a: (left.insert(0, left.pop() - 1),"
+        " os.kill(os.getpid(), 9) if left[0] < 0 else write(*a));"
+        "snapshot.SnapshotStore(Path(sys.argv[1]) / 'snapshots').take(chain.storage)"
+    )
+    for writes in (0, 1):  # before the chunk, and before the manifest
+        shutil.rmtree(tmp_path / "chain", ignore_errors=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program, tmp_path, str(writes)],
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == -9
+        assert SnapshotStore(folder).list() == []
+        assert len(list(folder.iterdir())) == 1
+    living = folder / f".7.{os.getpid()}.new"
+    living.mkdir()
+    chain = SmallChain(tmp_path / "again")
+    chain.block()
+    taken = SnapshotStore(folder).take(chain.storage)
+    assert SnapshotStore(folder).list() == [taken]
+    assert {each.name for each in folder.iterdir()} == {"1", living.name}
 
 
 def test_a_damaged_folder_is_an_error_of_ours(tmp_path: Path) -> None:
