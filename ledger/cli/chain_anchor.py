@@ -41,14 +41,14 @@ from ledger.witnessing.evidence import ForkClaim
 @chain_option
 def anchor(
     invocation: Invocation,
-    robot: Path,
+    robot: Path | None,
     fee: str | None,
     sponsor: str | None,
     wallet_folder: Path | None,
     chain_home: Path | None,
 ) -> None:
     """Anchor the newest checkpoint of a robot's log, however long ago the last one was."""
-    with working(chain_home) as work, robot_home(robot) as found:
+    with working(chain_home) as work, robot_home(robot or invocation.home) as found:
         note = found.home.log.latest_checkpoint()
         if note is None:
             raise RefusedError(

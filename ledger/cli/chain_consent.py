@@ -153,7 +153,7 @@ def report(
     invocation: Invocation,
     consent_hex: str,
     entry: str,
-    robot: Path,
+    robot: Path | None,
     fee: str | None,
     wallet_folder: Path | None,
     chain_home: Path | None,
@@ -163,7 +163,7 @@ def report(
     The entry must be among those that are anchored.
     """
     name = parse_id(consent_hex, "consent")
-    with working(chain_home) as work, robot_home(robot) as found:
+    with working(chain_home) as work, robot_home(robot or invocation.home) as found:
         anchored = work.read(AnchorRecord, anchor_key(found.origin))
         index = find_entry(found.home.log, entry)
         if anchored is None or index >= anchored.size:

@@ -103,7 +103,7 @@ def create(
 def register(
     invocation: Invocation,
     name: str,
-    robot: Path,
+    robot: Path | None,
     role: str,
     successor_of: str,
     fee: str | None,
@@ -111,7 +111,7 @@ def register(
     chain_home: Path | None,
 ) -> None:
     """Take a robot into FLEET, with the key that signs its log now."""
-    with working(chain_home) as work, robot_home(robot) as found:
+    with working(chain_home) as work, robot_home(robot or invocation.home) as found:
         fleet_key, key = parse_fleet(name, work.chain), found.keys[-1]
         public = bytes(key.public_key)
         signature = key.sign(register_message(work.chain, fleet_key, public, found.origin))
@@ -149,14 +149,14 @@ def register(
 @chain_option
 def rotate(
     invocation: Invocation,
-    robot: Path,
+    robot: Path | None,
     overlap: int,
     fee: str | None,
     sponsor: str | None,
     chain_home: Path | None,
 ) -> None:
     """Tell the chain of a robot's new key, after `quipu key rotate`; the older key signs."""
-    with working(chain_home) as work, robot_home(robot) as found:
+    with working(chain_home) as work, robot_home(robot or invocation.home) as found:
         if len(found.keys) < 2:
             raise RefusedError(
                 f"{found.origin} has one key", hint="bring in a new one first: quipu key rotate"

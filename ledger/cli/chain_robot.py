@@ -41,8 +41,7 @@ def robot_option(function: Function) -> Function:
         "--robot",
         "robot",
         type=click.Path(path_type=Path, readable=False, file_okay=False),
-        required=True,
-        help="The robot's home.",
+        help="The robot's home [that of --home].",
     )(function)
 
 
