@@ -24,10 +24,11 @@ simulator: mujoco
 simulation: {seed: 5}
 discovery: localhost
 quorum: all
+engine: embedded
 topics: [odom, imu, scan, /tf, /tf_static]
 parameters:
   recorder: {segment: {max_duration_s: 3.0}, progress_period_s: 0.5}
-  memory: {checkpoint_period_s: 1.0}
+  memory: {checkpoint_period_s: 1.0, anchor: {period_s: 1.0}}
 """
 
 
@@ -83,6 +84,26 @@ def check_killed_robot_comes_back(yard: Yard) -> None:
         )
 
     until(is_back, "return of r2", START_S)
+
+
+def check_robots_anchor(yard: Yard, least: int = 1) -> dict[str, int]:
+    """Every robot anchors by itself what the others have cosigned; how far each is."""
+
+    def anchored() -> dict[str, int]:
+        return {name: row["anchored_size"] or 0 for name, row in yard.watch().items()}
+
+    until(lambda: all(size >= least for size in anchored().values()), "anchors", START_S)
+    return anchored()
+
+
+def check_chain_is_whole(yard: Yard, anchored: dict[str, int]) -> None:
+    """After the end: the chain replays, and holds of each robot what it said, and its log does."""
+    chain = yard.directory / "chain"
+    robots = [word for name in ROBOTS for word in ("--robot", yard.home(name))]
+    report = yard.told("audit", "--chain", chain, *robots)
+    assert report["ok"] is True, report
+    rows = yard.watch()
+    assert all(rows[name]["anchored_size"] >= size for name, size in anchored.items())
 
 
 def check_nothing_is_lost(yard: Yard) -> None:

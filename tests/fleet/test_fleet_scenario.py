@@ -1,4 +1,4 @@
-"""Simulated robots through `quipu fleet up`: they record, commit, witness, die and return.
+"""Simulated robots through `quipu fleet up`: they record, commit, witness, anchor, die, return.
 
 Where the `launch` package is installed, tests/ros/test_launch_fleet.py does the same
 through the launch file.
@@ -15,9 +15,11 @@ import pytest
 
 from tests.fleet.scenario import (
     ROBOTS,
+    check_chain_is_whole,
     check_fleet_works,
     check_killed_robot_comes_back,
     check_nothing_is_lost,
+    check_robots_anchor,
     require_nodes,
     simulated_yard,
 )
@@ -27,7 +29,7 @@ DOMAIN = 20 + (os.getpid() * 7 + 1) % 80
 
 
 EXPECTED = {f"/{robot}/{node}" for robot in ROBOTS for node in ("recorder", "memory", "witness")}
-EXPECTED |= {"/simulator"}
+EXPECTED |= {"/simulator", "/settlement"}
 
 
 def nodes_on(domain: int) -> set[str]:
@@ -62,13 +64,16 @@ def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
 @pytest.mark.slow
 def test_a_simulated_fleet_through_fleet_up(yard: Yard) -> None:
     up = yard.told("fleet", "up", yard.file, "--detach")
-    assert set(up["processes"]) == {"simulator", *ROBOTS}
+    assert set(up["processes"]) == {"simulator", "settlement", *ROBOTS}
     check_fleet_works(yard)
+    before = check_robots_anchor(yard)
     until(lambda: nodes_on(DOMAIN) == EXPECTED, "complete discovery")
     check_killed_robot_comes_back(yard)
+    anchored = check_robots_anchor(yard, 1 + max(before.values()))
     pids = yard.pids()
     down = yard.told("fleet", "down", yard.file)
     # Everybody ends by SIGINT alone: nothing was cut off while it was sealing.
     assert set(down["ended"].values()) == {"interrupted"}
     assert not any(runs(pid) for pid in pids.values())
     check_nothing_is_lost(yard)
+    check_chain_is_whole(yard, anchored)

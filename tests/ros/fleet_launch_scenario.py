@@ -18,9 +18,12 @@ from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 from tests.fleet.scenario import (
+    ROBOTS,
+    check_chain_is_whole,
     check_fleet_works,
     check_killed_robot_comes_back,
     check_nothing_is_lost,
+    check_robots_anchor,
     simulated_yard,
 )
 
@@ -43,7 +46,10 @@ class TestRunning(unittest.TestCase):
     def test_a_all_witness_all(self) -> None:
         check_fleet_works(YARD)
 
-    def test_b_a_killed_robot_comes_back(self) -> None:
+    def test_b_robots_anchor(self) -> None:
+        check_robots_anchor(YARD)
+
+    def test_c_a_killed_robot_comes_back(self) -> None:
         check_killed_robot_comes_back(YARD)
 
 
@@ -51,6 +57,7 @@ class TestRunning(unittest.TestCase):
 class TestEnded(unittest.TestCase):
     def test_nothing_is_lost(self) -> None:
         check_nothing_is_lost(YARD)
+        check_chain_is_whole(YARD, dict.fromkeys(ROBOTS, 1))
 
     def test_the_simulator_ended_well(self, proc_info: object) -> None:
         launch_testing.asserts.assertExitCodes(
