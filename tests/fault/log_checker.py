@@ -27,7 +27,7 @@ class CheckedLog:
     problems: list[str] = field(default_factory=list)
 
 
-def check_log(directory: Path, published: Path) -> CheckedLog:
+def check_log(directory: Path, published: Path, store_format: bytes = b"quipu/1") -> CheckedLog:
     """Check every row of a log and the note published from it."""
     found = CheckedLog()
     with (
@@ -38,7 +38,7 @@ def check_log(directory: Path, published: Path) -> CheckedLog:
             dict(txn.cursor(env.open_db(name, txn=txn, create=False)))
             for name in (b"meta", b"entries", b"tiles", b"checkpoints")
         )
-    if meta.get(b"format") != b"quipu/1":
+    if meta.get(b"format") != store_format:
         found.problems.append("format")
     if b"size" not in meta:
         # Killed between the store and the log: there is nothing in it yet.

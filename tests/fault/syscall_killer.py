@@ -1,7 +1,8 @@
 """Kill a child at its k-th write or sync, by ptrace: no strace, no compiler.
 
-The parent traces the child it forked, counts the system calls that change files,
-and kills the child as it enters the k-th, so that this call has no effect any more.
+The parent traces the child it forked, and every thread of it, counts the system calls
+that change files, and kills the child as it enters the k-th, so that this call has no
+effect any more.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ SYNC_CALLS = {"x86_64": {74, 75}, "aarch64": {82, 83}}.get(platform.machine(), s
 """fsync and fdatasync."""
 
 _TRACEME, _SYSCALL, _SETOPTIONS, _GET_SYSCALL_INFO = 0, 24, 0x4200, 0x420E
-_O_TRACESYSGOOD, _O_EXITKILL = 1, 0x100000
+_O_TRACESYSGOOD, _O_TRACECLONE, _O_EXITKILL = 1, 8, 0x100000
+_WALL = 0x40000000  # threads too
 _ENTRY = 1
 _SYSCALL_STOP = signal.SIGTRAP | 0x80
 
@@ -59,6 +61,7 @@ def kill_at_call(
     pid = os.fork()
     if not pid:
         try:
+            os.setpgid(0, 0)
             _ptrace(_TRACEME, 0)
             os.kill(os.getpid(), signal.SIGSTOP)
             work()
@@ -71,24 +74,37 @@ def kill_at_call(
     _, status = os.waitpid(pid, 0)
     if not os.WIFSTOPPED(status):
         raise TraceError("the child could not ask to be traced")
-    _ptrace(_SETOPTIONS, pid, 0, _O_TRACESYSGOOD | _O_EXITKILL)
-    forward = 0
+    _ptrace(_SETOPTIONS, pid, 0, _O_TRACESYSGOOD | _O_TRACECLONE | _O_EXITKILL)
+    _ptrace(_SYSCALL, pid)
+    threads = {pid}
     while True:
-        _ptrace(_SYSCALL, pid, 0, forward)
-        _, status = os.waitpid(pid, 0)
+        # Any of the child's process group, which it has for itself.
+        thread, status = os.waitpid(-pid, _WALL)
         if not os.WIFSTOPPED(status):
-            return status, seen
-        stop = os.WSTOPSIG(status)
-        forward = 0 if stop == _SYSCALL_STOP else stop
-        if stop != _SYSCALL_STOP:
-            continue
-        _ptrace(_GET_SYSCALL_INFO, pid, len(info), ctypes.addressof(info))
-        # struct ptrace_syscall_info: u8 op, ..., and on entry, at 24, u64 number and arguments.
-        number, argument = struct.unpack_from("=QQ", info, 24)
-        if info.raw[0] == _ENTRY and number in CHANGING_CALLS:
-            seen += 1
-            watch(pid, number, argument)
-            if seen == kth:
-                os.kill(pid, signal.SIGKILL)
-                _, status = os.waitpid(pid, 0)
+            if thread == pid:
                 return status, seen
+            threads.discard(thread)
+            continue
+        stop, forward = os.WSTOPSIG(status), 0
+        if stop == _SYSCALL_STOP:
+            _ptrace(_GET_SYSCALL_INFO, thread, len(info), ctypes.addressof(info))
+            # struct ptrace_syscall_info: u8 op, ..., on entry, at 24, u64 number and arguments.
+            number, argument = struct.unpack_from("=QQ", info, 24)
+            if info.raw[0] == _ENTRY and number in CHANGING_CALLS:
+                seen += 1
+                watch(pid, number, argument)
+                if seen == kth:
+                    os.kill(pid, signal.SIGKILL)
+                    return _reaped(pid), seen
+        elif thread in threads and not status >> 16:
+            forward = stop  # a signal; what is left are births of threads
+        threads.add(thread)
+        _ptrace(_SYSCALL, thread, 0, forward)
+
+
+def _reaped(pid: int) -> int:
+    """The wait status of a child that was killed, once its threads are gone."""
+    while True:
+        thread, status = os.waitpid(-pid, _WALL)
+        if thread == pid and not os.WIFSTOPPED(status):
+            return status

@@ -23,11 +23,11 @@ from ledger.checkpoint import log_id
 from ledger.ed25519 import PrivateKey
 from ledger.errors import RefusedError, StorageError
 from ledger.log import Log
-from ledger.log_reader import LogReader
+from ledger.log_reader import SIZE, LogReader
 from ledger.note import NoteSigner, VerifierKey
 from ledger.published import PublishedCheckpoint, published_directory
 from ledger.signing_keys import SigningKeys
-from ledger.storage import Storage
+from ledger.storage import Storage, Table
 from ledger.storage.lmdb import LmdbStorage
 from ledger.storage.os_errors import storage_errors
 from ledger.storage.store_kind import StoreKind
@@ -110,11 +110,12 @@ def create_chain(root: Path, genesis: Genesis) -> VerifierKey:
     """
     paths = ChainPaths(root)
     genesis.state()
-    if paths.exists:
-        return _finish_creation(paths, genesis)
-    if root.exists() and {child.name for child in root.iterdir()} - {"keys", "log", "log.new"}:
+    if (
+        not paths.exists
+        and root.exists()
+        and {child.name for child in root.iterdir()} - {"keys", "log", "log.new"}
+    ):
         raise RefusedError(f"{root} is not empty", hint="choose another place for the chain")
-    signer = NoteSigner(genesis.origin, PrivateKey.generate())
     published = PublishedCheckpoint(published_directory(), log_id(genesis.origin))
     with published.exclusively():
         published.latest()  # refuse before anything is made
@@ -122,27 +123,27 @@ def create_chain(root: Path, genesis: Genesis) -> VerifierKey:
         root.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         for folder in (paths.signing_keys.parent, paths.signing_keys):
             folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
-    # The key first: a log whose key is lost would be of no use.
-    SigningKeys(paths.signing_keys).add(signer)
-    storage = LmdbStorage.create(paths.log, StoreKind.CHAIN)
+    open_store = LmdbStorage.open_writer if paths.exists else LmdbStorage.create
+    storage = open_store(paths.log, StoreKind.CHAIN)
     try:
-        log = Log.create(storage, genesis.origin, signer.verifier_key, published)
-        start_chain(storage, log, genesis.encoded)
-    finally:
-        storage.close()
-    return signer.verifier_key
-
-
-def _finish_creation(paths: ChainPaths, genesis: Genesis) -> VerifierKey:
-    storage = LmdbStorage.open_writer(paths.log, StoreKind.CHAIN)
-    try:
-        log = Log.open(storage, PublishedCheckpoint(published_directory(), log_id(genesis.origin)))
-        if log.size:
-            raise RefusedError(f"{paths.root} has a chain already", hint="choose another place")
+        if not _has_log(storage):
+            signer = NoteSigner(genesis.origin, PrivateKey.generate())
+            # The key first: a log whose key is lost would be of no use.
+            SigningKeys(paths.signing_keys).add(signer)
+            log = Log.create(storage, genesis.origin, signer.verifier_key, published)
+        else:
+            log = Log.open(storage, published)
+            if log.size:
+                raise RefusedError(f"{root} has a chain already", hint="choose another place")
         start_chain(storage, log, genesis.encoded)
         return VerifierKey.parse(log.active_vkeys[-1])
     finally:
         storage.close()
+
+
+def _has_log(storage: Storage) -> bool:
+    with storage.read() as transaction:
+        return transaction.get(Table.META, SIZE) is not None
 
 
 @contextmanager
