@@ -254,9 +254,9 @@ class _Worker:
             if not part:
                 raise OSError("it ended")
             answer += part
-        head = len(wanted) - count
-        if answer[:head] != wanted[:head] or answer[head:].strip(b"\x00\x01"):
-            raise OSError("its answer is none")
+            head = len(wanted) - count
+            if not wanted.startswith(answer[:head]) or answer[head:].strip(b"\x00\x01"):
+                raise OSError("its answer is none")
         return [verdict == 1 for verdict in answer[head:]]
 
     def _end(self) -> None:
