@@ -23,6 +23,7 @@ from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_consent_pb2 import ConsentRecord
 from ledger.schema.chain_identity_pb2 import FleetRecord, RobotRecord
 from ledger.schema.chain_payment_pb2 import AssetRecord, CapRecord
+from ledger.schema.chain_sharing_pb2 import ContractRecord, ContractVersion, OfferRecord
 
 _RECORDS: Final[Mapping[int, type[Message]]] = {
     0x02: AssetRecord,
@@ -32,6 +33,9 @@ _RECORDS: Final[Mapping[int, type[Message]]] = {
     0x20: AnchorRecord,
     0x30: ChannelRecord,
     0x40: ConsentRecord,
+    0x50: ContractRecord,
+    0x51: OfferRecord,
+    0x52: ContractVersion,
 }
 _TEXTS: Final = frozenset({"note", "evidence", "witness_policy", "policy"})
 """Fields of bytes that hold text."""

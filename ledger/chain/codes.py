@@ -1,7 +1,7 @@
 """What can come of a transaction, as numbers that every replica agrees on.
 
 0 is success. The hundreds digit says which part of the chain refused: 0 the chain itself,
-1 payment, 2 identity, 3 anchor, 4 channel, 5 consent. A number keeps its meaning for
+1 payment, 2 identity, 3 anchor, 4 channel, 5 consent, 6 sharing. A number keeps its meaning for
 ever: results are hashed into headers.
 """
 
@@ -100,6 +100,24 @@ class ResultCode(IntEnum):
     """The entry is no Erasure of the robot, or not of what the consent is about."""
     NOT_ANCHORED = 503
     """The path does not lead to the anchored checkpoint of the robot's log."""
+
+    UNKNOWN_CONTRACT = 600
+    CONTRACT_OVER = 601
+    """It was withdrawn, or has expired."""
+    POLICY_REFUSED = 602
+    """The text is no policy that a contract may have."""
+    BAD_TERMS = 603
+    UNKNOWN_OFFER = 604
+    OFFER_STATE = 605
+    """It is posted already, or was withdrawn."""
+    NOT_AN_EXPERIENCE = 606
+    """The entry is no Experience of the robot with content, or was recorded under another
+    contract."""
+    QUALITY_NOT_PROVEN = 607
+    """A range proof does not hold, or is about what the entry has no commitment to."""
+    STALE = 608
+    """The recording ended longer ago than the contract's terms allow."""
+    POLICY_DENIES = 609
 
 
 class RefusalError(LedgerError):

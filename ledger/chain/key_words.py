@@ -20,6 +20,9 @@ _NAMES: Final = {
     0x20: "anchor",
     0x30: "channel",
     0x40: "consent",
+    0x50: "contract",
+    0x51: "offer",
+    0x52: "terms",
 }
 _TEXT: Final = frozenset({0x11, 0x20})
 _ASSET_BYTES: Final = 4
@@ -40,4 +43,7 @@ def describe_key(key: bytes) -> str:
     if name == "cap":
         asset = int.from_bytes(rest[ID_SIZE:], "big")
         return f"{name} {rest[:ID_SIZE].hex()} of asset {asset}"
+    if name == "terms":
+        version = int.from_bytes(rest[ID_SIZE:], "big")
+        return f"{name} of contract {rest[:ID_SIZE].hex()}, version {version}"
     return f"{name} {rest.hex()}"

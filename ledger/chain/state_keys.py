@@ -57,3 +57,18 @@ def channel_key(channel: bytes) -> bytes:
 def consent_key(consent: bytes) -> bytes:
     """0x40 || consent id, 32 bytes -> ConsentRecord."""
     return b"\x40" + consent
+
+
+def contract_key(contract: bytes) -> bytes:
+    """0x50 || contract id, 32 bytes -> ContractRecord."""
+    return b"\x50" + contract
+
+
+def offer_key(offer: bytes) -> bytes:
+    """0x51 || offer id, 32 bytes -> OfferRecord."""
+    return b"\x51" + offer
+
+
+def contract_version_key(contract: bytes, version: int) -> bytes:
+    """0x52 || contract id, 32 bytes || u32be version -> ContractVersion."""
+    return b"\x52" + contract + version.to_bytes(4, "big")

@@ -18,7 +18,10 @@ from ledger.chain.state_keys import (
     cap_key,
     channel_key,
     consent_key,
+    contract_key,
+    contract_version_key,
     fleet_key,
+    offer_key,
     robot_by_key_key,
     robot_key,
 )
@@ -29,6 +32,7 @@ from ledger.note import VerifierKey
 from ledger.schema.chain_payment_pb2 import Asset, AssetRecord
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_ASSET: Final = 2**32 - 1
 
 QUERIES: Final = (
@@ -41,6 +45,9 @@ QUERIES: Final = (
     "anchor ORIGIN",
     "channel ID",
     "consent ID",
+    "contract ID",
+    "terms CONTRACT VERSION",
+    "offer ID",
     "parameters",
     "governors",
 )
@@ -135,6 +142,12 @@ def parse_query(access: ChainAccess, words: Sequence[str]) -> bytes:
             return channel_key(parse_id(name, "channel"))
         case ("consent", name):
             return consent_key(parse_id(name, "consent"))
+        case ("contract", name):
+            return contract_key(parse_id(name, "contract"))
+        case ("terms", name, version) if _VERSION.fullmatch(version):
+            return contract_version_key(parse_id(name, "contract"), int(version))
+        case ("offer", name):
+            return offer_key(parse_id(name, "offer"))
         case ("parameters",):
             return PARAMETERS_KEY
         case ("governors",):

@@ -4,6 +4,7 @@ from ledger.schema import chain_identity_pb2 as _chain_identity_pb2
 from ledger.schema import chain_anchor_pb2 as _chain_anchor_pb2
 from ledger.schema import chain_channel_pb2 as _chain_channel_pb2
 from ledger.schema import chain_consent_pb2 as _chain_consent_pb2
+from ledger.schema import chain_sharing_pb2 as _chain_sharing_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -32,6 +33,11 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_MINTED: _ClassVar[EventKind]
     EVENT_KIND_PAID: _ClassVar[EventKind]
     EVENT_KIND_CHANNEL_TOPPED_UP: _ClassVar[EventKind]
+    EVENT_KIND_CONTRACT_DEPLOYED: _ClassVar[EventKind]
+    EVENT_KIND_CONTRACT_AMENDED: _ClassVar[EventKind]
+    EVENT_KIND_CONTRACT_WITHDRAWN: _ClassVar[EventKind]
+    EVENT_KIND_OFFER_POSTED: _ClassVar[EventKind]
+    EVENT_KIND_OFFER_WITHDRAWN: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_FLEET_CREATED: EventKind
 EVENT_KIND_ROBOT_REGISTERED: EventKind
@@ -49,6 +55,11 @@ EVENT_KIND_ERASURE_REPORTED: EventKind
 EVENT_KIND_MINTED: EventKind
 EVENT_KIND_PAID: EventKind
 EVENT_KIND_CHANNEL_TOPPED_UP: EventKind
+EVENT_KIND_CONTRACT_DEPLOYED: EventKind
+EVENT_KIND_CONTRACT_AMENDED: EventKind
+EVENT_KIND_CONTRACT_WITHDRAWN: EventKind
+EVENT_KIND_OFFER_POSTED: EventKind
+EVENT_KIND_OFFER_WITHDRAWN: EventKind
 
 class Genesis(_message.Message):
     __slots__ = ("version", "origin", "time_ns", "parameters", "governors", "assets", "allocations")
@@ -69,7 +80,7 @@ class Genesis(_message.Message):
     def __init__(self, version: _Optional[int] = ..., origin: _Optional[str] = ..., time_ns: _Optional[int] = ..., parameters: _Optional[_Union[Parameters, _Mapping]] = ..., governors: _Optional[_Union[Governors, _Mapping]] = ..., assets: _Optional[_Iterable[_Union[_chain_payment_pb2.Asset, _Mapping]]] = ..., allocations: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ...) -> None: ...
 
 class Parameters(_message.Message):
-    __slots__ = ("min_fee", "treasury", "max_block_transactions", "max_block_bytes", "cap_delay", "recovery_delay", "max_overlap", "min_challenge")
+    __slots__ = ("min_fee", "treasury", "max_block_transactions", "max_block_bytes", "cap_delay", "recovery_delay", "max_overlap", "min_challenge", "policy_engine")
     MIN_FEE_FIELD_NUMBER: _ClassVar[int]
     TREASURY_FIELD_NUMBER: _ClassVar[int]
     MAX_BLOCK_TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +89,7 @@ class Parameters(_message.Message):
     RECOVERY_DELAY_FIELD_NUMBER: _ClassVar[int]
     MAX_OVERLAP_FIELD_NUMBER: _ClassVar[int]
     MIN_CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_ENGINE_FIELD_NUMBER: _ClassVar[int]
     min_fee: int
     treasury: bytes
     max_block_transactions: int
@@ -86,7 +98,8 @@ class Parameters(_message.Message):
     recovery_delay: int
     max_overlap: int
     min_challenge: int
-    def __init__(self, min_fee: _Optional[int] = ..., treasury: _Optional[bytes] = ..., max_block_transactions: _Optional[int] = ..., max_block_bytes: _Optional[int] = ..., cap_delay: _Optional[int] = ..., recovery_delay: _Optional[int] = ..., max_overlap: _Optional[int] = ..., min_challenge: _Optional[int] = ...) -> None: ...
+    policy_engine: int
+    def __init__(self, min_fee: _Optional[int] = ..., treasury: _Optional[bytes] = ..., max_block_transactions: _Optional[int] = ..., max_block_bytes: _Optional[int] = ..., cap_delay: _Optional[int] = ..., recovery_delay: _Optional[int] = ..., max_overlap: _Optional[int] = ..., min_challenge: _Optional[int] = ..., policy_engine: _Optional[int] = ...) -> None: ...
 
 class Governors(_message.Message):
     __slots__ = ("threshold", "keys")
@@ -115,7 +128,7 @@ class Transaction(_message.Message):
     def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class TransactionBody(_message.Message):
-    __slots__ = ("version", "signer", "sequence", "expiry_height", "fee", "sponsor", "attachments", "transfer", "mint", "create_asset", "set_spending_cap", "create_fleet", "change_authority", "set_issuer_key", "pay_from_pool", "set_sponsorship", "set_witness_policy", "register_robot", "rotate_key", "retire_key", "retire_robot", "begin_recovery", "cancel_recovery", "complete_recovery", "anchor_checkpoint", "report_fork", "open_channel", "top_up_channel", "close_channel", "challenge_close", "settle_channel", "grant_consent", "withdraw_consent", "report_erasure")
+    __slots__ = ("version", "signer", "sequence", "expiry_height", "fee", "sponsor", "attachments", "transfer", "mint", "create_asset", "set_spending_cap", "create_fleet", "change_authority", "set_issuer_key", "pay_from_pool", "set_sponsorship", "set_witness_policy", "register_robot", "rotate_key", "retire_key", "retire_robot", "begin_recovery", "cancel_recovery", "complete_recovery", "anchor_checkpoint", "report_fork", "open_channel", "top_up_channel", "close_channel", "challenge_close", "settle_channel", "grant_consent", "withdraw_consent", "report_erasure", "deploy_contract", "amend_contract", "withdraw_contract", "post_offer", "withdraw_offer")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SIGNER_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -150,6 +163,11 @@ class TransactionBody(_message.Message):
     GRANT_CONSENT_FIELD_NUMBER: _ClassVar[int]
     WITHDRAW_CONSENT_FIELD_NUMBER: _ClassVar[int]
     REPORT_ERASURE_FIELD_NUMBER: _ClassVar[int]
+    DEPLOY_CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    AMEND_CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAW_CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    POST_OFFER_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAW_OFFER_FIELD_NUMBER: _ClassVar[int]
     version: int
     signer: bytes
     sequence: int
@@ -184,7 +202,12 @@ class TransactionBody(_message.Message):
     grant_consent: _chain_consent_pb2.GrantConsent
     withdraw_consent: _chain_consent_pb2.WithdrawConsent
     report_erasure: _chain_consent_pb2.ReportErasure
-    def __init__(self, version: _Optional[int] = ..., signer: _Optional[bytes] = ..., sequence: _Optional[int] = ..., expiry_height: _Optional[int] = ..., fee: _Optional[int] = ..., sponsor: _Optional[bytes] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., transfer: _Optional[_Union[_chain_payment_pb2.Transfer, _Mapping]] = ..., mint: _Optional[_Union[_chain_payment_pb2.Mint, _Mapping]] = ..., create_asset: _Optional[_Union[_chain_payment_pb2.CreateAsset, _Mapping]] = ..., set_spending_cap: _Optional[_Union[_chain_payment_pb2.SetSpendingCap, _Mapping]] = ..., create_fleet: _Optional[_Union[_chain_identity_pb2.CreateFleet, _Mapping]] = ..., change_authority: _Optional[_Union[_chain_identity_pb2.ChangeAuthority, _Mapping]] = ..., set_issuer_key: _Optional[_Union[_chain_identity_pb2.SetIssuerKey, _Mapping]] = ..., pay_from_pool: _Optional[_Union[_chain_identity_pb2.PayFromPool, _Mapping]] = ..., set_sponsorship: _Optional[_Union[_chain_identity_pb2.SetSponsorship, _Mapping]] = ..., set_witness_policy: _Optional[_Union[_chain_identity_pb2.SetWitnessPolicy, _Mapping]] = ..., register_robot: _Optional[_Union[_chain_identity_pb2.RegisterRobot, _Mapping]] = ..., rotate_key: _Optional[_Union[_chain_identity_pb2.RotateKey, _Mapping]] = ..., retire_key: _Optional[_Union[_chain_identity_pb2.RetireKey, _Mapping]] = ..., retire_robot: _Optional[_Union[_chain_identity_pb2.RetireRobot, _Mapping]] = ..., begin_recovery: _Optional[_Union[_chain_identity_pb2.BeginRecovery, _Mapping]] = ..., cancel_recovery: _Optional[_Union[_chain_identity_pb2.CancelRecovery, _Mapping]] = ..., complete_recovery: _Optional[_Union[_chain_identity_pb2.CompleteRecovery, _Mapping]] = ..., anchor_checkpoint: _Optional[_Union[_chain_anchor_pb2.AnchorCheckpoint, _Mapping]] = ..., report_fork: _Optional[_Union[_chain_anchor_pb2.ReportFork, _Mapping]] = ..., open_channel: _Optional[_Union[_chain_channel_pb2.OpenChannel, _Mapping]] = ..., top_up_channel: _Optional[_Union[_chain_channel_pb2.TopUpChannel, _Mapping]] = ..., close_channel: _Optional[_Union[_chain_channel_pb2.CloseChannel, _Mapping]] = ..., challenge_close: _Optional[_Union[_chain_channel_pb2.ChallengeClose, _Mapping]] = ..., settle_channel: _Optional[_Union[_chain_channel_pb2.SettleChannel, _Mapping]] = ..., grant_consent: _Optional[_Union[_chain_consent_pb2.GrantConsent, _Mapping]] = ..., withdraw_consent: _Optional[_Union[_chain_consent_pb2.WithdrawConsent, _Mapping]] = ..., report_erasure: _Optional[_Union[_chain_consent_pb2.ReportErasure, _Mapping]] = ...) -> None: ...
+    deploy_contract: _chain_sharing_pb2.DeployContract
+    amend_contract: _chain_sharing_pb2.AmendContract
+    withdraw_contract: _chain_sharing_pb2.WithdrawContract
+    post_offer: _chain_sharing_pb2.PostOffer
+    withdraw_offer: _chain_sharing_pb2.WithdrawOffer
+    def __init__(self, version: _Optional[int] = ..., signer: _Optional[bytes] = ..., sequence: _Optional[int] = ..., expiry_height: _Optional[int] = ..., fee: _Optional[int] = ..., sponsor: _Optional[bytes] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., transfer: _Optional[_Union[_chain_payment_pb2.Transfer, _Mapping]] = ..., mint: _Optional[_Union[_chain_payment_pb2.Mint, _Mapping]] = ..., create_asset: _Optional[_Union[_chain_payment_pb2.CreateAsset, _Mapping]] = ..., set_spending_cap: _Optional[_Union[_chain_payment_pb2.SetSpendingCap, _Mapping]] = ..., create_fleet: _Optional[_Union[_chain_identity_pb2.CreateFleet, _Mapping]] = ..., change_authority: _Optional[_Union[_chain_identity_pb2.ChangeAuthority, _Mapping]] = ..., set_issuer_key: _Optional[_Union[_chain_identity_pb2.SetIssuerKey, _Mapping]] = ..., pay_from_pool: _Optional[_Union[_chain_identity_pb2.PayFromPool, _Mapping]] = ..., set_sponsorship: _Optional[_Union[_chain_identity_pb2.SetSponsorship, _Mapping]] = ..., set_witness_policy: _Optional[_Union[_chain_identity_pb2.SetWitnessPolicy, _Mapping]] = ..., register_robot: _Optional[_Union[_chain_identity_pb2.RegisterRobot, _Mapping]] = ..., rotate_key: _Optional[_Union[_chain_identity_pb2.RotateKey, _Mapping]] = ..., retire_key: _Optional[_Union[_chain_identity_pb2.RetireKey, _Mapping]] = ..., retire_robot: _Optional[_Union[_chain_identity_pb2.RetireRobot, _Mapping]] = ..., begin_recovery: _Optional[_Union[_chain_identity_pb2.BeginRecovery, _Mapping]] = ..., cancel_recovery: _Optional[_Union[_chain_identity_pb2.CancelRecovery, _Mapping]] = ..., complete_recovery: _Optional[_Union[_chain_identity_pb2.CompleteRecovery, _Mapping]] = ..., anchor_checkpoint: _Optional[_Union[_chain_anchor_pb2.AnchorCheckpoint, _Mapping]] = ..., report_fork: _Optional[_Union[_chain_anchor_pb2.ReportFork, _Mapping]] = ..., open_channel: _Optional[_Union[_chain_channel_pb2.OpenChannel, _Mapping]] = ..., top_up_channel: _Optional[_Union[_chain_channel_pb2.TopUpChannel, _Mapping]] = ..., close_channel: _Optional[_Union[_chain_channel_pb2.CloseChannel, _Mapping]] = ..., challenge_close: _Optional[_Union[_chain_channel_pb2.ChallengeClose, _Mapping]] = ..., settle_channel: _Optional[_Union[_chain_channel_pb2.SettleChannel, _Mapping]] = ..., grant_consent: _Optional[_Union[_chain_consent_pb2.GrantConsent, _Mapping]] = ..., withdraw_consent: _Optional[_Union[_chain_consent_pb2.WithdrawConsent, _Mapping]] = ..., report_erasure: _Optional[_Union[_chain_consent_pb2.ReportErasure, _Mapping]] = ..., deploy_contract: _Optional[_Union[_chain_sharing_pb2.DeployContract, _Mapping]] = ..., amend_contract: _Optional[_Union[_chain_sharing_pb2.AmendContract, _Mapping]] = ..., withdraw_contract: _Optional[_Union[_chain_sharing_pb2.WithdrawContract, _Mapping]] = ..., post_offer: _Optional[_Union[_chain_sharing_pb2.PostOffer, _Mapping]] = ..., withdraw_offer: _Optional[_Union[_chain_sharing_pb2.WithdrawOffer, _Mapping]] = ...) -> None: ...
 
 class Attachment(_message.Message):
     __slots__ = ("hash", "size")

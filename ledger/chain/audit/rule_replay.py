@@ -12,6 +12,7 @@ from ledger.chain.genesis import Genesis
 from ledger.chain.machine.admission import Admissions
 from ledger.chain.machine.execution import carry_out
 from ledger.chain.machine.signatures import InlineChecker
+from ledger.chain.policy import require_engine
 from ledger.chain.result import Result
 from ledger.chain.state.trie import TrieUpdate
 from ledger.chain.working_state import WorkingState
@@ -50,8 +51,10 @@ class RuleReplay:
     ) -> None:
         """Begin with the genesis, or with the rows of the state after block ``height``.
 
-        Raises MalformedError for a genesis or rows that no state can have.
+        Raises MalformedError for a genesis or rows that no state can have, RefusedError
+        where the chain's policies cannot be decided here.
         """
+        require_engine(genesis.parameters.policy_engine)
         self.genesis = genesis
         self.state = ReplayedState()
         self.height = height

@@ -49,6 +49,7 @@ from ledger.chain.machine.proposal import (
     Verdict,
 )
 from ledger.chain.machine.signatures import InlineChecker, SignatureChecker
+from ledger.chain.policy import require_engine
 from ledger.chain.result import Result, results_root
 from ledger.chain.state import store as state_store
 from ledger.chain.state_keys import account_key
@@ -95,12 +96,17 @@ class StateMachine:
         checker: SignatureChecker | None = None,
         kept_heights: int = KEPT_HEIGHTS,
     ) -> None:
-        """Open the chain that `start_chain` began. Raises CorruptStoreError."""
+        """Open the chain that `start_chain` began.
+
+        Raises CorruptStoreError, and RefusedError for a chain whose policies an engine
+        decides that is not here.
+        """
         self._storage = storage
         self._log = log
         self._kept_heights = kept_heights
         with storage.read() as transaction:
             self.genesis: Final = read_genesis(transaction)
+            require_engine(self.genesis.parameters.policy_engine)
             self._info = _read_info(transaction, self.genesis.chain, log)
         self._admissions = Admissions(
             self.genesis.chain, self.genesis.parameters, checker or InlineChecker()
@@ -315,9 +321,10 @@ def start_chain(storage: Storage, log: Log, genesis: bytes) -> None:
     """Begin a chain in an empty log: the genesis as leaf 0, and the state at height 0.
 
     Raises MalformedError for a genesis that is none, RefusedError if the log has leaves
-    or another name.
+    or another name, or policies of the chain could not be decided here.
     """
     made = Genesis.parse(genesis)
+    require_engine(made.parameters.policy_engine)
     if log.size or log.origin != made.origin:
         raise RefusedError("a chain begins in an empty log that has the name of its genesis")
     with storage.read() as transaction:

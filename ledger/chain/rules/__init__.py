@@ -9,6 +9,8 @@
 `fork`             evidence that a robot's log forked, which freezes it
 `channel`          payment channels: open, top up, close, challenge, settle
 `consent`          consent of data subjects, and receipts of what was erased
+`sharing`          contracts: who may use a fleet's recordings, and on what terms
+`offers`           recordings offered under a contract, with what is proven of them
 =================  ===========================================================
 """
 
@@ -19,12 +21,23 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from ledger.chain.rules import anchor, channel, consent, fleet, fork, payment, recovery, robot
+from ledger.chain.rules import (
+    anchor,
+    channel,
+    consent,
+    fleet,
+    fork,
+    offers,
+    payment,
+    recovery,
+    robot,
+    sharing,
+)
 from ledger.chain.rules.action import Action
 
 ACTIONS: Final[Mapping[str, Action[Message]]] = {
     action.name: action
-    for rule in (payment, fleet, robot, recovery, anchor, fork, channel, consent)
+    for rule in (payment, fleet, robot, recovery, anchor, fork, channel, consent, sharing, offers)
     for action in rule.ACTIONS
 }
 """By the field of `TransactionBody.action`; one that is not here is `UNKNOWN_ACTION`."""

@@ -8,13 +8,10 @@ import pytest
 
 from ledger.chain.codes import ResultCode
 from ledger.chain.rules.consent import consent_id
-from ledger.chain.state_keys import anchor_key, consent_key
+from ledger.chain.state_keys import consent_key
 from ledger.checkpoint import log_id
-from ledger.ed25519 import PrivateKey
-from ledger.experience.entry import Erasure, Kind, Pruning, encode_entry
-from ledger.merkle.hashing import leaf_hash, node_hash
+from ledger.experience.entry import Erasure, Pruning
 from ledger.schema import entry_pb2
-from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.schema.chain_consent_pb2 import (
     CONSENT_STATUS_ERASED,
     CONSENT_STATUS_GRANTED,
@@ -35,6 +32,7 @@ from ledger.schema.chain_pb2 import (
     EVENT_KIND_ERASURE_REPORTED,
 )
 from tests.ledger.chain.rules.chain_world import ChainWorld, account_of
+from tests.ledger.chain.rules.robot_log import RobotLog
 
 ROBOT: Final = "robot.example/1"
 OTHER: Final = "robot.example/2"
@@ -79,72 +77,9 @@ def consent_record(world: ChainWorld, consent: bytes) -> ConsentRecord:
     return found
 
 
-class RobotLog:
-    """A robot's log as its owner keeps it, and as it is anchored."""
-
-    def __init__(self, world: ChainWorld, origin: str = ROBOT) -> None:
-        self.world, self.origin = world, origin
-        self.entries: list[bytes] = []
-
-    def erase(self, *ids: bytes, key: PrivateKey | None = None) -> int:
-        """Append an Erasure; its index."""
-        return self.append(Erasure(record_ids=ids), key)
-
-    def append(self, kind: Kind, key: PrivateKey | None = None, sequence: int | None = None) -> int:
-        index = len(self.entries)
-        signer = key or self.world.key(self.origin)
-        number = index if sequence is None else sequence
-        self.entries.append(encode_entry(log_id(self.origin), number, kind, signer))
-        return index
-
-    def anchor(self) -> None:
-        """Write an anchor of the log as it is, as the anchor rule would."""
-        record = AnchorRecord(
-            size=len(self.entries),
-            root=_root(self.leaves),
-            height=self.world.height,
-            time_ns=self.world.time_ns,
-        )
-        self.world.state.write(anchor_key(self.origin), record)
-        self.world.state.keep()
-
-    @property
-    def leaves(self) -> list[bytes]:
-        return [leaf_hash(entry) for entry in self.entries]
-
-    def report(self, consent: bytes, index: int) -> ReportErasure:
-        return ReportErasure(
-            consent=consent,
-            entry=self.entries[index],
-            index=index,
-            path=_path(index, self.leaves),
-        )
-
-
-def _split(leaves: list[bytes]) -> int:
-    # RFC 6962, section 2.1: the largest power of two below n.
-    return 1 << (len(leaves) - 1).bit_length() - 1
-
-
-def _root(leaves: list[bytes]) -> bytes:
-    if len(leaves) == 1:
-        return leaves[0]
-    k = _split(leaves)
-    return node_hash(_root(leaves[:k]), _root(leaves[k:]))
-
-
-def _path(index: int, leaves: list[bytes]) -> list[bytes]:
-    if len(leaves) == 1:
-        return []
-    k = _split(leaves)
-    if index < k:
-        return [*_path(index, leaves[:k]), _root(leaves[k:])]
-    return [*_path(index - k, leaves[k:]), _root(leaves[:k])]
-
-
 @pytest.fixture
 def log(world: ChainWorld) -> RobotLog:
-    log = RobotLog(world)
+    log = RobotLog(world, ROBOT)
     for _ in range(5):
         log.append(Pruning(record_ids=IDS))
     return log
@@ -294,7 +229,7 @@ class TestReport:
     def test_in_every_place_of_a_log(self, world: ChainWorld) -> None:
         for size in range(1, 10):
             for index in range(size):
-                log = RobotLog(world)
+                log = RobotLog(world, ROBOT)
                 for number in range(size):
                     kind = Erasure if number == index else Pruning
                     log.append(kind(record_ids=IDS))
