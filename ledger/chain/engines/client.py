@@ -238,6 +238,8 @@ class _Connection:
         try:
             with self._sending:
                 self._socket.sendall(frame)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the thread that reads may find out why, and tells whoever waits
         except OSError as error:
             self.close(self._lost(error))
         return answer
