@@ -19,6 +19,7 @@ from ledger.chain.light.trust import Trust
 from ledger.chain.result import Result
 from ledger.errors import LedgerError
 from ledger.note import VerifierKey
+from ledger.schema import chain_pb2
 from tests.independent import verify_receipt as independent
 from tests.ledger.chain.light.frozen import generate
 from tests.ledger.chain.light.lying_operator import LyingOperator
@@ -139,6 +140,12 @@ def test_both_refuse_what_an_operator_signs_and_ought_not() -> None:
         assert same_verdict(receipt, trust=trust) == (code == 7)
     garbage = Result(transaction_id(b"garbage"), 1).encode()
     assert not same_verdict(liar.receipt_of_block(b"garbage", [garbage], 0), trust=trust)
+
+
+def test_the_page_knows_every_action() -> None:
+    """Whoever adds one adds it to docs/format.md, and here."""
+    fields = chain_pb2.TransactionBody.DESCRIPTOR.oneofs_by_name["action"].fields
+    assert {field.number for field in fields} == set(independent.ACTIONS)
 
 
 @given(data=st.binary(max_size=120))
