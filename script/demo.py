@@ -1,4 +1,4 @@
-"""The whole product once: robots drive, their memory is committed, witnessed, proved, audited.
+"""The whole product once: robots drive; their memory is committed, witnessed, anchored, proved.
 
 Run it by ``script/demo``, which sets everything up. Every command that is shown is run
 as shown, by the installed ``quipu``; the stranger's check is a separate program that was
@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "ros_ws" / "src" / "quipu_sim"))
 
+import story_chain  # noqa: E402
 import story_ledger  # noqa: E402
 from rich.markup import escape  # noqa: E402
 from rich.panel import Panel  # noqa: E402
@@ -35,6 +36,9 @@ def play(story: Story, seconds: float) -> None:
         reason = missing or "rclpy is not installed"
         say(f"[yellow]Without ROS 2 one robot plays alone: {escape(reason)}[/]")
         memory = story_ledger.drive_and_commit(story, seconds)
+        settlement = story_chain.settle_alone(story, memory.home, story_ledger.ORIGIN)
+        story_chain.pay_by_the_piece(story, settlement, "robot-1", "robot-2")
+        story_chain.audit_chain(story, settlement, [memory.home])
     else:
         memory = _play_fleet(story)
     story_ledger.convince(story, memory)
@@ -51,7 +55,13 @@ def _play_fleet(story: Story) -> story_ledger.Memory:
         story_fleet.kill_and_return(story, yard)
         copied = story_fleet.cut_off_and_heal(story, yard)
         story_fleet.catch_a_fork(story, yard, copied)
-        return story_fleet.audit_and_open(story, yard)
+        origins = [f"example.com/yard/{robot}" for robot in story_fleet.ROBOTS]
+        story_chain.show_anchors(story, yard.settlement, origins, thief=origins[0])
+        story_chain.pay_by_the_piece(story, yard.settlement, "r2", "r3")
+        memory = story_fleet.audit_and_open(story, yard)
+        homes = [yard.home(robot) for robot in story_fleet.ROBOTS]
+        story_chain.audit_chain(story, yard.settlement, homes)
+        return memory
     finally:
         story.ask("fleet", "down", "yard.yaml", expect=None)
 

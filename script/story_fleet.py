@@ -17,12 +17,19 @@ from typing import Any
 from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from story import DemoError, Story, console, say, until
+from story_chain import Settlement
 from story_ledger import Memory
 
+from ledger.chain.engines.client import ChainClient
+from ledger.chain.engines.service import NoEngineError
+from ledger.chain.light.answer import verify_answer
+from ledger.chain.light.trust_file import read_trust
+from ledger.chain.state_keys import robot_key
 from ledger.fleet.board import Observation, RobotFacts
 from ledger.fleet.config import read_fleet
 from ledger.fleet.home_observer import HomeObserver
 from ledger.home import open_home
+from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_FROZEN, RobotRecord
 from ledger.witnessing.fork_records import ForkRecords
 
 ROBOTS = ("r1", "r2", "r3")
@@ -37,10 +44,11 @@ discovery: localhost
 simulator: mujoco
 simulation: {{seed: 7}}
 quorum: majority
+engine: embedded
 topics: [odom, imu, scan, cmd_vel, /tf, /tf_static]
 parameters:
   recorder: {{segment: {{max_duration_s: 5.0}}}}
-  memory: {{checkpoint_period_s: 1.0}}
+  memory: {{checkpoint_period_s: 1.0, anchor: {{period_s: 2.0}}}}
 robots:
 """
 
@@ -86,6 +94,27 @@ class Yard:
         facts = self.facts(robot)
         return (facts.checkpoint_size or 0) >= least and by <= set(facts.cosigned_by or ())
 
+    def anchored(self, robot: str) -> int:
+        """Entries of the robot that the chain has anchored, as the robot was proven."""
+        return self.facts(robot).anchored_size or 0
+
+    @property
+    def settlement(self) -> Settlement:
+        """The fleet's chain."""
+        return Settlement(
+            self.directory / "chain", self.directory / "wallets" / "authority", "example.com/yard"
+        )
+
+    def is_frozen(self, origin: str) -> bool:
+        """Whether the chain has frozen a robot."""
+        trust, key = read_trust(self.directory / "chain.trust"), robot_key(origin)
+        try:
+            with ChainClient(self.directory / "chain" / "chain.sock") as chain:
+                value = verify_answer(chain.answer(key), key, trust).value
+        except NoEngineError:
+            return False
+        return RobotRecord.FromString(value or b"").status == ROBOT_STATUS_FROZEN
+
     def has_proof_against(self, robot: str, origin: str) -> bool:
         """Whether a robot's witness keeps evidence that a log forked."""
         with open_home(self.home(robot)) as home:
@@ -103,6 +132,7 @@ def record_and_witness(story: Story, yard: Yard) -> None:
     )
     with console.status("[dim]driving[/]"):
         time.sleep(DRIVE_S)
+    until(lambda: all(map(yard.anchored, ROBOTS)), "anchors of all")
     story.run("quipu", "watch", yard.file.name, "--once")
 
 
@@ -168,6 +198,8 @@ def cut_off_and_heal(story: Story, yard: Yard) -> Path:
         f"the {healed.checkpoint_size} entries of r3 are cosigned by {_names(healed)}:"
         " one consistency proof covers its absence"
     )
+    until(lambda: yard.anchored("r3") >= least, "r3's anchor")
+    say(f"{yard.anchored('r3')} of them are anchored: one transaction covers it, too")
     story.fact("cut off", "r3 remembered on without a network, and was witnessed afterwards")
     yard.down()
     return copied
@@ -194,6 +226,7 @@ def catch_a_fork(story: Story, yard: Yard, copied: Path) -> None:
         lambda: yard.has_proof_against("r2", origin) and yard.has_proof_against("r3", origin),
         "word of r2 and r3",
     )
+    until(lambda: yard.is_frozen(origin), "the chain's word")
     story.run("quipu", "watch", yard.file.name, "--once")
     yard.down()
     evidence = ("quipu", "--home", str(yard.home("r2")), "witness", "evidence", origin)

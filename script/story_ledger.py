@@ -16,6 +16,7 @@ from story import VERIFY_CLAIM, DemoError, Story, console, say
 from ledger.experience.disclosure import parse_disclosure
 from ledger.home import open_home
 
+ORIGIN = "example.com/fleet/robot-1"
 EPISODES = 3
 CHUNK = 262_144
 
@@ -54,7 +55,7 @@ def drive_and_commit(story: Story, seconds: float) -> Memory:
     story.fact("recorded", f"{count:,} messages, {size:.1f} MB of rosbag2")
 
     story.chapter("The recording is tied into the robot's own ledger")
-    story.run("quipu", "init", "--origin", "example.com/fleet/robot-1")
+    story.run("quipu", "init", "--origin", ORIGIN)
     story.run("quipu", "ingest", *(bag.name for bag in bags))
     story.run("quipu", "checkpoint", "-o", "checkpoint.txt")
     story.fact("committed", f"{EPISODES} signed entries under a signed checkpoint")
