@@ -23,11 +23,11 @@ from typing import Final
 
 from ledger.durable_file import PRIVATE, write_durably
 from ledger.errors import CorruptStoreError, MalformedError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.fields import RECORD_ID_SIZE
 from ledger.experience.private_folder import make_private_folder
 from ledger.experience.records import Row
 from ledger.schema import store_pb2
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.storage import Storage, Table
 from ledger.storage.os_errors import storage_errors
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.errors import MalformedError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.entry import MAX_ENTRY_SIZE
 from ledger.experience.fields import HASH_SIZE, require_ascending, require_bytes, require_uint64
 from ledger.schema import entry_pb2
+from ledger.schema.canonical import parse_message, serialize_message
 
 SALT_SIZE: Final = 32
 MAX_PATH_LENGTH: Final = 63

@@ -18,7 +18,6 @@ from typing import Final
 
 from ledger.ed25519 import PrivateKey, PublicKey
 from ledger.errors import EntryTooLargeError, MalformedError, VerificationError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.fields import (
     HASH_SIZE,
     KEY_SIZE,
@@ -45,6 +44,7 @@ from ledger.experience.kinds import (
 )
 from ledger.merkle.entry_bundle import MAX_ENTRY_SIZE
 from ledger.schema import entry_pb2
+from ledger.schema.canonical import parse_message, serialize_message
 
 __all__ = [
     "MAX_ENTRY_SIZE",

@@ -20,11 +20,11 @@ from typing import TypeAlias
 
 from ledger.durable_file import PRIVATE, sync_folder, write_durably
 from ledger.errors import CorruptStoreError, MalformedError, NotFoundError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.fields import HASH_SIZE, RECORD_ID_SIZE, require_bytes
 from ledger.experience.kinds import Erasure, Pruning
 from ledger.experience.private_folder import make_private_folder
 from ledger.schema import store_pb2
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.storage.os_errors import storage_errors
 
 

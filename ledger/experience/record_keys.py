@@ -27,7 +27,6 @@ from typing import Final, TypeVar
 
 from ledger.durable_file import PRIVATE, sync_folder, write_durably
 from ledger.errors import KeyStoreError, MalformedError, NotFoundError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.fields import (
     HASH_SIZE,
     KEY_SIZE,
@@ -39,6 +38,7 @@ from ledger.experience.fields import (
 from ledger.experience.kinds import CommitmentKind, RewardSource
 from ledger.experience.private_folder import make_private_folder
 from ledger.schema import store_pb2
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.storage.os_errors import storage_error, storage_errors
 
 T = TypeVar("T")

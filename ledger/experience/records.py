@@ -18,10 +18,10 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from ledger.errors import CorruptStoreError, MalformedError, NotFoundError
-from ledger.schema.canonical import parse_message, serialize_message
 from ledger.experience.content_root import split_leaves
 from ledger.experience.fields import RECORD_ID_SIZE, UINT64_MAX
 from ledger.schema import store_pb2
+from ledger.schema.canonical import parse_message, serialize_message
 from ledger.storage import ReadTransaction, Storage, Table
 
 Row: TypeAlias = tuple[Table, bytes, bytes]

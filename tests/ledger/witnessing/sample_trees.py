@@ -11,8 +11,8 @@ from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.ed25519 import PrivateKey
 from ledger.errors import LedgerError, NotFoundError
 from ledger.note import CosignatureSigner, NoteSigner
-from ledger.witnessing.policy import Policy, PolicyGroup, PolicyLog, PolicyWitness
 from ledger.witnessing.leaf_path import LeafPath
+from ledger.witnessing.policy import Policy, PolicyGroup, PolicyLog, PolicyWitness
 from tests.ledger.merkle.naive_tree import NaiveTree, leaves
 
 MOST = 64

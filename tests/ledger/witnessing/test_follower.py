@@ -26,8 +26,8 @@ from ledger.witnessing.follower import (
     Unchanged,
 )
 from ledger.witnessing.fork_records import ForkRecords
-from ledger.witnessing.policy import Policy, PolicyLog
 from ledger.witnessing.leaf_path import LeafPath
+from ledger.witnessing.policy import Policy, PolicyLog
 from tests.ledger.witnessing.sample_trees import (
     HONEST,
     KEYS,
