@@ -68,9 +68,27 @@ def test_a_robot_speaks_for_itself_alone() -> None:
         assert allowed("/r1", "topic", "subscribe", name, "recorder")
         assert not allowed("/r1", "topic", "publish", name, "recorder")
     asks = set(expressions("/r1", "service", "request", "memory"))
-    assert asks == {"/*/witness/add_checkpoint"}
+    assert asks == {
+        "/*/witness/add_checkpoint",
+        "/settlement/submit_transaction",
+        "/settlement/query_state",
+    }
     asks = set(expressions("/r1", "service", "request", "witness"))
     assert asks == {"/*/memory/prove_inclusion", "/*/memory/prove_consistency"}
+
+
+def test_a_settlement_node_may_answer_what_it_offers_and_tell_of_blocks() -> None:
+    replies = set(expressions("/settlement", "service", "reply", "settlement"))
+    own = {"submit_transaction", "query_state"}
+    names = own | set(PARAMETER_SERVICES) | set(LIFECYCLE_SERVICES)
+    assert {name.removeprefix("//settlement/") for name in replies} == names
+    published = set(expressions("/settlement", "topic", "publish", "settlement"))
+    assert {name for name in published if name.startswith("/quipu/")} == {
+        "/quipu/chain/head",
+        "/quipu/chain/blocks",
+    }
+    assert not list(expressions("/settlement", "topic", "subscribe", "settlement"))
+    assert allowed("/r1", "topic", "subscribe", "/quipu/chain/head", "memory")
 
 
 def test_the_operator_may_run_recorders_and_publish_nothing_that_counts() -> None:
