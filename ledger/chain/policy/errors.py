@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ledger.errors import LedgerError
+from ledger.errors import MalformedError
 
 
-class PolicyError(LedgerError):
+class PolicyError(MalformedError):
     """A text that no contract may have as its policy.
 
     The words are our own, or Cedar's for the author to read; no agreed result holds them.

@@ -58,7 +58,7 @@ def asked_levels(rules: Sequence[Rule]) -> tuple[int, ...]:
         for rule in rules
         for condition in rule.conditions
         for node in _nodes(condition.body)
-        if (level := _asked(node)) is not None
+        if (level := asked_level(node)) is not None
     }
     return tuple(sorted(found))
 
@@ -72,14 +72,14 @@ def _check(node: Expression) -> None:
         case Choice(condition=condition, chosen=chosen, other=other) if not _names_level(condition):
             _check(chosen)
             _check(other)
-        case _ if _asked(node) is None and _names_level(node):
+        case _ if asked_level(node) is None and _names_level(node):
             raise PolicyError(
                 f"a policy asks for {LEVEL} as a lower bound, and in no other way",
                 hint=f"principal.{LEVEL} >= N",
             )
 
 
-def _asked(node: Expression) -> int | None:
+def asked_level(node: Expression) -> int | None:
     """N, of a node that is ``level >= N`` in any of its forms."""
     match node:
         case Binary(BinaryOperator.AT_LEAST, left, Literal(value=int() as level)):
