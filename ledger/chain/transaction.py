@@ -73,8 +73,7 @@ def parse_transaction(chain: bytes, encoded: bytes) -> Transaction:
             f"a transaction of {len(encoded)} bytes; {MAX_TRANSACTION_BYTES} at most",
         )
     try:
-        outer = parse_message(chain_pb2.Transaction, encoded, "transaction")
-        encoded_body, signature = outer.body, outer.signature
+        encoded_body, signature = _split(encoded)
         body = parse_message(chain_pb2.TransactionBody, encoded_body, "transaction's body")
     except MalformedError as error:
         raise RefusalError(ResultCode.MALFORMED, error.message) from error
@@ -116,6 +115,23 @@ def sign_transaction(chain: bytes, key: PrivateKey, body: chain_pb2.TransactionB
     return serialize_message(
         chain_pb2.Transaction(body=encoded, signature=signature), "transaction"
     )
+
+
+def _split(encoded: bytes) -> tuple[bytes, bytes]:
+    """Body and signature. Raises MalformedError."""
+    # Nearly always 0x0a || varint of two bytes || body || 0x12 0x40 || signature, which is
+    # read here as protobuf would, in a fifth of the time.
+    end = len(encoded) - 2 - SIGNATURE_SIZE
+    if (
+        end > 3
+        and encoded[0] == 0x0A
+        and encoded[1] >= 0x80 > encoded[2] > 0
+        and end == 3 + (encoded[1] & 0x7F | encoded[2] << 7)
+        and encoded[end : end + 2] == b"\x12\x40"
+    ):
+        return encoded[3:end], encoded[end + 2 :]
+    outer = parse_message(chain_pb2.Transaction, encoded, "transaction")
+    return outer.body, outer.signature
 
 
 def _attachments(items: Sequence[chain_pb2.Attachment]) -> tuple[tuple[bytes, int], ...]:

@@ -32,6 +32,7 @@ from ledger.chain.engines.service import (
     BlockEvents,
     Dropped,
     EngineClosedError,
+    EngineError,
     EngineStoppedError,
     Inclusion,
     NotIncludedError,
@@ -385,6 +386,8 @@ class EmbeddedEngine:
             batch = self._mempool.first(self._machine.genesis.parameters.max_block_transactions)
         prepared = self._machine.prepare(batch.transactions, time.time_ns(), batch.attachments)
         decided = batch.transactions[: prepared.considered]
+        if batch.transactions and not decided:
+            raise EngineError("no block takes the transaction that has waited longest")
         dropped = [
             Dropped(admission.id, admission.code, admission.words)
             for _, admission in prepared.refused
