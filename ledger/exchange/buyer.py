@@ -104,7 +104,9 @@ class _Stream:
 
     def hold(self, unit: UnitReply) -> HeldUnit | PaidUnit:
         """A sealed unit, to be paid unless it is."""
-        return (PaidUnit if self.is_paid(unit.index) else HeldUnit)(self, unit)
+        if self.is_paid(unit.index):
+            return PaidUnit(self, unit, self.claim)
+        return HeldUnit(self, unit)
 
 
 class OpeningStream:
@@ -191,10 +193,10 @@ class HeldUnit:
 
     def pay(self) -> PaidUnit:
         """Pay its price. Raises RefusedError where the channel has too little, StorageError."""
-        payer = self._stream.payer
+        payer, claim = self._stream.payer, None
         if payer is not None:
-            payer.pay(self._stream.purchase.grant.chunk_price, Durability.WRITTEN)
-        return PaidUnit(self._stream, self._unit)
+            claim = payer.pay(self._stream.purchase.grant.chunk_price, Durability.WRITTEN)
+        return PaidUnit(self._stream, self._unit, claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +205,11 @@ class PaidUnit:
 
     _stream: _Stream
     _unit: UnitReply
+    _claim: Claim | None
 
     def request(self) -> bytes:
         """For its secret, with the claim that pays it, and for the unit after it."""
-        stream = self._stream
-        return encode_fetch(stream.session, self._unit.index + 1, stream.claim)
+        return encode_fetch(self._stream.session, self._unit.index + 1, self._claim)
 
     def receive(self, reply: Reply) -> HeldUnit | PaidUnit | FetchingUnit | BoughtContent:
         """Open, check and keep the unit.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple, TypeVar
 
-from ledger.chain.channel.payword import Link
+from ledger.chain.channel.payword import LINK_SIZE, Link
 from ledger.chain.channel.voucher import Voucher
 from ledger.chain.leaf import ID_SIZE
 from ledger.ed25519 import SIGNATURE_SIZE
@@ -122,8 +122,9 @@ def encode_opening(opening: Opening) -> tuple[bytes, bytes]:
 
 def encode_fetch(session: Session, index: int, claim: Claim | None) -> bytes:
     """The request for a unit, with its code."""
-    message = exchange_pb2.FetchUnit(session=session.session, index=index)
-    _put_claim(message, claim)
+    message = exchange_pb2.FetchUnit(
+        session=session.session, index=index, voucher=_voucher(claim), payword=_payword(claim)
+    )
     message.mac = session.mac(serialize_message(message, "fetch"))
     return serialize_message(exchange_pb2.StreamRequest(fetch=message), "request")
 
@@ -158,8 +159,12 @@ def parse_request(encoded: bytes) -> Opening | Fetch:
 
 def encode_opened(opened: Opened) -> Reply:
     """The seller's agreement as a reply."""
-    message = exchange_pb2.StreamOpened(session_key=opened.session_key, signature=opened.signature)
-    _put_claim(message, opened.claim)
+    message = exchange_pb2.StreamOpened(
+        session_key=opened.session_key,
+        signature=opened.signature,
+        voucher=_voucher(opened.claim),
+        payword=_payword(opened.claim),
+    )
     return Reply(serialize_message(exchange_pb2.StreamReply(opened=message), "reply"))
 
 
@@ -218,19 +223,26 @@ def _require_size(value: bytes, size: int, name: str) -> None:
         raise MalformedError(f"a {name} is {size} bytes")
 
 
-def _put_claim(
-    message: exchange_pb2.FetchUnit | exchange_pb2.StreamOpened, claim: Claim | None
-) -> None:
-    if isinstance(claim, Voucher):
-        message.voucher.CopyFrom(chain_channel_pb2.Voucher(**claim._asdict()))
-    elif claim is not None:
-        message.payword.CopyFrom(chain_channel_pb2.PayWord(index=claim.index, link=claim.link))
+def _voucher(claim: Claim | None) -> chain_channel_pb2.Voucher | None:
+    if not isinstance(claim, Voucher):
+        return None
+    return chain_channel_pb2.Voucher(cumulative=claim.cumulative, signature=claim.signature)
+
+
+def _payword(claim: Claim | None) -> chain_channel_pb2.PayWord | None:
+    if not isinstance(claim, Link):
+        return None
+    return chain_channel_pb2.PayWord(index=claim.index, link=claim.link)
 
 
 def _claim(message: exchange_pb2.FetchUnit | exchange_pb2.StreamOpened) -> Claim | None:
     kind = message.WhichOneof("claim")
     if kind == "voucher":
-        return Voucher.parse(serialize_message(message.voucher, "voucher"))
+        voucher = message.voucher
+        _require_size(voucher.signature, SIGNATURE_SIZE, "voucher's signature")
+        return Voucher(voucher.cumulative, voucher.signature)
     if kind == "payword":
-        return Link.parse(serialize_message(message.payword, "link"))
+        word = message.payword
+        _require_size(word.link, LINK_SIZE, "link")
+        return Link(word.index, word.link)
     return None

@@ -52,7 +52,7 @@ class UnitCipher:
         self._count: Final = grant.count.to_bytes(8, "big")
         self._key: Final = session.unit_key
 
-    def seal(self, index: int, secret: bytes, unit: bytes | bytearray) -> bytes:
+    def seal(self, index: int, secret: bytes, unit: bytes | memoryview) -> bytes:
         """The sealed unit."""
         return self._cipher(secret).encrypt(_NONCE, unit, self._bound(index))
 

@@ -28,8 +28,8 @@ class UnitSource(Protocol):
         """The content root."""
         ...
 
-    def unit(self, index: int) -> bytes | bytearray:
-        """salt_i || chunk_i. Raises ErasedError, CorruptStoreError."""
+    def unit(self, index: int) -> bytes | memoryview:
+        """salt_i || chunk_i, good until the next call. Raises ErasedError, CorruptStoreError."""
         ...
 
     def path(self, index: int) -> tuple[bytes, ...]:
@@ -79,6 +79,7 @@ class StoredUnits:
         self._content: Final = content
         self._salt_key: Final = salt_key
         self._tree: Final = UnitTree(leaves)
+        self._buffer: Final = memoryview(bytearray(SALT_SIZE + min(CHUNK_SIZE, content.size)))
 
     def __repr__(self) -> str:
         return f"StoredUnits({self.size} bytes)"
@@ -93,11 +94,11 @@ class StoredUnits:
         """The content root."""
         return self._tree.root
 
-    def unit(self, index: int) -> bytearray:
-        """salt_i || chunk_i."""
-        unit = bytearray(SALT_SIZE + chunk_length(index, self.size))
+    def unit(self, index: int) -> memoryview:
+        """salt_i || chunk_i, in a buffer that the next call fills again."""
+        unit = self._buffer[: SALT_SIZE + chunk_length(index, self.size)]
         unit[:SALT_SIZE] = chunk_salt(self._salt_key, index)
-        self._content.read_into(index * CHUNK_SIZE, memoryview(unit)[SALT_SIZE:])
+        self._content.read_into(index * CHUNK_SIZE, unit[SALT_SIZE:])
         return unit
 
     def path(self, index: int) -> tuple[bytes, ...]:

@@ -1,9 +1,9 @@
 """Syncing a file that is written to again and again, beside the writing.
 
 A sync takes a disk hundreds of microseconds to some milliseconds, far longer than what goes
-into the file between two of them. `PacedSync` begins one in another thread when half of
-``limit`` writes are not yet safe, and lets the writer wait only when ``limit`` are: so at no
-time does a power cut lose more than ``limit`` writes. A process that is killed loses none:
+into the file between two of them. `PacedSync` begins one in another thread when five eighths
+of ``limit`` writes are not yet safe, and lets the writer wait only when ``limit`` are: so at
+no time does a power cut lose more than ``limit`` writes. A process that is killed loses none:
 what was written is the kernel's.
 """
 
@@ -37,9 +37,10 @@ class PacedSync:
     def wrote(self) -> None:
         """Count one write that just went into the files. Raises StorageError of any sync."""
         self._unsafe += 1
-        if self._unsafe >= self._limit:
+        running = self._running
+        if running is not None and (self._unsafe >= self._limit or running.done()):
             self._wait()
-        if self._running is None and 2 * self._unsafe >= self._limit:
+        if self._running is None and 8 * self._unsafe >= 5 * self._limit:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="paced-sync")
             self._covered = self._unsafe

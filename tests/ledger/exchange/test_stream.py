@@ -190,13 +190,12 @@ def test_a_cheating_seller_gets_the_price_of_one_chunk(world: StreamWorld, cheat
     assert honest is not None
 
     class Cheat(StoredUnits):
-        def unit(self, index: int) -> bytearray:
-            assert honest is not None
+        def unit(self, index: int) -> memoryview:
             if index < 2:
-                return honest.unit(index)
+                return super().unit(index)
             if cheat == "swapped chunks":
-                return honest.unit(5 - index)
-            unit = honest.unit(index)
+                return super().unit(5 - index)
+            unit = super().unit(index)
             unit[0 if cheat == "other salt" else 100] ^= 1
             return unit
 
@@ -234,7 +233,7 @@ def test_a_unit_that_came_broken_is_asked_for_again_for_nothing(world: StreamWor
 
 def test_a_buyer_that_stops_paying_gets_no_more(world: StreamWorld) -> None:
     state = held(world, 2)
-    unpaid = PaidUnit(state._stream, state._unit)
+    unpaid = PaidUnit(state._stream, state._unit, state._stream.claim)
     with pytest.raises(SellerRefusedError) as refusal:
         unpaid.receive(world.ask(unpaid.request()))
     assert reason_of(refusal) is Reason.UNPAID
@@ -427,7 +426,7 @@ def test_content_that_is_erased_in_mid_sale(world: StreamWorld) -> None:
     sale = world.counter.sale(world.granted.grant)
     assert isinstance(sale, OpenSale)
 
-    def gone(index: int) -> bytearray:
+    def gone(index: int) -> memoryview:
         raise ErasedError(f"chunk {index} was erased")
 
     world.units.unit = gone  # type: ignore[method-assign]
