@@ -22,6 +22,7 @@ _COLOURS = {
     Health.BAD: "bold red",
 }
 _SHOWN_ALARMS = 5
+_WIDE = 8
 _NOTHING = "-"
 _USUAL_STATES = {"open", "active", "recording", "waiting", "buffering"}
 
@@ -73,7 +74,8 @@ def _robots(board: Board, rows: tuple[RobotRow, ...], now_ns: int) -> Table:
     """A row a robot; what no observer sees has no column."""
     columns = [column for column in _COLUMNS if not column.optional or any(map(column.sees, rows))]
     shown = table()
-    shown.padding = (0, 1, 0, 0)  # all of them on a terminal of 80 columns
+    if len(columns) > _WIDE:
+        shown.padding = (0, 1, 0, 0)  # all of them on a terminal of 80 columns
     for column in columns:
         shown.add_column(column.name, justify="right" if column.optional else "left", no_wrap=True)
     for row in rows:
