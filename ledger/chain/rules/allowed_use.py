@@ -5,6 +5,7 @@ Withdrawal, expiry and freshness are the terms' and decided here; the rest is th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from ledger.chain.codes import ResultCode
@@ -59,6 +60,13 @@ def allowed_version(
 
 def as_recording(offer: OfferRecord, fleet: str) -> Recording:
     """What a policy sees of an offer; ``fleet`` is the name of the fleet that offers."""
+    return _recording(offer.SerializeToString(deterministic=True), fleet)
+
+
+# Many ask for one offer, and the engine too looks up what it has parsed by the recording.
+@lru_cache(maxsize=1_024)
+def _recording(encoded: bytes, fleet: str) -> Recording:
+    offer = OfferRecord.FromString(encoded)
     return Recording(
         kind=offer.kind,
         fleet=fleet,
