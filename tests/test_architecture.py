@@ -104,6 +104,7 @@ ALLOWED: Mapping[str, set[str]] = {
     | LOG
     | {"ledger.chain.machine", "ledger.chain.policy", "ledger.chain.rules", "ledger.fsck"},
     "ledger.wallet": CHAIN | FILES,
+    "ledger.offering": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
     "ledger.exchange": CHAIN | FILES | {"ledger.experience", "ledger.wallet"},
     "ledger.cli": EXPERIENCE
     | {
@@ -123,6 +124,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.follow",
         "ledger.memory",
         "ledger.memory.anchoring",
+        "ledger.offering",
         "ledger.prover",
         "ledger.signing_keys",
         "ledger.tlog_proof",

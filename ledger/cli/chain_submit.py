@@ -37,6 +37,8 @@ _ADVICE: Final = {
     ResultCode.FEE_TOO_LOW: "`quipu chain status` shows the least fee",
     ResultCode.NOT_ALLOWED: "sign with the wallet that may: --wallet",
     ResultCode.EXPIRED: "run it again",
+    ResultCode.CONTRACT_OVER: "`quipu contract explain ID` shows how it stands",
+    ResultCode.OFFER_STATE: "`quipu chain query offer ID` shows how it stands",
     ResultCode.SEQUENCE_PAST: "another transaction of this account came first: run it again",
     ResultCode.SEQUENCE_AHEAD: "another transaction of this account came first: run it again",
 }

@@ -46,6 +46,7 @@ VERBS = {
     "wallet": "keep money of a chain, pay, and see statements",
     "channel": "pay by the piece through a payment channel",
     "contract": "write a sharing contract, try it, and put it on a chain",
+    "offer": "offer recordings under a contract, their quality proven",
     "fleet": "make, start and end the robots of one machine",
     "watch": "show the fleet live",
     "completion": "print the script that completes quipu in your shell",
