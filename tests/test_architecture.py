@@ -87,6 +87,8 @@ ALLOWED: Mapping[str, set[str]] = {
     },
     "ledger.chain": NOTES | {"ledger.merkle", "ledger.schema"},
     "ledger.chain.channel": TEXT | {"ledger.schema", "ledger.chain"},
+    "ledger.chain.sale": BASE
+    | {"ledger.merkle", "ledger.schema", "ledger.chain", "ledger.experience"},
     "ledger.chain.state": BASE | {"ledger.storage"},
     "ledger.chain.light": CHAIN | {"ledger.witnessing"},
     "ledger.chain.policy": BASE,
@@ -103,9 +105,10 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain.audit": CHAIN
     | LOG
     | {"ledger.chain.machine", "ledger.chain.policy", "ledger.chain.rules", "ledger.fsck"},
+    "ledger.credentials": CHAIN | FILES,
     "ledger.wallet": CHAIN | FILES,
     "ledger.offering": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
-    "ledger.exchange": CHAIN | FILES | {"ledger.experience", "ledger.wallet"},
+    "ledger.exchange": CHAIN | FILES | {"ledger.chain.sale", "ledger.experience", "ledger.wallet"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
@@ -230,6 +233,7 @@ VERIFIERS = (
     "ledger.verifier",
     "ledger.chain.channel.payword",
     "ledger.chain.channel.voucher",
+    "ledger.chain.sale.complaint",
     "ledger.chain.state.proof",
     "ledger.chain.light.receipt",
     "ledger.chain.light.answer",

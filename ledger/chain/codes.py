@@ -1,8 +1,8 @@
 """What can come of a transaction, as numbers that every replica agrees on.
 
 0 is success. The hundreds digit says which part of the chain refused: 0 the chain itself,
-1 payment, 2 identity, 3 anchor, 4 channel, 5 consent, 6 sharing. A number keeps its meaning for
-ever: results are hashed into headers.
+1 payment, 2 identity, 3 anchor, 4 channel, 5 consent, 6 sharing, 7 grant. A number keeps its
+meaning for ever: results are hashed into headers.
 """
 
 from __future__ import annotations
@@ -118,6 +118,23 @@ class ResultCode(IntEnum):
     STALE = 608
     """The recording ended longer ago than the contract's terms allow."""
     POLICY_DENIES = 609
+
+    ISSUER_EPOCH = 700
+    """The fleet has no issuer's key of this epoch, or its time is over."""
+    REVOCATION_EPOCH = 701
+    """Not the fleet's newest; or, of a new one, not later than that."""
+    TIME_REFUSED = 702
+    """The expiry is compared with a time before the block's, or long after it."""
+    OVER_USES = 703
+    """The contract does not give a member so many uses."""
+    ALREADY_USED = 704
+    """Some member has had this use."""
+    CREDENTIAL_NOT_PROVEN = 705
+    KEY_NOT_FRESH = 706
+    """The key that is to be of one time has signed before."""
+    UNKNOWN_GRANT = 707
+    GRANT_STATE = 708
+    """Not to be pruned yet."""
 
 
 class RefusalError(LedgerError):

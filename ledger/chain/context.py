@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.presentation_claim import PresentationClaim
 from ledger.chain.working_state import WorkingState
 from ledger.schema.chain_pb2 import Event, EventKind, Parameters
 
@@ -26,9 +27,15 @@ class Context:
     signer: bytes = b""
     """The account that signed, 32 bytes."""
     sequence: int = 0
+    sponsor: bytes = b""
+    """The fleet whose pool pays, 32 bytes, or none."""
+    body: bytes = field(default=b"", repr=False)
+    """The transaction's body, serialised as it was signed."""
     attachments: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
     """Of the transaction, by SHA-256; checked against what the body says."""
     events: list[Event] = field(default_factory=list)
+    verdicts: Mapping[PresentationClaim, bool] = field(default_factory=dict, repr=False)
+    """Of presentations of the block that were verified together, before it was carried out."""
 
     def emit(self, kind: EventKind, subject: bytes, amount: int = 0) -> None:
         """Put an event into the transaction's result."""

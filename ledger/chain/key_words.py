@@ -23,6 +23,9 @@ _NAMES: Final = {
     0x50: "contract",
     0x51: "offer",
     0x52: "terms",
+    0x60: "grant",
+    0x61: "nullifier",
+    0x62: "anonymous fees of fleet",
 }
 _TEXT: Final = frozenset({0x11, 0x20})
 _ASSET_BYTES: Final = 4

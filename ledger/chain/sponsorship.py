@@ -2,6 +2,9 @@
 
 The quota is `FleetRecord.sponsored_amount` a robot and window of ``sponsored_period``
 blocks. A robot's window begins with the first fee after the one before is over.
+
+Members who do not say who they are have a quota of their own, `FleetRecord.anonymous_amount`
+for all of them together in ``anonymous_period`` blocks: a count a member would tell them apart.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from ledger.chain.account import FEE_ASSET, take
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context
 from ledger.chain.robots import robot_of_signer
-from ledger.chain.state_keys import fleet_key, robot_key
+from ledger.chain.state_keys import anonymous_fees_key, fleet_key, robot_key
+from ledger.schema.chain_grant_pb2 import AnonymousFees
 from ledger.schema.chain_identity_pb2 import FleetRecord
 
 POOL_TAG: Final = b"quipu/pool/v1\0"
@@ -44,4 +48,26 @@ def pay_from_sponsor(context: Context, fleet: bytes, fee: int) -> None:
         )
     robot.sponsored = spent
     context.state.write(robot_key(origin), robot)
+    take(context.state, pool_account(fleet), FEE_ASSET, fee)
+
+
+def pay_for_anonymous(context: Context, fleet: bytes, fee: int) -> None:
+    """Take the fee of a member of ``fleet``, whoever it is, from the fleet's pool.
+
+    Raises RefusalError: `NOT_SPONSORED`, `INSUFFICIENT_FUNDS`.
+    """
+    record = context.state.read(FleetRecord, fleet_key(fleet))
+    if record is None or not record.anonymous_period:
+        raise RefusalError(ResultCode.NOT_SPONSORED, "the fleet pays for nobody it cannot tell")
+    fees = context.state.read(AnonymousFees, anonymous_fees_key(fleet))
+    if fees is None or context.height >= fees.window + record.anonymous_period:
+        fees = AnonymousFees(window=context.height)
+    fees.paid += fee
+    if fees.paid > record.anonymous_amount:
+        raise RefusalError(
+            ResultCode.NOT_SPONSORED,
+            f"the fleet pays {record.anonymous_amount} for anonymous members"
+            f" in {record.anonymous_period} blocks",
+        )
+    context.state.write(anonymous_fees_key(fleet), fees)
     take(context.state, pool_account(fleet), FEE_ASSET, fee)

@@ -72,3 +72,18 @@ def offer_key(offer: bytes) -> bytes:
 def contract_version_key(contract: bytes, version: int) -> bytes:
     """0x52 || contract id, 32 bytes || u32be version -> ContractVersion."""
     return b"\x52" + contract + version.to_bytes(4, "big")
+
+
+def grant_key(grant: bytes) -> bytes:
+    """0x60 || grant id, 32 bytes -> GrantRecord."""
+    return b"\x60" + grant
+
+
+def nullifier_key(nullifier: bytes) -> bytes:
+    """0x61 || nullifier, 48 bytes -> NullifierRecord."""
+    return b"\x61" + nullifier
+
+
+def anonymous_fees_key(fleet: bytes) -> bytes:
+    """0x62 || fleet id, 32 bytes -> AnonymousFees."""
+    return b"\x62" + fleet

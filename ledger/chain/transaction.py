@@ -60,6 +60,11 @@ class Transaction(NamedTuple):
         """The account, 32 bytes."""
         return self.claim.key
 
+    @property
+    def body(self) -> bytes:
+        """The serialised body, as it was signed."""
+        return self.claim.message[len(SIGNATURE_TAG) + ID_SIZE :]
+
 
 def parse_transaction(chain: bytes, encoded: bytes) -> Transaction:
     """Read a transaction that is said to be of a chain.

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ledger/schema/chain_identity.proto\x12\x0equipu.chain.v1\"\x1b\n\x0b\x43reateFleet\x12\x0c\n\x04name\x18\x01 \x01(\t\"N\n\x0f\x43hangeAuthority\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x15\n\rnew_authority\x18\x02 \x01(\x0c\x12\x15\n\rnew_signature\x18\x03 \x01(\x0c\"@\n\x0cSetIssuerKey\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\"N\n\x0bPayFromPool\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\r\n\x05\x61sset\x18\x02 \x01(\r\x12\x11\n\trecipient\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x04\"?\n\x0eSetSponsorship\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x04\x12\x0e\n\x06period\x18\x03 \x01(\r\"1\n\x10SetWitnessPolicy\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0e\n\x06policy\x18\x02 \x01(\x0c\"r\n\rRegisterRobot\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x14\n\x0csuccessor_of\x18\x06 \x01(\t\"T\n\tRotateKey\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0f\n\x07new_key\x18\x02 \x01(\x0c\x12\x15\n\rnew_signature\x18\x03 \x01(\x0c\x12\x0f\n\x07overlap\x18\x04 \x01(\r\"(\n\tRetireKey\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\x0c\"\x1d\n\x0bRetireRobot\x12\x0e\n\x06origin\x18\x01 \x01(\t\"G\n\rBeginRecovery\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0f\n\x07new_key\x18\x02 \x01(\x0c\x12\x15\n\rnew_signature\x18\x03 \x01(\x0c\" \n\x0e\x43\x61ncelRecovery\x12\x0e\n\x06origin\x18\x01 \x01(\t\"\"\n\x10\x43ompleteRecovery\x12\x0e\n\x06origin\x18\x01 \x01(\t\"\xca\x01\n\x0b\x46leetRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\x0c\x12.\n\x0bissuer_keys\x18\x03 \x03(\x0b\x32\x19.quipu.chain.v1.IssuerKey\x12\x18\n\x10sponsored_amount\x18\x04 \x01(\x04\x12\x18\n\x10sponsored_period\x18\x05 \x01(\r\x12\x16\n\x0ewitness_policy\x18\x06 \x01(\x0c\x12\x1e\n\x16witness_policy_time_ns\x18\x07 \x01(\x04\">\n\tIssuerKey\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x0e\n\x06height\x18\x03 \x01(\x04\"\xf2\x01\n\x0bRobotRecord\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0c\n\x04role\x18\x02 \x01(\t\x12+\n\x06status\x18\x03 \x01(\x0e\x32\x1b.quipu.chain.v1.RobotStatus\x12\'\n\x04keys\x18\x04 \x03(\x0b\x32\x19.quipu.chain.v1.KeyPeriod\x12\x14\n\x0csuccessor_of\x18\x05 \x01(\t\x12\x14\n\x0crecovery_key\x18\x06 \x01(\x0c\x12\x17\n\x0frecovery_height\x18\x07 \x01(\x04\x12\x18\n\x10sponsored_window\x18\x08 \x01(\x04\x12\x11\n\tsponsored\x18\t \x01(\x04\"p\n\tKeyPeriod\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x14\n\x0c\x66irst_height\x18\x02 \x01(\x04\x12\x15\n\rfirst_time_ns\x18\x03 \x01(\x04\x12\x13\n\x0blast_height\x18\x04 \x01(\x04\x12\x14\n\x0clast_time_ns\x18\x05 \x01(\x04*Y\n\x0bRobotStatus\x12\x17\n\x13ROBOT_STATUS_ACTIVE\x10\x00\x12\x17\n\x13ROBOT_STATUS_FROZEN\x10\x01\x12\x18\n\x14ROBOT_STATUS_RETIRED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ledger/schema/chain_identity.proto\x12\x0equipu.chain.v1\"\x1b\n\x0b\x43reateFleet\x12\x0c\n\x04name\x18\x01 \x01(\t\"N\n\x0f\x43hangeAuthority\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x15\n\rnew_authority\x18\x02 \x01(\x0c\x12\x15\n\rnew_signature\x18\x03 \x01(\x0c\"@\n\x0cSetIssuerKey\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\"N\n\x0bPayFromPool\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\r\n\x05\x61sset\x18\x02 \x01(\r\x12\x11\n\trecipient\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x04\"s\n\x0eSetSponsorship\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x04\x12\x0e\n\x06period\x18\x03 \x01(\r\x12\x18\n\x10\x61nonymous_amount\x18\x04 \x01(\x04\x12\x18\n\x10\x61nonymous_period\x18\x05 \x01(\r\"1\n\x10SetWitnessPolicy\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0e\n\x06policy\x18\x02 \x01(\x0c\"r\n\rRegisterRobot\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x14\n\x0csuccessor_of\x18\x06 \x01(\t\"T\n\tRotateKey\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0f\n\x07new_key\x18\x02 \x01(\x0c\x12\x15\n\rnew_signature\x18\x03 \x01(\x0c\x12\x0f\n\x07overlap\x18\x04 \x01(\r\"(\n\tRetireKey\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\x0c\"\x1d\n\x0bRetireRobot\x12\x0e\n\x06origin\x18\x01 \x01(\t\"G\n\rBeginRecovery\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0f\n\x07new_key\x18\x02 \x01(\x0c\x12\x15\n\rnew_signature\x18\x03 \x01(\x0c\" \n\x0e\x43\x61ncelRecovery\x12\x0e\n\x06origin\x18\x01 \x01(\t\"\"\n\x10\x43ompleteRecovery\x12\x0e\n\x06origin\x18\x01 \x01(\t\"\x98\x02\n\x0b\x46leetRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\x0c\x12.\n\x0bissuer_keys\x18\x03 \x03(\x0b\x32\x19.quipu.chain.v1.IssuerKey\x12\x18\n\x10sponsored_amount\x18\x04 \x01(\x04\x12\x18\n\x10sponsored_period\x18\x05 \x01(\r\x12\x16\n\x0ewitness_policy\x18\x06 \x01(\x0c\x12\x1e\n\x16witness_policy_time_ns\x18\x07 \x01(\x04\x12\x18\n\x10\x61nonymous_amount\x18\x08 \x01(\x04\x12\x18\n\x10\x61nonymous_period\x18\t \x01(\r\x12\x18\n\x10revocation_epoch\x18\n \x01(\x04\">\n\tIssuerKey\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x0e\n\x06height\x18\x03 \x01(\x04\"\xf2\x01\n\x0bRobotRecord\x12\r\n\x05\x66leet\x18\x01 \x01(\x0c\x12\x0c\n\x04role\x18\x02 \x01(\t\x12+\n\x06status\x18\x03 \x01(\x0e\x32\x1b.quipu.chain.v1.RobotStatus\x12\'\n\x04keys\x18\x04 \x03(\x0b\x32\x19.quipu.chain.v1.KeyPeriod\x12\x14\n\x0csuccessor_of\x18\x05 \x01(\t\x12\x14\n\x0crecovery_key\x18\x06 \x01(\x0c\x12\x17\n\x0frecovery_height\x18\x07 \x01(\x04\x12\x18\n\x10sponsored_window\x18\x08 \x01(\x04\x12\x11\n\tsponsored\x18\t \x01(\x04\"p\n\tKeyPeriod\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x14\n\x0c\x66irst_height\x18\x02 \x01(\x04\x12\x15\n\rfirst_time_ns\x18\x03 \x01(\x04\x12\x13\n\x0blast_height\x18\x04 \x01(\x04\x12\x14\n\x0clast_time_ns\x18\x05 \x01(\x04*Y\n\x0bRobotStatus\x12\x17\n\x13ROBOT_STATUS_ACTIVE\x10\x00\x12\x17\n\x13ROBOT_STATUS_FROZEN\x10\x01\x12\x18\n\x14ROBOT_STATUS_RETIRED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.schema.chain_identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROBOTSTATUS']._serialized_start=1471
-  _globals['_ROBOTSTATUS']._serialized_end=1560
+  _globals['_ROBOTSTATUS']._serialized_start=1601
+  _globals['_ROBOTSTATUS']._serialized_end=1690
   _globals['_CREATEFLEET']._serialized_start=54
   _globals['_CREATEFLEET']._serialized_end=81
   _globals['_CHANGEAUTHORITY']._serialized_start=83
@@ -42,29 +42,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYFROMPOOL']._serialized_start=229
   _globals['_PAYFROMPOOL']._serialized_end=307
   _globals['_SETSPONSORSHIP']._serialized_start=309
-  _globals['_SETSPONSORSHIP']._serialized_end=372
-  _globals['_SETWITNESSPOLICY']._serialized_start=374
-  _globals['_SETWITNESSPOLICY']._serialized_end=423
-  _globals['_REGISTERROBOT']._serialized_start=425
-  _globals['_REGISTERROBOT']._serialized_end=539
-  _globals['_ROTATEKEY']._serialized_start=541
-  _globals['_ROTATEKEY']._serialized_end=625
-  _globals['_RETIREKEY']._serialized_start=627
-  _globals['_RETIREKEY']._serialized_end=667
-  _globals['_RETIREROBOT']._serialized_start=669
-  _globals['_RETIREROBOT']._serialized_end=698
-  _globals['_BEGINRECOVERY']._serialized_start=700
-  _globals['_BEGINRECOVERY']._serialized_end=771
-  _globals['_CANCELRECOVERY']._serialized_start=773
-  _globals['_CANCELRECOVERY']._serialized_end=805
-  _globals['_COMPLETERECOVERY']._serialized_start=807
-  _globals['_COMPLETERECOVERY']._serialized_end=841
-  _globals['_FLEETRECORD']._serialized_start=844
-  _globals['_FLEETRECORD']._serialized_end=1046
-  _globals['_ISSUERKEY']._serialized_start=1048
-  _globals['_ISSUERKEY']._serialized_end=1110
-  _globals['_ROBOTRECORD']._serialized_start=1113
-  _globals['_ROBOTRECORD']._serialized_end=1355
-  _globals['_KEYPERIOD']._serialized_start=1357
-  _globals['_KEYPERIOD']._serialized_end=1469
+  _globals['_SETSPONSORSHIP']._serialized_end=424
+  _globals['_SETWITNESSPOLICY']._serialized_start=426
+  _globals['_SETWITNESSPOLICY']._serialized_end=475
+  _globals['_REGISTERROBOT']._serialized_start=477
+  _globals['_REGISTERROBOT']._serialized_end=591
+  _globals['_ROTATEKEY']._serialized_start=593
+  _globals['_ROTATEKEY']._serialized_end=677
+  _globals['_RETIREKEY']._serialized_start=679
+  _globals['_RETIREKEY']._serialized_end=719
+  _globals['_RETIREROBOT']._serialized_start=721
+  _globals['_RETIREROBOT']._serialized_end=750
+  _globals['_BEGINRECOVERY']._serialized_start=752
+  _globals['_BEGINRECOVERY']._serialized_end=823
+  _globals['_CANCELRECOVERY']._serialized_start=825
+  _globals['_CANCELRECOVERY']._serialized_end=857
+  _globals['_COMPLETERECOVERY']._serialized_start=859
+  _globals['_COMPLETERECOVERY']._serialized_end=893
+  _globals['_FLEETRECORD']._serialized_start=896
+  _globals['_FLEETRECORD']._serialized_end=1176
+  _globals['_ISSUERKEY']._serialized_start=1178
+  _globals['_ISSUERKEY']._serialized_end=1240
+  _globals['_ROBOTRECORD']._serialized_start=1243
+  _globals['_ROBOTRECORD']._serialized_end=1485
+  _globals['_KEYPERIOD']._serialized_start=1487
+  _globals['_KEYPERIOD']._serialized_end=1599
 # @@protoc_insertion_point(module_scope)

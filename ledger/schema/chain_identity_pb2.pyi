@@ -56,14 +56,18 @@ class PayFromPool(_message.Message):
     def __init__(self, fleet: _Optional[bytes] = ..., asset: _Optional[int] = ..., recipient: _Optional[bytes] = ..., amount: _Optional[int] = ...) -> None: ...
 
 class SetSponsorship(_message.Message):
-    __slots__ = ("fleet", "amount", "period")
+    __slots__ = ("fleet", "amount", "period", "anonymous_amount", "anonymous_period")
     FLEET_FIELD_NUMBER: _ClassVar[int]
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
     PERIOD_FIELD_NUMBER: _ClassVar[int]
+    ANONYMOUS_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    ANONYMOUS_PERIOD_FIELD_NUMBER: _ClassVar[int]
     fleet: bytes
     amount: int
     period: int
-    def __init__(self, fleet: _Optional[bytes] = ..., amount: _Optional[int] = ..., period: _Optional[int] = ...) -> None: ...
+    anonymous_amount: int
+    anonymous_period: int
+    def __init__(self, fleet: _Optional[bytes] = ..., amount: _Optional[int] = ..., period: _Optional[int] = ..., anonymous_amount: _Optional[int] = ..., anonymous_period: _Optional[int] = ...) -> None: ...
 
 class SetWitnessPolicy(_message.Message):
     __slots__ = ("fleet", "policy")
@@ -138,7 +142,7 @@ class CompleteRecovery(_message.Message):
     def __init__(self, origin: _Optional[str] = ...) -> None: ...
 
 class FleetRecord(_message.Message):
-    __slots__ = ("name", "authority", "issuer_keys", "sponsored_amount", "sponsored_period", "witness_policy", "witness_policy_time_ns")
+    __slots__ = ("name", "authority", "issuer_keys", "sponsored_amount", "sponsored_period", "witness_policy", "witness_policy_time_ns", "anonymous_amount", "anonymous_period", "revocation_epoch")
     NAME_FIELD_NUMBER: _ClassVar[int]
     AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     ISSUER_KEYS_FIELD_NUMBER: _ClassVar[int]
@@ -146,6 +150,9 @@ class FleetRecord(_message.Message):
     SPONSORED_PERIOD_FIELD_NUMBER: _ClassVar[int]
     WITNESS_POLICY_FIELD_NUMBER: _ClassVar[int]
     WITNESS_POLICY_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    ANONYMOUS_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    ANONYMOUS_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    REVOCATION_EPOCH_FIELD_NUMBER: _ClassVar[int]
     name: str
     authority: bytes
     issuer_keys: _containers.RepeatedCompositeFieldContainer[IssuerKey]
@@ -153,7 +160,10 @@ class FleetRecord(_message.Message):
     sponsored_period: int
     witness_policy: bytes
     witness_policy_time_ns: int
-    def __init__(self, name: _Optional[str] = ..., authority: _Optional[bytes] = ..., issuer_keys: _Optional[_Iterable[_Union[IssuerKey, _Mapping]]] = ..., sponsored_amount: _Optional[int] = ..., sponsored_period: _Optional[int] = ..., witness_policy: _Optional[bytes] = ..., witness_policy_time_ns: _Optional[int] = ...) -> None: ...
+    anonymous_amount: int
+    anonymous_period: int
+    revocation_epoch: int
+    def __init__(self, name: _Optional[str] = ..., authority: _Optional[bytes] = ..., issuer_keys: _Optional[_Iterable[_Union[IssuerKey, _Mapping]]] = ..., sponsored_amount: _Optional[int] = ..., sponsored_period: _Optional[int] = ..., witness_policy: _Optional[bytes] = ..., witness_policy_time_ns: _Optional[int] = ..., anonymous_amount: _Optional[int] = ..., anonymous_period: _Optional[int] = ..., revocation_epoch: _Optional[int] = ...) -> None: ...
 
 class IssuerKey(_message.Message):
     __slots__ = ("epoch", "public_key", "height")

@@ -11,6 +11,7 @@ from ledger.chain.context import Context
 from ledger.chain.genesis import Genesis
 from ledger.chain.machine.admission import Admissions
 from ledger.chain.machine.execution import carry_out
+from ledger.chain.machine.presentations import verify_presentations
 from ledger.chain.machine.signatures import InlineChecker
 from ledger.chain.policy import require_engine
 from ledger.chain.result import Result
@@ -77,8 +78,19 @@ class RuleReplay:
         """
         self.height += 1
         genesis, working = self.genesis, WorkingState(self.state.get)
-        context = Context(genesis.chain, genesis.parameters, self.height, time_ns, working)
         block = self._admissions.look_at(encoded)
+        context = Context(
+            genesis.chain,
+            genesis.parameters,
+            self.height,
+            time_ns,
+            working,
+            verdicts=verify_presentations(
+                genesis.chain,
+                working,
+                [each.transaction for each in block if each.transaction and each.signed],
+            ),
+        )
         attachments: dict[bytes, bytes] = {}
         pruned: set[bytes] = set()
         for place, known in enumerate(block):

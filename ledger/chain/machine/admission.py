@@ -7,6 +7,9 @@ state is what keeps strangers' garbage out: an account, its next sequence, the f
 Many threads may have transactions admitted at once. Reading and the checking of signatures
 go on side by side; only the turns, which transaction of an account comes next, are taken
 one thread after another.
+
+Nobody can be charged for an anonymous request that is refused, and its proof takes
+milliseconds: so no more of them may wait than a few blocks verify (`presentations`).
 """
 
 from __future__ import annotations
@@ -17,10 +20,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from ledger.chain.account import IS_POOL, Account
+from ledger.chain.account import IS_POOL, Account, check_key
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.leaf import LeafKind, leaf_id
-from ledger.chain.machine.execution import check_form, check_sequence, own_attachments
+from ledger.chain.machine.execution import (
+    check_form,
+    check_sequence,
+    is_anonymous,
+    own_attachments,
+)
+from ledger.chain.machine.presentations import MAX_ANONYMOUS
 from ledger.chain.machine.proposal import Admission
 from ledger.chain.machine.signatures import Checking, SignatureChecker
 from ledger.chain.transaction import Transaction, parse_transaction
@@ -28,6 +37,9 @@ from ledger.schema.chain_pb2 import Parameters
 
 MAX_REMEMBERED: Final = 200_000
 """Transactions whose signature is remembered; beyond it they are checked again."""
+
+MAX_ANONYMOUS_WAITING: Final = 4 * MAX_ANONYMOUS
+"""Anonymous requests that may wait at once: what four blocks take."""
 
 _SLICE: Final = 256
 """Signatures are checked elsewhere in pieces of this many, while the next are parsed."""
@@ -88,6 +100,7 @@ class Admissions:
         self._lock = threading.Lock()
         self._known: dict[bytes, Known] = {}
         self._next: dict[bytes, int] = {}
+        self._anonymous: set[bytes] = set()
 
     def look_at(self, transactions: Sequence[bytes]) -> list[Known]:
         """Parse transactions and check their signatures, as far as that was not done before."""
@@ -135,10 +148,16 @@ class Admissions:
             admitted(good)
         return verdicts
 
+    def is_anonymous(self, encoded: bytes) -> bool:
+        """Whether this is an anonymous request, of which a block holds `MAX_ANONYMOUS`."""
+        transaction = (self._known.get(encoded) or self._parse(encoded)).transaction
+        return transaction is not None and is_anonymous(transaction)
+
     def settle(self, transactions: Sequence[bytes], refused: bool) -> None:
         """Forget transactions that are in a block, or were refused for one."""
         with self._lock:
             for encoded in transactions:
+                self._anonymous.discard(encoded)
                 known = self._known.pop(encoded, None)
                 if known is None or known.transaction is None:
                     continue
@@ -177,7 +196,12 @@ class Admissions:
             if signer not in self._next and signer not in sequences:
                 account = read(signer)
                 if account is None:
-                    raise RefusalError(ResultCode.UNKNOWN_ACCOUNT, "nothing was ever paid to it")
+                    if not is_anonymous(transaction):
+                        raise RefusalError(
+                            ResultCode.UNKNOWN_ACCOUNT, "nothing was ever paid to it"
+                        )
+                    check_key(signer)
+                    account = Account()
                 if account.flags & IS_POOL:
                     raise RefusalError(ResultCode.POOL_ACCOUNT, "no key signs for a pool")
                 sequences[signer] = account.sequence
@@ -212,6 +236,13 @@ class Admissions:
                 expected = account.sequence if account else 0
         try:
             check_sequence(transaction.sequence, expected)
+            if is_anonymous(transaction):
+                if len(self._anonymous) >= MAX_ANONYMOUS_WAITING:
+                    raise RefusalError(
+                        ResultCode.MEMPOOL_FULL,
+                        "too many anonymous requests wait already (try again later)",
+                    )
+                self._anonymous.add(transaction.encoded)
         except RefusalError as refusal:
             return Known(known.id, transaction, known.signed, refusal)
         self._next[signer] = transaction.sequence + 1

@@ -3,6 +3,9 @@
 A transaction is carried out whole or not at all. In this order it is refused for its
 expiry, its account, its sequence, its signature, its fee, its attachments, and by its rule;
 one that is refused changes nothing, not even its account's sequence.
+
+An action may be asked for anonymously (`Action.presents`): by a key without an account, which
+is checked here as strictly as where an account comes into being, and has one afterwards.
 """
 
 from __future__ import annotations
@@ -10,13 +13,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from hashlib import sha256
 
-from ledger.chain.account import FEE_ASSET, IS_POOL, read_account, release, write_account
+from ledger.chain.account import (
+    FEE_ASSET,
+    IS_POOL,
+    Account,
+    check_key,
+    read_account,
+    release,
+    write_account,
+)
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context
 from ledger.chain.result import Result
 from ledger.chain.rules import ACTIONS
 from ledger.chain.spending import debit
-from ledger.chain.sponsorship import pay_from_sponsor
+from ledger.chain.sponsorship import pay_for_anonymous, pay_from_sponsor
 from ledger.chain.transaction import Transaction
 
 
@@ -68,9 +79,13 @@ def _enter(
         raise RefusalError(
             ResultCode.EXPIRED, f"the transaction was good up to block {transaction.expiry_height}"
         )
+    anonymous = is_anonymous(transaction)
     account = read_account(state, signer)
     if account is None:
-        raise RefusalError(ResultCode.UNKNOWN_ACCOUNT, "nothing was ever paid to this account")
+        if not anonymous:
+            raise RefusalError(ResultCode.UNKNOWN_ACCOUNT, "nothing was ever paid to this account")
+        check_key(signer)
+        account = Account()
     check_sequence(transaction.sequence, account.sequence)
     if not signed:
         raise RefusalError(ResultCode.WRONG_SIGNATURE, "the signature is not the signer's")
@@ -79,14 +94,23 @@ def _enter(
     if transaction.fee < context.parameters.min_fee:
         raise RefusalError(ResultCode.FEE_TOO_LOW, f"a fee is {context.parameters.min_fee} or more")
     context.signer, context.sequence = signer, transaction.sequence
+    context.sponsor, context.body = transaction.sponsor, transaction.body
     context.attachments = own_attachments(transaction.attachments, attachments, pruned)
     write_account(state, signer, account._replace(sequence=account.sequence + 1))
     if transaction.fee:
-        if transaction.sponsor:
+        if anonymous:
+            pay_for_anonymous(context, transaction.sponsor, transaction.fee)
+        elif transaction.sponsor:
             pay_from_sponsor(context, transaction.sponsor, transaction.fee)
         else:
             debit(context, signer, FEE_ASSET, transaction.fee)
         release(state, context.parameters.treasury, FEE_ASSET, transaction.fee)
+
+
+def is_anonymous(transaction: Transaction) -> bool:
+    """Whether this is asked for by somebody who needs no account."""
+    action = ACTIONS.get(transaction.action)
+    return action is not None and action.presents is not None
 
 
 def check_sequence(sequence: int, expected: int) -> None:

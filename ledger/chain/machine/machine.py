@@ -40,6 +40,7 @@ from ledger.chain.machine.block_rows import (
     read_genesis,
 )
 from ledger.chain.machine.execution import carry_out
+from ledger.chain.machine.presentations import MAX_ANONYMOUS, verify_presentations
 from ledger.chain.machine.proposal import (
     Admission,
     Finalized,
@@ -151,10 +152,11 @@ class StateMachine:
         """
         info, limits = self._info, self.genesis.parameters
         time_ns = max(time_ns, info.time_ns + 1)
-        room, considered = limits.max_block_bytes, 0
+        room, anonymous, considered = limits.max_block_bytes, MAX_ANONYMOUS, 0
         for encoded in waiting[: limits.max_block_transactions]:
             room -= len(encoded)
-            if room < 0:
+            anonymous -= self._admissions.is_anonymous(encoded)
+            if room < 0 or anonymous < 0:
                 break
             considered += 1
         proposal = Proposal(info.height + 1, time_ns, waiting[:considered], attachments or {})
@@ -202,6 +204,7 @@ class StateMachine:
             or not self._info.time_ns < proposal.time_ns < 1 << 63
             or len(proposal.transactions) > limits.max_block_transactions
             or size > limits.max_block_bytes
+            or sum(map(self._admissions.is_anonymous, proposal.transactions)) > MAX_ANONYMOUS
         ):
             return Verdict.REJECT
         executed = self._execution_of(proposal)
@@ -300,6 +303,11 @@ class StateMachine:
                 proposal.height,
                 proposal.time_ns,
                 working,
+                verdicts=verify_presentations(
+                    self.genesis.chain,
+                    working,
+                    [each.transaction for each in known if each.transaction and each.signed],
+                ),
             )
             results = [
                 carry_out(

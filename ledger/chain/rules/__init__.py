@@ -11,6 +11,7 @@
 `consent`          consent of data subjects, and receipts of what was erased
 `sharing`          contracts: who may use a fleet's recordings, and on what terms
 `offers`           recordings offered under a contract, with what is proven of them
+`grant`            leave to use a recording, for a member that does not say who it is
 =================  ===========================================================
 """
 
@@ -27,6 +28,7 @@ from ledger.chain.rules import (
     consent,
     fleet,
     fork,
+    grant,
     offers,
     payment,
     recovery,
@@ -37,7 +39,19 @@ from ledger.chain.rules.action import Action
 
 ACTIONS: Final[Mapping[str, Action[Message]]] = {
     action.name: action
-    for rule in (payment, fleet, robot, recovery, anchor, fork, channel, consent, sharing, offers)
+    for rule in (
+        payment,
+        fleet,
+        robot,
+        recovery,
+        anchor,
+        fork,
+        channel,
+        consent,
+        sharing,
+        offers,
+        grant,
+    )
     for action in rule.ACTIONS
 }
 """By the field of `TransactionBody.action`; one that is not here is `UNKNOWN_ACTION`."""

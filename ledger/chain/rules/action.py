@@ -17,6 +17,8 @@ from google.protobuf.message import Message
 from ledger.chain.codes import ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.leaf import ID_SIZE
+from ledger.chain.presentation_claim import PresentationClaim
+from ledger.chain.working_state import WorkingState
 
 MAX_ORIGIN: Final = 255
 """Bytes in the name of a robot's log."""
@@ -36,6 +38,10 @@ class Action(Generic[M_co]):
     message: type[M_co]
     check: Callable[[Any], None]
     carry_out: Callable[[Context, Any], None]
+    presents: Callable[[WorkingState, bytes, bytes], PresentationClaim] | None = None
+    """Of an action that is asked for anonymously: what its presentation claims, by the state,
+    the chain's id and the transaction's body. Its signer needs no account (it has one once
+    the action was carried out), and its fee is the fleet's that the body names as sponsor."""
 
 
 def require_id(name: bytes, what: str) -> None:

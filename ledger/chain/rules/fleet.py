@@ -159,12 +159,20 @@ def check_set_sponsorship(message: SetSponsorship) -> None:
         ResultCode.FIELD_REFUSED,
         f"a sponsorship's period is 1 to {MAX_BLOCKS} blocks",
     )
+    anonymous = message.anonymous_period
+    require(
+        1 <= anonymous <= MAX_BLOCKS if message.anonymous_amount else not anonymous,
+        ResultCode.FIELD_REFUSED,
+        f"the anonymous period is 1 to {MAX_BLOCKS} blocks, and 0 where the amount is",
+    )
 
 
 def set_sponsorship(context: Context, message: SetSponsorship) -> None:
-    """Say how much of each robot's fees the pool pays."""
+    """Say how much of each robot's fees the pool pays, and of anonymous members' together."""
     record = governed_fleet(context, message.fleet)
     record.sponsored_amount, record.sponsored_period = message.amount, message.period
+    record.anonymous_amount = message.anonymous_amount
+    record.anonymous_period = message.anonymous_period
     context.state.write(fleet_key(message.fleet), record)
 
 

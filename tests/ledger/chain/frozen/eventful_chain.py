@@ -49,6 +49,7 @@ from ledger.schema.chain_payment_pb2 import (
     SetSpendingCap,
     Transfer,
 )
+from tests.ledger.chain.frozen.eventful_grant import grant
 from tests.ledger.chain.frozen.eventful_sharing import share
 from tests.ledger.chain.rules.chain_world import account_of
 from tests.ledger.chain.rules.robot_world import ORIGIN, OTHER, RobotWorld, quorum
@@ -133,6 +134,8 @@ def build() -> EventfulChain:
     _end(chain)
     chain.advance()
     share(chain, THIRD)
+    chain.advance()
+    grant(chain, THIRD)
     chain.advance()
     return chain
 

@@ -188,7 +188,8 @@ class ChainWorld:
         sequences = self._sequences()
         result = self.submit(self.sign(key, message, **fields), given)
         if result.code == ResultCode.OK:
-            sequences[account_of(key)] += 1
+            # Who asks anonymously had no account until now.
+            sequences[account_of(key)] = sequences.get(account_of(key), 0) + 1
             changed = {name: self._sequences()[name] for name in sequences}
             _insist(changed == sequences, "a sequence did not rise by one, for the signer alone")
         return result
