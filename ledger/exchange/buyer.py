@@ -79,8 +79,8 @@ class _Stream:
 
     def is_paid(self, index: int) -> bool:
         """Whether unit ``index`` was paid for."""
-        price = self.purchase.grant.chunk_price
-        return self.payer is None or self.payer.paid >= (index + 1) * price
+        price = self.purchase.grant.price_of(index + 1)
+        return self.payer is None or self.payer.paid >= price
 
     def unit_of(self, reply: Reply, index: int) -> UnitReply:
         """The reply to a fetch of unit ``index``. Raises as the states' `receive`."""
@@ -120,7 +120,7 @@ class OpeningStream:
         grant, terms = purchase.grant, payer.terms if payer is not None else None
         if wallet.account != grant.buyer:
             raise RefusedError("the grant is another key's")
-        if (terms is None) is bool(grant.chunk_price):
+        if (terms is None) is bool(grant.price):
             raise RefusedError("units that cost are paid through a channel, others not")
         if terms is not None and (terms.channel, terms.payee, terms.asset) != (
             purchase.channel,
@@ -195,7 +195,9 @@ class HeldUnit:
         """Pay its price. Raises RefusedError where the channel has too little, StorageError."""
         payer, claim = self._stream.payer, None
         if payer is not None:
-            claim = payer.pay(self._stream.purchase.grant.chunk_price, Durability.WRITTEN)
+            grant, index = self._stream.purchase.grant, self._unit.index
+            price = grant.price_of(index + 1) - grant.price_of(index)
+            claim = payer.pay(price, Durability.WRITTEN) if price else payer.newest()
         return PaidUnit(self._stream, self._unit, claim)
 
 

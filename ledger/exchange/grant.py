@@ -15,7 +15,7 @@ from ledger.errors import MalformedError
 from ledger.experience.content_root import chunk_count
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 
-_GRANT: Final = Struct(">32s32s32s32s32sQIQQ")
+_GRANT: Final = Struct(">32s32s32s32s32sQIQQQ")
 GRANT_SIZE: Final = _GRANT.size
 _MAX_U64: Final = 2**64 - 1
 
@@ -27,7 +27,8 @@ class Grant:
     On disk::
 
         chain (32) || grant id (32) || buyer (32) || seller (32) || content root (32)
-        || u64be size || u32be asset || u64be price || u64be expiry height
+        || u64be size || u32be asset || u64be chunk price || u64be record price
+        || u64be expiry height
 
     Raises MalformedError for what cannot be.
     """
@@ -44,7 +45,8 @@ class Grant:
     """Bytes."""
     asset: int
     chunk_price: int
-    """0: the content is free for those who may have it."""
+    record_price: int
+    """Paid with the first chunk; with both prices 0 the content is free."""
     expiry_height: int
     """The last height at which something new is given."""
 
@@ -52,7 +54,8 @@ class Grant:
         names = (self.chain, self.grant, self.buyer, self.seller, self.content_root)
         if any(len(name) != ID_SIZE for name in names):
             raise MalformedError("a grant's ids, keys and root are 32 bytes each")
-        wide = (self.content_size, self.chunk_price, self.expiry_height, self.price)
+        prices = (self.chunk_price, self.record_price, self.price)
+        wide = (self.content_size, self.expiry_height, *prices)
         if any(not 0 <= number <= _MAX_U64 for number in wide) or not 0 <= self.asset < 1 << 32:
             raise MalformedError("a number of the grant is out of its range")
 
@@ -64,7 +67,11 @@ class Grant:
     @property
     def price(self) -> int:
         """Of the whole content."""
-        return self.count * self.chunk_price
+        return self.price_of(self.count)
+
+    def price_of(self, units: int) -> int:
+        """Of the first ``units`` units together: what a claim shows that pays for them."""
+        return self.record_price + units * self.chunk_price if units else 0
 
     def encode(self) -> bytes:
         """Return the layout above."""
@@ -77,6 +84,7 @@ class Grant:
             self.content_size,
             self.asset,
             self.chunk_price,
+            self.record_price,
             self.expiry_height,
         )
 

@@ -76,7 +76,7 @@ class Purchase:
 
         Raises RefusedError where one was begun, MalformedError, LockedError, StorageError.
         """
-        if len(channel) != (ID_SIZE if grant.chunk_price else 0):
+        if len(channel) != (ID_SIZE if grant.price else 0):
             raise MalformedError("a channel's id is 32 bytes, and none pays for what is free")
         make_private_folder(folder)
         lock = WriterLock(folder / "lock")

@@ -106,7 +106,7 @@ class OfferedSale:
     def _begin_channel(self, channel: bytes) -> PayeeState | None:
         """The paid end of a channel that is the buyer's and can pay this grant."""
         desk, grant = self._desk, self._grant
-        if not grant.chunk_price:
+        if not grant.price:
             if channel:
                 raise SaleRefusedError(Reason.NO_CHANNEL, "the content is free")
             return None
@@ -117,7 +117,7 @@ class OfferedSale:
             or record.payee != grant.seller
             or record.asset != grant.asset
             or record.closing_height
-            or (record.HasField("payword") and grant.chunk_price % record.payword.unit)
+            or (record.HasField("payword") and not _fits(grant, record.payword.unit))
         ):
             raise SaleRefusedError(Reason.NO_CHANNEL, "no open channel that pays this grant")
         # Killed between the channel's file and the sale's: the first is there already.
@@ -180,8 +180,8 @@ class _Sale:
         if index > grant.count:
             raise SaleRefusedError(Reason.NO_UNIT, f"unit {index} of {grant.count}")
         if fetch.claim is not None:
-            self._take(fetch.claim, index * grant.chunk_price)
-        if self.earned < index * grant.chunk_price:
+            self._take(fetch.claim, grant.price_of(index))
+        if self.earned < grant.price_of(index):
             raise SaleRefusedError(Reason.UNPAID, f"{index} units are not paid")
         secret = unit_secret(self._row.key, index - 1) if index else b""
         try:
@@ -203,8 +203,7 @@ class _Sale:
         if index == grant.count:
             return (), b""
         if self._is_over():
-            price = grant.chunk_price
-            if not price or self.earned < (index + 1) * price:
+            if self.earned < max(1, grant.price_of(index + 1)):
                 raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
         else:
             self._given = max(self._given, index + 1)
@@ -229,7 +228,7 @@ class _Sale:
         if not isinstance(payee, PayeeOpen):
             raise SaleRefusedError(Reason.CHANNEL_ENDS, "the channel is closing")
         # Once the grant is over, only units that are with the buyer already can be paid.
-        if self._is_over() and worth > self._given * self.grant.chunk_price:
+        if self._is_over() and worth > self.grant.price_of(self._given):
             raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
         try:
             payee.accept(claim, self._desk.chain.height(), Durability.WRITTEN)
@@ -282,6 +281,11 @@ class ClosingSale(_Sale):
 
 
 SaleState: TypeAlias = OpenSale | ClosingSale
+
+
+def _fits(grant: Grant, unit: int) -> bool:
+    """Whether every payment is of whole links."""
+    return not (grant.chunk_price % unit or grant.record_price % unit)
 
 
 def require_signed(grant: Grant, opening: Opening) -> None:

@@ -85,6 +85,7 @@ class StreamWorld:
             content_size=len(self.content),
             asset=0,
             chunk_price=PRICE,
+            record_price=0,
             expiry_height=EXPIRY,
         )
         self.channel_id = self.open_channel(payword)

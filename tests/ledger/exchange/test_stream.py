@@ -89,6 +89,8 @@ def test_all_is_bought_chunk_by_chunk(world: StreamWorld) -> None:
 @pytest.mark.parametrize("content", [b"", b"x", content_of(1, CHUNK_SIZE), content_of(3)])
 def test_contents_of_any_size(tmp_path: Path, content: bytes) -> None:
     world = StreamWorld(tmp_path, content=content)
+    if not content:
+        world.free()
     world.begin()
     buy(world.bought, world.alice, world.payer, world.transport)
     assert world.received() == content
@@ -103,6 +105,19 @@ def test_what_is_free_takes_no_channel(tmp_path: Path) -> None:
     buy(world.bought, world.alice, None, world.transport)
     assert world.received() == world.content
     world.close()
+
+
+@pytest.mark.parametrize("chunk_price", [0, PRICE])
+def test_a_price_of_the_whole_is_paid_with_the_first_chunk(
+    world: StreamWorld, chunk_price: int
+) -> None:
+    world.granted = replace(world.granted, record_price=50, chunk_price=chunk_price)
+    state = held(world)
+    assert state.pay() and world.paid == 50 + chunk_price
+    world.begin()
+    buy(world.bought, world.alice, world.payer, world.transport)
+    assert world.received() == world.content
+    assert world.paid == world.earned == 50 + UNITS * chunk_price
 
 
 def test_the_content_gets_its_files(world: StreamWorld) -> None:
