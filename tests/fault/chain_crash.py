@@ -45,7 +45,7 @@ from ledger.errors import CorruptStoreError
 from ledger.published import PublishedCheckpoint, published_directory
 from ledger.schema import chain_payment_pb2, chain_pb2
 from tests.fault.log_checker import CheckedLog, check_log
-from tests.fault.syscall_killer import kill_at_call
+from tests.fault.syscall_killer import kill_at_call_of_any_thread
 
 PAYERS = 3
 SETTINGS = EngineSettings(block_period_s=0.001, signature_processes=0, kept_heights=3)
@@ -280,7 +280,7 @@ class ChainCrashTest:
         os.environ["QUIPU_PUBLISHED"] = str(home.folder / "published")
         reader, writer = os.pipe()
         try:
-            status, _ = kill_at_call(
+            status, _ = kill_at_call_of_any_thread(
                 lambda: live(home.root, home.made, 5, BATCHES, writer), self.next_call
             )
         finally:

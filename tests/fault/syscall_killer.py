@@ -1,8 +1,8 @@
 """Kill a child at its k-th write or sync, by ptrace: no strace, no compiler.
 
-The parent traces the child it forked, and every thread of it, counts the system calls
-that change files, and kills the child as it enters the k-th, so that this call has no
-effect any more.
+The parent traces the child it forked, its first thread or every one, counts the system
+calls that change files, and kills the child as it enters the k-th, so that this call has
+no effect any more.
 """
 
 from __future__ import annotations
@@ -45,17 +45,31 @@ def _ptrace(request: int, pid: int, address: int = 0, data: object = None) -> No
         raise TraceError(os.strerror(ctypes.get_errno()))
 
 
-def kill_at_call(
-    work: Callable[[], None],
-    kth: int,
-    watch: Callable[[int, int, int], None] = lambda pid, number, argument: None,
-) -> tuple[int, int]:
-    """Run ``work`` in a child and kill it as it enters its ``kth`` changing call.
+Watch = Callable[[int, int, int], None]
+
+
+def _ignore(pid: int, number: int, argument: int) -> None:
+    pass
+
+
+def kill_at_call(work: Callable[[], None], kth: int, watch: Watch = _ignore) -> tuple[int, int]:
+    """Run ``work`` in a child and kill it as its first thread enters its ``kth`` changing call.
 
     ``watch`` is told the child, the number and the first argument of every such call.
     Returns the wait status and how many there were; a child that made fewer than
     ``kth`` ends by itself.
     """
+    return _trace(work, kth, watch, _O_TRACESYSGOOD | _O_EXITKILL)
+
+
+def kill_at_call_of_any_thread(
+    work: Callable[[], None], kth: int, watch: Watch = _ignore
+) -> tuple[int, int]:
+    """As `kill_at_call`, with the calls of every thread counted; all of them are slowed down."""
+    return _trace(work, kth, watch, _O_TRACESYSGOOD | _O_EXITKILL | _O_TRACECLONE)
+
+
+def _trace(work: Callable[[], None], kth: int, watch: Watch, options: int) -> tuple[int, int]:
     if CHANGING_CALLS is None:
         raise TraceError(f"system call numbers of {platform.machine()} are not known here")
     pid = os.fork()
@@ -74,7 +88,7 @@ def kill_at_call(
     _, status = os.waitpid(pid, 0)
     if not os.WIFSTOPPED(status):
         raise TraceError("the child could not ask to be traced")
-    _ptrace(_SETOPTIONS, pid, 0, _O_TRACESYSGOOD | _O_TRACECLONE | _O_EXITKILL)
+    _ptrace(_SETOPTIONS, pid, 0, options)
     _ptrace(_SYSCALL, pid)
     threads = {pid}
     while True:

@@ -35,7 +35,7 @@ from ledger.chain.engines.service import (
 )
 from ledger.chain.engines.socket_frames import MAX_REQUEST, FrameBuffer, encode_frame
 from ledger.chain.machine.home import ChainPaths
-from ledger.errors import LedgerError, MalformedError, NotFoundError, RefusedError
+from ledger.errors import LedgerError, LockedError, MalformedError, NotFoundError, RefusedError
 from ledger.schema import chain_socket_pb2 as wire
 from tests.ledger.chain.engines.engine_process import engine_process
 from tests.ledger.chain.engines.engine_world import PATIENCE_S, QUICK, EngineWorld
@@ -446,6 +446,17 @@ def test_a_server_that_is_killed_and_comes_back(root: Path, world: EngineWorld) 
         client.close()
     with pytest.raises(EngineClosedError):
         client.info()
+
+
+def test_a_second_engine_of_the_same_home_is_refused(root: Path) -> None:
+    with engine_process(root), ChainClient.at_home(root) as client:
+        with pytest.raises(LockedError) as raised:
+            EmbeddedEngine.open(root, QUICK)
+        assert raised.value.hint
+        # It did not take the first one's socket away.
+        assert client.info().height == 1
+        with ChainClient.at_home(root) as another:
+            assert another.info() == client.info()
 
 
 def test_a_client_that_is_killed_mid_request(served: Served, world: EngineWorld) -> None:
