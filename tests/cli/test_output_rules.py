@@ -42,6 +42,8 @@ WELL = (
     ("chain", "init"),
     ("chain", "status"),
     ("channel", "status"),
+    ("contract", "new", "ours", "--template", "fleet-only"),
+    ("contract", "test", "ours"),
     ("ingest", "../said/1.stdin", "--opaque"),
 )
 BADLY: tuple[tuple[object, ...], ...] = (
@@ -83,6 +85,12 @@ BADLY: tuple[tuple[object, ...], ...] = (
     (3, "wallet", "pay", "nobody", "1"),
     (3, "channel", "close", "nothing"),
     (3, "channel", "accept", "missing"),
+    (3, "contract", "test", "missing"),
+    (5, "contract", "new", "ours", "--template", "fleet-only"),
+    (2, "contract", "new", "theirs", "--template", "free"),
+    (3, "offer", "post", "0", "--contract", "nothing"),
+    (3, "offer", "withdraw", "nothing"),
+    (2, "offer", "post", "0"),
     (2, "chain"),
     (2, "wallet", "frobnicate"),
     (2, "channel", "open"),
@@ -98,7 +106,8 @@ def test_json_is_one_object_whatever_happens(veteran: Robot) -> None:
         outcome = veteran.run(*arguments, "--json")
         assert (outcome.code, outcome.err) == (0, ""), outcome
         assert outcome.object["ok"] is True
-    assert {arguments[0] for arguments in WELL} == set(VERBS) - {"init", "verify"}
+    # An offer takes a log that is anchored, and a contract: its transcript has them.
+    assert {arguments[0] for arguments in WELL} == set(VERBS) - {"init", "verify", "offer"}
     for code, *words in BADLY:
         assert isinstance(code, int)
         outcome = veteran.run(*words, "--json")
