@@ -7,6 +7,7 @@ seconds since 1970.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from ledger.chain.policy.errors import PolicyError
@@ -98,11 +99,11 @@ class Use:
     price: int
     """Of the whole recording, in units of the contract's asset; at most `MAX_LONG` is said."""
 
-    def context(self, recording: Recording) -> dict[str, Any]:
-        """Cedar's context of a use of ``recording``."""
-        return {
-            "purpose": self.purpose,
-            "time_s": self.time_s,
-            "age_s": max(0, self.time_s - recording.end_s),
-            "price": min(self.price, MAX_LONG),
-        }
+    def context(self, recording: Recording) -> str:
+        """Cedar's context of a use of ``recording``, as JSON."""
+        age_s = min(max(0, self.time_s - recording.end_s), MAX_LONG)
+        price = min(self.price, MAX_LONG)
+        return (
+            f'{{"purpose":{encode_basestring_ascii(self.purpose)},'
+            f'"time_s":{self.time_s},"age_s":{age_s},"price":{price}}}'
+        )

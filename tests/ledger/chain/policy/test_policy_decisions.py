@@ -104,6 +104,8 @@ def test_a_forbid_outweighs_every_permit_and_nothing_permits_by_itself() -> None
 
 def test_age_and_price_are_kept_in_bounds() -> None:
     assert decide("context.age_s == 0", use=replace(USE, time_s=5))
+    long_ago = replace(RECORDING, end_s=-(2**63))
+    assert decide("context.age_s == 9223372036854775807", recording=long_ago)
     assert decide("context.price == 9223372036854775807", use=replace(USE, price=2**70))
 
 
