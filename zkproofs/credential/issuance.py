@@ -21,6 +21,7 @@ the very point that it registered, so the nym, and with it every nullifier, stay
     request        version (1) || K (48) || R (48) || z (32)                      129 bytes
     response       version (1) || attributes (140) || entropy (32) || A, e (80)   253 bytes
     registration   version (1) || fleet (64) || robot id (4) || Reg (48)          117 bytes
+    awaiting       version (1) || nym' (32) || request (129)                      162 bytes
 
 R, z is a `zkproofs.sigma` proof in batchable form under the protocol's name
 "QUIPU-FLEET-CREDENTIAL-REQUEST-V1" || api_id || W || u32be(len(nonce)) || nonce.
@@ -44,7 +45,7 @@ from zkproofs.credential.binding import check_nonce
 from zkproofs.credential.credential import Credential
 from zkproofs.credential.encoding import open_version
 from zkproofs.credential.issuer import NYM_INDEX, Issuer, IssuerKey
-from zkproofs.errors import IssuanceError, ParameterError, VerificationError
+from zkproofs.errors import DecodingError, IssuanceError, ParameterError, VerificationError
 from zkproofs.group import G1, G1_SIZE, SCALAR_SIZE, Scalar, group
 from zkproofs.linear_relation import LinearRelation
 from zkproofs.sigma import BatchableProof, prove, verify
@@ -54,6 +55,7 @@ REQUEST_TAG: Final = b"QUIPU-FLEET-CREDENTIAL-REQUEST-V1"
 _PROOF_SIZE: Final = G1_SIZE + SCALAR_SIZE
 _REQUEST_SIZE: Final = 1 + G1_SIZE + _PROOF_SIZE
 _RESPONSE_SIZE: Final = 1 + ATTRIBUTES_SIZE + SCALAR_SIZE + SIGNATURE_SIZE
+_AWAITING_SIZE: Final = 1 + SCALAR_SIZE + _REQUEST_SIZE
 _REGISTERED: Final = (Attribute.FLEET, Attribute.ROBOT_ID)
 _REGISTERED_SIZE: Final = sum(attribute.size for attribute in _REGISTERED)
 _REGISTRATION_SIZE: Final = 1 + _REGISTERED_SIZE + G1_SIZE
@@ -165,6 +167,23 @@ class HolderAwaitingResponse:
 
     def __repr__(self) -> str:
         return "HolderAwaitingResponse(<secret>)"
+
+    def to_bytes(self) -> bytes:
+        """Write the layout above, for a file that waits for the answer: secret."""
+        share = group().encode_scalar(self._share)
+        return bytes([ISSUANCE_VERSION]) + share + self.request.to_bytes()
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes, issuer: Issuer, renewed: Credential | None = None
+    ) -> HolderAwaitingResponse:
+        """Read `to_bytes`; ``renewed`` is the credential before, in a re-issue. `DecodingError`."""
+        reader = open_version(data, ISSUANCE_VERSION, _AWAITING_SIZE, "a robot's request")
+        share = group().decode_scalar(reader.take(SCALAR_SIZE))
+        request = HolderRequest.from_bytes(reader.take(_REQUEST_SIZE), issuer)
+        if issuer.nym_point * share != request.commitment:
+            raise DecodingError("a request is not of the share that it was kept with")
+        return cls(issuer, share, request, renewed)
 
     def complete(self, response: IssuerResponse) -> Credential:
         """The credential. Raises `VerificationError` unless the issuer signed it.

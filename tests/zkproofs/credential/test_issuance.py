@@ -15,6 +15,7 @@ from zkproofs.bbs.signature import core_sign
 from zkproofs.credential import (
     Attributes,
     Credential,
+    HolderAwaitingResponse,
     HolderRequest,
     Issuer,
     IssuerKey,
@@ -59,6 +60,27 @@ def test_all_that_is_kept_comes_back_from_its_bytes() -> None:
     assert Registration.from_bytes(registration.to_bytes()) == registration
     assert IssuerKey.from_bytes(key.to_bytes()).issuer.to_bytes() == key.issuer.to_bytes()
     assert (len(ann.to_bytes()), len(registration.to_bytes())) == (253, 117)
+
+
+def test_a_request_that_waits_in_a_file_is_completed_from_there() -> None:
+    key, ann = fleet().key, fleet().ann
+    kept = request_credential(key.issuer, NONCE).to_bytes()
+    asking = HolderAwaitingResponse.from_bytes(kept, key.issuer)
+    assert asking.to_bytes() == kept
+    response, registration = issue(key, asking.request, ATTRIBUTES, NONCE)
+    credential = asking.complete(response)
+    assert registration.point == key.issuer.nym_point * credential.nym
+    # A re-issue holds the issuer to the nym before, also from there.
+    renewal = request_reissue(ann, NONCE).to_bytes()
+    again = HolderAwaitingResponse.from_bytes(renewal, key.issuer, ann)
+    with pytest.raises(VerificationError, match="changed the nym"):
+        again.complete(issue(key, again.request, ATTRIBUTES, NONCE)[0])
+    for at in (0, 1, 33, 161):
+        spoilt = kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1 :]
+        with pytest.raises(ProofError):
+            HolderAwaitingResponse.from_bytes(spoilt, key.issuer).request.verify(key.issuer, NONCE)
+    with pytest.raises(DecodingError):
+        HolderAwaitingResponse.from_bytes(kept + b"\0", key.issuer)
 
 
 def test_the_nym_is_of_both_and_neither_chooses_it(monkeypatch: pytest.MonkeyPatch) -> None:
