@@ -92,7 +92,8 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain.state": BASE | {"ledger.storage"},
     "ledger.chain.light": CHAIN | {"ledger.witnessing"},
     "ledger.chain.policy": BASE,
-    "ledger.chain.rules": CHAIN | {"ledger.chain.policy", "ledger.experience", "ledger.witnessing"},
+    "ledger.chain.rules": CHAIN
+    | {"ledger.chain.policy", "ledger.chain.sale", "ledger.experience", "ledger.witnessing"},
     "ledger.chain.machine": CHAIN
     | LOG
     | {
@@ -104,7 +105,13 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine", "ledger.unix_socket"},
     "ledger.chain.audit": CHAIN
     | LOG
-    | {"ledger.chain.machine", "ledger.chain.policy", "ledger.chain.rules", "ledger.fsck"},
+    | {
+        "ledger.chain.machine",
+        "ledger.chain.policy",
+        "ledger.chain.rules",
+        "ledger.chain.sale",
+        "ledger.fsck",
+    },
     "ledger.credentials": CHAIN | FILES,
     "ledger.wallet": CHAIN | FILES,
     "ledger.offering": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
@@ -120,6 +127,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.chain.machine",
         "ledger.chain.policy",
         "ledger.chain.rules",
+        "ledger.credentials",
         "ledger.fleet",
         "ledger.fsck",
         "ledger.home",

@@ -21,6 +21,7 @@ from ledger.schema.canonical import parse_message
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_consent_pb2 import ConsentRecord
+from ledger.schema.chain_exchange_pb2 import SaleRecord
 from ledger.schema.chain_grant_pb2 import AnonymousFees, GrantRecord, NullifierRecord
 from ledger.schema.chain_identity_pb2 import FleetRecord, RobotRecord
 from ledger.schema.chain_payment_pb2 import AssetRecord, CapRecord
@@ -39,6 +40,7 @@ _RECORDS: Final[Mapping[int, type[Message]]] = {
     0x52: ContractVersion,
     0x60: GrantRecord,
     0x61: NullifierRecord,
+    0x70: SaleRecord,
     0x62: AnonymousFees,
 }
 _TEXTS: Final = frozenset({"note", "evidence", "witness_policy", "policy"})

@@ -1,7 +1,8 @@
 """What can come of a transaction, as numbers that every replica agrees on.
 
 0 is success. The hundreds digit says which part of the chain refused: 0 the chain itself,
-1 payment, 2 identity, 3 anchor, 4 channel, 5 consent, 6 sharing, 7 grant. A number keeps its
+1 payment, 2 identity, 3 anchor, 4 channel, 5 consent, 6 sharing, 7 grant,
+8 exchange. A number keeps its
 meaning for ever: results are hashed into headers.
 """
 
@@ -135,6 +136,18 @@ class ResultCode(IntEnum):
     UNKNOWN_GRANT = 707
     GRANT_STATE = 708
     """Not to be pruned yet."""
+
+    UNKNOWN_SALE = 800
+    SALE_TERMS = 801
+    SALE_STATE = 802
+    """Not locked, not revealed, or the other side still has time."""
+    SALE_TIME_OVER = 803
+    """Too late to lock, to reveal the key, or to complain."""
+    WRONG_KEY = 804
+    BAD_COMPLAINT = 805
+    """Not a unit of this sale, or paths that lead elsewhere."""
+    UNIT_IS_RIGHT = 806
+    """The unit that is complained of opens to what was granted."""
 
 
 class RefusalError(LedgerError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from ledger.chain.codes import RefusalError, ResultCode
@@ -33,6 +33,8 @@ class Context:
     """The transaction's body, serialised as it was signed."""
     attachments: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
     """Of the transaction, by SHA-256; checked against what the body says."""
+    pruned: Set[bytes] = field(default=frozenset(), repr=False)
+    """Attachments of the transaction that were there, and judged, when its block was made."""
     events: list[Event] = field(default_factory=list)
     verdicts: Mapping[PresentationClaim, bool] = field(default_factory=dict, repr=False)
     """Of presentations of the block that were verified together, before it was carried out."""

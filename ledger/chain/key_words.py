@@ -25,6 +25,7 @@ _NAMES: Final = {
     0x52: "terms",
     0x60: "grant",
     0x61: "nullifier",
+    0x70: "sale",
     0x62: "anonymous fees of fleet",
 }
 _TEXT: Final = frozenset({0x11, 0x20})

@@ -87,3 +87,8 @@ def nullifier_key(nullifier: bytes) -> bytes:
 def anonymous_fees_key(fleet: bytes) -> bytes:
     """0x62 || fleet id, 32 bytes -> AnonymousFees."""
     return b"\x62" + fleet
+
+
+def sale_key(sale: bytes) -> bytes:
+    """0x70 || sale id, 32 bytes -> SaleRecord, while the sale is on."""
+    return b"\x70" + sale

@@ -6,6 +6,7 @@ from ledger.schema import chain_channel_pb2 as _chain_channel_pb2
 from ledger.schema import chain_consent_pb2 as _chain_consent_pb2
 from ledger.schema import chain_sharing_pb2 as _chain_sharing_pb2
 from ledger.schema import chain_grant_pb2 as _chain_grant_pb2
+from ledger.schema import chain_exchange_pb2 as _chain_exchange_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -40,6 +41,12 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_OFFER_POSTED: _ClassVar[EventKind]
     EVENT_KIND_OFFER_WITHDRAWN: _ClassVar[EventKind]
     EVENT_KIND_GRANTED: _ClassVar[EventKind]
+    EVENT_KIND_SALE_PROPOSED: _ClassVar[EventKind]
+    EVENT_KIND_SALE_LOCKED: _ClassVar[EventKind]
+    EVENT_KIND_KEY_REVEALED: _ClassVar[EventKind]
+    EVENT_KIND_SALE_COMPLAINED: _ClassVar[EventKind]
+    EVENT_KIND_SALE_REFUNDED: _ClassVar[EventKind]
+    EVENT_KIND_SALE_SETTLED: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_FLEET_CREATED: EventKind
 EVENT_KIND_ROBOT_REGISTERED: EventKind
@@ -63,6 +70,12 @@ EVENT_KIND_CONTRACT_WITHDRAWN: EventKind
 EVENT_KIND_OFFER_POSTED: EventKind
 EVENT_KIND_OFFER_WITHDRAWN: EventKind
 EVENT_KIND_GRANTED: EventKind
+EVENT_KIND_SALE_PROPOSED: EventKind
+EVENT_KIND_SALE_LOCKED: EventKind
+EVENT_KIND_KEY_REVEALED: EventKind
+EVENT_KIND_SALE_COMPLAINED: EventKind
+EVENT_KIND_SALE_REFUNDED: EventKind
+EVENT_KIND_SALE_SETTLED: EventKind
 
 class Genesis(_message.Message):
     __slots__ = ("version", "origin", "time_ns", "parameters", "governors", "assets", "allocations")
@@ -131,7 +144,7 @@ class Transaction(_message.Message):
     def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class TransactionBody(_message.Message):
-    __slots__ = ("version", "signer", "sequence", "expiry_height", "fee", "sponsor", "attachments", "transfer", "mint", "create_asset", "set_spending_cap", "create_fleet", "change_authority", "set_issuer_key", "pay_from_pool", "set_sponsorship", "set_witness_policy", "register_robot", "rotate_key", "retire_key", "retire_robot", "begin_recovery", "cancel_recovery", "complete_recovery", "anchor_checkpoint", "report_fork", "open_channel", "top_up_channel", "close_channel", "challenge_close", "settle_channel", "grant_consent", "withdraw_consent", "report_erasure", "deploy_contract", "amend_contract", "withdraw_contract", "post_offer", "withdraw_offer", "request_grant", "prune_grants", "set_revocation_epoch")
+    __slots__ = ("version", "signer", "sequence", "expiry_height", "fee", "sponsor", "attachments", "transfer", "mint", "create_asset", "set_spending_cap", "create_fleet", "change_authority", "set_issuer_key", "pay_from_pool", "set_sponsorship", "set_witness_policy", "register_robot", "rotate_key", "retire_key", "retire_robot", "begin_recovery", "cancel_recovery", "complete_recovery", "anchor_checkpoint", "report_fork", "open_channel", "top_up_channel", "close_channel", "challenge_close", "settle_channel", "grant_consent", "withdraw_consent", "report_erasure", "deploy_contract", "amend_contract", "withdraw_contract", "post_offer", "withdraw_offer", "request_grant", "prune_grants", "set_revocation_epoch", "propose_sale", "lock_sale", "reveal_key", "complain_sale", "refund_sale", "settle_sale")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SIGNER_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -174,6 +187,12 @@ class TransactionBody(_message.Message):
     REQUEST_GRANT_FIELD_NUMBER: _ClassVar[int]
     PRUNE_GRANTS_FIELD_NUMBER: _ClassVar[int]
     SET_REVOCATION_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    PROPOSE_SALE_FIELD_NUMBER: _ClassVar[int]
+    LOCK_SALE_FIELD_NUMBER: _ClassVar[int]
+    REVEAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    COMPLAIN_SALE_FIELD_NUMBER: _ClassVar[int]
+    REFUND_SALE_FIELD_NUMBER: _ClassVar[int]
+    SETTLE_SALE_FIELD_NUMBER: _ClassVar[int]
     version: int
     signer: bytes
     sequence: int
@@ -216,7 +235,13 @@ class TransactionBody(_message.Message):
     request_grant: _chain_grant_pb2.RequestGrant
     prune_grants: _chain_grant_pb2.PruneGrants
     set_revocation_epoch: _chain_grant_pb2.SetRevocationEpoch
-    def __init__(self, version: _Optional[int] = ..., signer: _Optional[bytes] = ..., sequence: _Optional[int] = ..., expiry_height: _Optional[int] = ..., fee: _Optional[int] = ..., sponsor: _Optional[bytes] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., transfer: _Optional[_Union[_chain_payment_pb2.Transfer, _Mapping]] = ..., mint: _Optional[_Union[_chain_payment_pb2.Mint, _Mapping]] = ..., create_asset: _Optional[_Union[_chain_payment_pb2.CreateAsset, _Mapping]] = ..., set_spending_cap: _Optional[_Union[_chain_payment_pb2.SetSpendingCap, _Mapping]] = ..., create_fleet: _Optional[_Union[_chain_identity_pb2.CreateFleet, _Mapping]] = ..., change_authority: _Optional[_Union[_chain_identity_pb2.ChangeAuthority, _Mapping]] = ..., set_issuer_key: _Optional[_Union[_chain_identity_pb2.SetIssuerKey, _Mapping]] = ..., pay_from_pool: _Optional[_Union[_chain_identity_pb2.PayFromPool, _Mapping]] = ..., set_sponsorship: _Optional[_Union[_chain_identity_pb2.SetSponsorship, _Mapping]] = ..., set_witness_policy: _Optional[_Union[_chain_identity_pb2.SetWitnessPolicy, _Mapping]] = ..., register_robot: _Optional[_Union[_chain_identity_pb2.RegisterRobot, _Mapping]] = ..., rotate_key: _Optional[_Union[_chain_identity_pb2.RotateKey, _Mapping]] = ..., retire_key: _Optional[_Union[_chain_identity_pb2.RetireKey, _Mapping]] = ..., retire_robot: _Optional[_Union[_chain_identity_pb2.RetireRobot, _Mapping]] = ..., begin_recovery: _Optional[_Union[_chain_identity_pb2.BeginRecovery, _Mapping]] = ..., cancel_recovery: _Optional[_Union[_chain_identity_pb2.CancelRecovery, _Mapping]] = ..., complete_recovery: _Optional[_Union[_chain_identity_pb2.CompleteRecovery, _Mapping]] = ..., anchor_checkpoint: _Optional[_Union[_chain_anchor_pb2.AnchorCheckpoint, _Mapping]] = ..., report_fork: _Optional[_Union[_chain_anchor_pb2.ReportFork, _Mapping]] = ..., open_channel: _Optional[_Union[_chain_channel_pb2.OpenChannel, _Mapping]] = ..., top_up_channel: _Optional[_Union[_chain_channel_pb2.TopUpChannel, _Mapping]] = ..., close_channel: _Optional[_Union[_chain_channel_pb2.CloseChannel, _Mapping]] = ..., challenge_close: _Optional[_Union[_chain_channel_pb2.ChallengeClose, _Mapping]] = ..., settle_channel: _Optional[_Union[_chain_channel_pb2.SettleChannel, _Mapping]] = ..., grant_consent: _Optional[_Union[_chain_consent_pb2.GrantConsent, _Mapping]] = ..., withdraw_consent: _Optional[_Union[_chain_consent_pb2.WithdrawConsent, _Mapping]] = ..., report_erasure: _Optional[_Union[_chain_consent_pb2.ReportErasure, _Mapping]] = ..., deploy_contract: _Optional[_Union[_chain_sharing_pb2.DeployContract, _Mapping]] = ..., amend_contract: _Optional[_Union[_chain_sharing_pb2.AmendContract, _Mapping]] = ..., withdraw_contract: _Optional[_Union[_chain_sharing_pb2.WithdrawContract, _Mapping]] = ..., post_offer: _Optional[_Union[_chain_sharing_pb2.PostOffer, _Mapping]] = ..., withdraw_offer: _Optional[_Union[_chain_sharing_pb2.WithdrawOffer, _Mapping]] = ..., request_grant: _Optional[_Union[_chain_grant_pb2.RequestGrant, _Mapping]] = ..., prune_grants: _Optional[_Union[_chain_grant_pb2.PruneGrants, _Mapping]] = ..., set_revocation_epoch: _Optional[_Union[_chain_grant_pb2.SetRevocationEpoch, _Mapping]] = ...) -> None: ...
+    propose_sale: _chain_exchange_pb2.ProposeSale
+    lock_sale: _chain_exchange_pb2.LockSale
+    reveal_key: _chain_exchange_pb2.RevealKey
+    complain_sale: _chain_exchange_pb2.ComplainSale
+    refund_sale: _chain_exchange_pb2.RefundSale
+    settle_sale: _chain_exchange_pb2.SettleSale
+    def __init__(self, version: _Optional[int] = ..., signer: _Optional[bytes] = ..., sequence: _Optional[int] = ..., expiry_height: _Optional[int] = ..., fee: _Optional[int] = ..., sponsor: _Optional[bytes] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., transfer: _Optional[_Union[_chain_payment_pb2.Transfer, _Mapping]] = ..., mint: _Optional[_Union[_chain_payment_pb2.Mint, _Mapping]] = ..., create_asset: _Optional[_Union[_chain_payment_pb2.CreateAsset, _Mapping]] = ..., set_spending_cap: _Optional[_Union[_chain_payment_pb2.SetSpendingCap, _Mapping]] = ..., create_fleet: _Optional[_Union[_chain_identity_pb2.CreateFleet, _Mapping]] = ..., change_authority: _Optional[_Union[_chain_identity_pb2.ChangeAuthority, _Mapping]] = ..., set_issuer_key: _Optional[_Union[_chain_identity_pb2.SetIssuerKey, _Mapping]] = ..., pay_from_pool: _Optional[_Union[_chain_identity_pb2.PayFromPool, _Mapping]] = ..., set_sponsorship: _Optional[_Union[_chain_identity_pb2.SetSponsorship, _Mapping]] = ..., set_witness_policy: _Optional[_Union[_chain_identity_pb2.SetWitnessPolicy, _Mapping]] = ..., register_robot: _Optional[_Union[_chain_identity_pb2.RegisterRobot, _Mapping]] = ..., rotate_key: _Optional[_Union[_chain_identity_pb2.RotateKey, _Mapping]] = ..., retire_key: _Optional[_Union[_chain_identity_pb2.RetireKey, _Mapping]] = ..., retire_robot: _Optional[_Union[_chain_identity_pb2.RetireRobot, _Mapping]] = ..., begin_recovery: _Optional[_Union[_chain_identity_pb2.BeginRecovery, _Mapping]] = ..., cancel_recovery: _Optional[_Union[_chain_identity_pb2.CancelRecovery, _Mapping]] = ..., complete_recovery: _Optional[_Union[_chain_identity_pb2.CompleteRecovery, _Mapping]] = ..., anchor_checkpoint: _Optional[_Union[_chain_anchor_pb2.AnchorCheckpoint, _Mapping]] = ..., report_fork: _Optional[_Union[_chain_anchor_pb2.ReportFork, _Mapping]] = ..., open_channel: _Optional[_Union[_chain_channel_pb2.OpenChannel, _Mapping]] = ..., top_up_channel: _Optional[_Union[_chain_channel_pb2.TopUpChannel, _Mapping]] = ..., close_channel: _Optional[_Union[_chain_channel_pb2.CloseChannel, _Mapping]] = ..., challenge_close: _Optional[_Union[_chain_channel_pb2.ChallengeClose, _Mapping]] = ..., settle_channel: _Optional[_Union[_chain_channel_pb2.SettleChannel, _Mapping]] = ..., grant_consent: _Optional[_Union[_chain_consent_pb2.GrantConsent, _Mapping]] = ..., withdraw_consent: _Optional[_Union[_chain_consent_pb2.WithdrawConsent, _Mapping]] = ..., report_erasure: _Optional[_Union[_chain_consent_pb2.ReportErasure, _Mapping]] = ..., deploy_contract: _Optional[_Union[_chain_sharing_pb2.DeployContract, _Mapping]] = ..., amend_contract: _Optional[_Union[_chain_sharing_pb2.AmendContract, _Mapping]] = ..., withdraw_contract: _Optional[_Union[_chain_sharing_pb2.WithdrawContract, _Mapping]] = ..., post_offer: _Optional[_Union[_chain_sharing_pb2.PostOffer, _Mapping]] = ..., withdraw_offer: _Optional[_Union[_chain_sharing_pb2.WithdrawOffer, _Mapping]] = ..., request_grant: _Optional[_Union[_chain_grant_pb2.RequestGrant, _Mapping]] = ..., prune_grants: _Optional[_Union[_chain_grant_pb2.PruneGrants, _Mapping]] = ..., set_revocation_epoch: _Optional[_Union[_chain_grant_pb2.SetRevocationEpoch, _Mapping]] = ..., propose_sale: _Optional[_Union[_chain_exchange_pb2.ProposeSale, _Mapping]] = ..., lock_sale: _Optional[_Union[_chain_exchange_pb2.LockSale, _Mapping]] = ..., reveal_key: _Optional[_Union[_chain_exchange_pb2.RevealKey, _Mapping]] = ..., complain_sale: _Optional[_Union[_chain_exchange_pb2.ComplainSale, _Mapping]] = ..., refund_sale: _Optional[_Union[_chain_exchange_pb2.RefundSale, _Mapping]] = ..., settle_sale: _Optional[_Union[_chain_exchange_pb2.SettleSale, _Mapping]] = ...) -> None: ...
 
 class Attachment(_message.Message):
     __slots__ = ("hash", "size")

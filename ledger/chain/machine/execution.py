@@ -96,6 +96,8 @@ def _enter(
     context.signer, context.sequence = signer, transaction.sequence
     context.sponsor, context.body = transaction.sponsor, transaction.body
     context.attachments = own_attachments(transaction.attachments, attachments, pruned)
+    named = {name for name, _ in transaction.attachments}
+    context.pruned = named - context.attachments.keys()
     write_account(state, signer, account._replace(sequence=account.sequence + 1))
     if transaction.fee:
         if anonymous:

@@ -12,6 +12,7 @@
 `sharing`          contracts: who may use a fleet's recordings, and on what terms
 `offers`           recordings offered under a contract, with what is proven of them
 `grant`            leave to use a recording, for a member that does not say who it is
+`exchange`         atomic sales under a grant: lock, reveal, complain, settle
 =================  ===========================================================
 """
 
@@ -26,6 +27,7 @@ from ledger.chain.rules import (
     anchor,
     channel,
     consent,
+    exchange,
     fleet,
     fork,
     grant,
@@ -51,6 +53,7 @@ ACTIONS: Final[Mapping[str, Action[Message]]] = {
         sharing,
         offers,
         grant,
+        exchange,
     )
     for action in rule.ACTIONS
 }

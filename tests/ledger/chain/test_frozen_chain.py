@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +23,13 @@ from ledger.ed25519 import is_signed
 from ledger.merkle.hashing import leaf_hashes, tree_root
 from ledger.schema.chain_pb2 import EventKind
 from tests.ledger.chain.frozen import generate
+from tests.ledger.chain.frozen.attachments import attachments
 from tests.ledger.chain.frozen.eventful_chain import build
 from tests.ledger.chain.state.naive_state import root_of
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 FROZEN: Final = json.loads(generate.FROZEN.read_text())
-ATTACHMENTS: Final = {sha256(b"a receipt").digest(): b"a receipt"}
+ATTACHMENTS: Final = attachments()
 
 
 def test_every_action_and_event_is_in_it() -> None:

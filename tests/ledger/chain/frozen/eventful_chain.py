@@ -49,6 +49,7 @@ from ledger.schema.chain_payment_pb2 import (
     SetSpendingCap,
     Transfer,
 )
+from tests.ledger.chain.frozen.eventful_exchange import exchange
 from tests.ledger.chain.frozen.eventful_grant import grant
 from tests.ledger.chain.frozen.eventful_sharing import share
 from tests.ledger.chain.rules.chain_world import account_of
@@ -136,6 +137,8 @@ def build() -> EventfulChain:
     share(chain, THIRD)
     chain.advance()
     grant(chain, THIRD)
+    chain.advance()
+    exchange(chain, THIRD)
     chain.advance()
     return chain
 

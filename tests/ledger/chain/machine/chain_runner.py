@@ -13,7 +13,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -27,11 +26,11 @@ from ledger.note import NoteSigner
 from ledger.schema.chain_channel_pb2 import CloseChannel, OpenChannel, VoucherMode
 from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.storage.memory import MemoryStorage
+from tests.ledger.chain.frozen.attachments import attachments
 from tests.ledger.chain.machine.small_chain import SmallChain, published_in
 from tests.ledger.chain.rules.chain_world import account_of, known_key
 
 FROZEN = Path(__file__).parents[1] / "frozen" / "chain_v1.json"
-ATTACHMENT = b"a receipt"
 PEOPLE = ("alice", "bob", "authority", "bank", "carol", "dora")
 
 
@@ -47,8 +46,7 @@ def frozen_chain(folder: Path) -> Iterator[bytes]:
     for block in frozen["blocks"]:
         header = Header.parse(bytes.fromhex(block["header"]))
         transactions = [bytes.fromhex(each["transaction"]) for each in block["transactions"]]
-        attachments = {sha256(ATTACHMENT).digest(): ATTACHMENT}
-        machine.finalize(Proposal(header.height, header.time_ns, transactions, attachments))
+        machine.finalize(Proposal(header.height, header.time_ns, transactions, attachments()))
         yield machine.commit().app_hash
 
 

@@ -34,7 +34,7 @@ from ledger.chain.state_keys import robot_key
 from ledger.chain.transaction import Transaction, parse_transaction, sign_transaction
 from ledger.chain.working_state import WorkingState
 from ledger.ed25519 import PrivateKey, is_signed
-from ledger.schema import chain_channel_pb2, chain_payment_pb2, chain_pb2
+from ledger.schema import chain_channel_pb2, chain_exchange_pb2, chain_payment_pb2, chain_pb2
 from ledger.schema.chain_identity_pb2 import (
     CreateFleet,
     RegisterRobot,
@@ -272,7 +272,7 @@ class ChainWorld:
         return account.amount(asset) if account else 0
 
     def money(self) -> dict[int, int]:
-        """Of each asset, what there is: balances, and deposits of channels."""
+        """Of each asset, what there is: balances, deposits of channels, and what sales hold."""
         total = dict.fromkeys(self.minted(), 0)
         for key, row in self.rows().items():
             if key[:1] == b"\x01":
@@ -282,6 +282,10 @@ class ChainWorld:
             elif key[:1] == b"\x30":
                 channel = chain_channel_pb2.ChannelRecord.FromString(row)
                 total[channel.asset] += channel.deposit
+            elif key[:1] == b"\x70":
+                sale = chain_exchange_pb2.SaleRecord.FromString(row)
+                locked = sale.price if sale.reveal_height else 0
+                total[sale.asset] += sale.deposit + locked
         return total
 
     def minted(self) -> dict[int, int]:
