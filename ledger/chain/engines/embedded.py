@@ -384,7 +384,13 @@ class EmbeddedEngine:
         self._block_s = time.monotonic()
         with self._changed:
             batch = self._mempool.first(self._machine.genesis.parameters.max_block_transactions)
-        prepared = self._machine.prepare(batch.transactions, time.time_ns(), batch.attachments)
+        work_until_s = time.monotonic() + self._settings.block_work_s
+        prepared = self._machine.prepare(
+            batch.transactions,
+            time.time_ns(),
+            batch.attachments,
+            lambda: time.monotonic() >= work_until_s,
+        )
         decided = batch.transactions[: prepared.considered]
         if batch.transactions and not decided:
             raise EngineError("no block takes the transaction that has waited longest")

@@ -22,6 +22,9 @@ class EngineSettings:
     checkpoint_period_s: float = 0.0
     """Checkpoints are at least this far apart; 0: one a block. A receipt that is asked for
     earlier has its checkpoint signed then."""
+    block_work_s: float = 2.0
+    """A block takes no further transactions once carrying them out took this long: a
+    transaction that is refused pays nothing, and may have been much work."""
     mempool_transactions: int = 50_000
     mempool_bytes: int = 64 << 20
     """Of transactions and attachments that wait, together."""
@@ -33,7 +36,12 @@ class EngineSettings:
     """How long `close` goes on committing what waits. The rest is refused."""
 
     def __post_init__(self) -> None:
-        periods = (self.block_period_s, self.checkpoint_period_s, self.close_patience_s)
+        periods = (
+            self.block_period_s,
+            self.block_work_s,
+            self.checkpoint_period_s,
+            self.close_patience_s,
+        )
         empty = self.empty_block_period_s
         if min(periods) < 0 or (empty is not None and empty <= 0):
             raise RefusedError("a period is not negative, and that of empty blocks more than 0")

@@ -20,7 +20,7 @@ and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -144,11 +144,14 @@ class StateMachine:
         waiting: Sequence[bytes],
         time_ns: int,
         attachments: Mapping[bytes, bytes] | None = None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> Prepared:
         """Make a proposal of the waiting transactions, in their order, as many as fit.
 
         Those that cannot be carried out are left out and named. The time is moved on
-        where it is not after that of the newest block.
+        where it is not after that of the newest block. ``enough`` is asked after each
+        transaction whether the rest shall wait: what is refused pays nothing, and may
+        have been much work.
         """
         info, limits = self._info, self.genesis.parameters
         time_ns = max(time_ns, info.time_ns + 1)
@@ -160,15 +163,14 @@ class StateMachine:
                 break
             considered += 1
         proposal = Proposal(info.height + 1, time_ns, waiting[:considered], attachments or {})
-        executed, known = self._execute(proposal)
+        executed, known = self._execute(proposal, until=lambda _: enough())
+        looked_at = list(zip(proposal.transactions, known, executed.results, strict=False))
         refused = [
             (encoded, Admission(each.id, ResultCode(result.code), _words(each, result)))
-            for encoded, each, result in zip(
-                proposal.transactions, known, executed.results, strict=True
-            )
+            for encoded, each, result in looked_at
             if result.code
         ]
-        if refused:
+        if refused or len(looked_at) < considered:
             # What was refused left no trace, so the rest does what it just did.
             kept = [place for place, result in enumerate(executed.results) if not result.code]
             named = {
@@ -192,7 +194,7 @@ class StateMachine:
             )
             self._admissions.settle([encoded for encoded, _ in refused], refused=True)
         self._executed = executed
-        return Prepared(proposal, refused, considered)
+        return Prepared(proposal, refused, len(looked_at))
 
     def process(self, proposal: Proposal) -> Verdict:
         """Say whether a block that somebody proposed is good: of the next height, of a later
@@ -207,7 +209,7 @@ class StateMachine:
             or sum(map(self._admissions.is_anonymous, proposal.transactions)) > MAX_ANONYMOUS
         ):
             return Verdict.REJECT
-        executed = self._execution_of(proposal)
+        executed = self._execution_of(proposal, until=lambda result: bool(result.code))
         refused = any(result.code for result in executed.results)
         return Verdict.REJECT if refused else Verdict.ACCEPT
 
@@ -280,18 +282,30 @@ class StateMachine:
         self._executed = self._waiting = None
         return self._info
 
-    def _execution_of(self, proposal: Proposal, looking: Looking | None = None) -> _Executed:
+    def _execution_of(
+        self,
+        proposal: Proposal,
+        looking: Looking | None = None,
+        until: Callable[[Result], bool] = lambda _: False,
+    ) -> _Executed:
+        """The proposal carried out, if that was not just done."""
         executed = self._executed
         if executed is None or (
             executed.proposal is not proposal and executed.digest != proposal.digest
         ):
-            executed, _ = self._execute(proposal, looking)
-            self._executed = executed
+            executed, _ = self._execute(proposal, looking, until)
+            if len(executed.results) == len(proposal.transactions):
+                self._executed = executed
         return executed
 
     def _execute(
-        self, proposal: Proposal, looking: Looking | None = None
+        self,
+        proposal: Proposal,
+        looking: Looking | None = None,
+        until: Callable[[Result], bool] = lambda _: False,
     ) -> tuple[_Executed, list[Known]]:
+        """Carry out a block's transactions, up to the first after whose result ``until`` says
+        so: there are as many results as were carried out."""
         if looking is None or looking.transactions is not proposal.transactions:
             looking = self.look_ahead(proposal.transactions)
         known = looking.known()
@@ -309,20 +323,21 @@ class StateMachine:
                     [each.transaction for each in known if each.transaction and each.signed],
                 ),
             )
-            results = [
-                carry_out(
-                    context,
-                    each.transaction,
-                    each.signed,
-                    proposal.attachments,
-                    proposal.pruned,
-                )
-                if each.transaction
-                else Result(each.id, each.refusal.code if each.refusal else ResultCode.MALFORMED)
-                for each in known
-            ]
+            results = []
+            for each in known:
+                results.append(self._result(context, each, proposal))
+                if until(results[-1]):
+                    break
         ids = [each.id for each in known]
         return _Executed(proposal, proposal.digest, ids, results, working), known
+
+    def _result(self, context: Context, known: Known, proposal: Proposal) -> Result:
+        if known.transaction is None:
+            code = known.refusal.code if known.refusal else ResultCode.MALFORMED
+            return Result(known.id, code)
+        return carry_out(
+            context, known.transaction, known.signed, proposal.attachments, proposal.pruned
+        )
 
 
 def start_chain(storage: Storage, log: Log, genesis: bytes) -> None:

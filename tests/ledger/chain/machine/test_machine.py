@@ -6,19 +6,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.context import Context
 from ledger.chain.fleets import fleet_id
 from ledger.chain.header import Header
 from ledger.chain.leaf import LeafKind, decode_leaf
+from ledger.chain.machine import machine
 from ledger.chain.machine.block_rows import find_transaction, newest_header, read_block
+from ledger.chain.machine.execution import carry_out
 from ledger.chain.machine.machine import StateMachine, start_chain
 from ledger.chain.machine.proposal import Verdict
 from ledger.chain.result import Result, results_root
 from ledger.chain.rules import fleet as fleet_rule
 from ledger.chain.state.store import heights, open_state
+from ledger.chain.transaction import Transaction
 from ledger.errors import CorruptStoreError, MalformedError, NotFoundError, RefusedError
 from ledger.log import Log
 from ledger.schema.chain_identity_pb2 import CreateFleet, SetIssuerKey
@@ -280,3 +285,38 @@ def test_time_is_the_blocks_own(chain: SmallChain) -> None:
     proposal = chain.propose([])
     later = replace(proposal, time_ns=proposal.time_ns + SECOND)
     assert chain.machine.finalize(proposal).app_hash != chain.machine.finalize(later).app_hash
+
+
+def test_a_proposer_that_has_worked_enough_leaves_the_rest_waiting(chain: SmallChain) -> None:
+    bad = chain.pay("alice", "bob", 2**63, sequence=0)
+    payments = [bad, *(chain.pay("alice", "bob", 1) for _ in range(4))]
+    asked = iter([False, False, True])
+    prepared = chain.machine.prepare(payments, 1, enough=lambda: next(asked))
+    assert prepared.considered == 3
+    assert [encoded for encoded, _ in prepared.refused] == [bad]
+    assert list(prepared.proposal.transactions) == payments[1:3]
+    chain.machine.finalize(prepared.proposal)
+    chain.machine.commit()
+    assert chain.balance("bob") == 1_000_002
+    # Even with no time left one is carried out, so that there is an end to it.
+    prepared = chain.machine.prepare(payments[3:], 1, enough=lambda: True)
+    assert (prepared.considered, len(prepared.proposal.transactions)) == (1, 1)
+    assert chain.machine.process(prepared.proposal) is Verdict.ACCEPT
+
+
+def test_a_bad_block_is_worked_on_no_longer_than_it_takes_to_see_it(
+    chain: SmallChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried: list[bytes] = []
+
+    def counted(context: Context, transaction: Transaction, *more: Any) -> Result:
+        carried.append(transaction.id)
+        return carry_out(context, transaction, *more)
+
+    monkeypatch.setattr(machine, "carry_out", counted)
+    good, bad = chain.pay("alice", "bob", 1), chain.pay("bob", "alice", 2**63)
+    proposal = chain.propose([good, bad, *(chain.pay("alice", "bob", 1) for _ in range(5))])
+    assert chain.machine.process(proposal) is Verdict.REJECT
+    assert len(carried) == 2
+    # An engine that finalizes it all the same has a result for each.
+    assert len(chain.machine.finalize(proposal).results) == 7
