@@ -11,7 +11,7 @@ from ledger.chain.context import Context
 from ledger.chain.genesis import Genesis
 from ledger.chain.machine.admission import Admissions
 from ledger.chain.machine.execution import carry_out
-from ledger.chain.machine.presentations import verify_presentations
+from ledger.chain.machine.presentations import PresentationVerdicts
 from ledger.chain.machine.signatures import InlineChecker
 from ledger.chain.policy import require_engine
 from ledger.chain.result import Result
@@ -61,6 +61,7 @@ class RuleReplay:
         self.height = height
         # Every signature is checked, whatever was said of it when the block was made.
         self._admissions = Admissions(genesis.chain, genesis.parameters, InlineChecker())
+        self._presented = PresentationVerdicts(genesis.chain)
         self.state.apply(genesis.state() if rows is None else dict(rows))
 
     def block(
@@ -85,8 +86,7 @@ class RuleReplay:
             self.height,
             time_ns,
             working,
-            verdicts=verify_presentations(
-                genesis.chain,
+            verdicts=self._presented.of(
                 working,
                 [each.transaction for each in block if each.transaction and each.signed],
             ),

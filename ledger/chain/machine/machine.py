@@ -40,7 +40,7 @@ from ledger.chain.machine.block_rows import (
     read_genesis,
 )
 from ledger.chain.machine.execution import carry_out
-from ledger.chain.machine.presentations import MAX_ANONYMOUS, verify_presentations
+from ledger.chain.machine.presentations import MAX_ANONYMOUS, PresentationVerdicts
 from ledger.chain.machine.proposal import (
     Admission,
     Finalized,
@@ -112,6 +112,7 @@ class StateMachine:
         self._admissions = Admissions(
             self.genesis.chain, self.genesis.parameters, checker or InlineChecker()
         )
+        self._presented = PresentationVerdicts(self.genesis.chain)
         self._executed: _Executed | None = None
         self._waiting: _Waiting | None = None
 
@@ -317,8 +318,7 @@ class StateMachine:
                 proposal.height,
                 proposal.time_ns,
                 working,
-                verdicts=verify_presentations(
-                    self.genesis.chain,
+                verdicts=self._presented.of(
                     working,
                     [each.transaction for each in known if each.transaction and each.signed],
                 ),

@@ -7,7 +7,7 @@ verdict here, and verifies it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ledger.chain.codes import RefusalError
@@ -20,23 +20,47 @@ from ledger.chain.working_state import WorkingState
 MAX_ANONYMOUS: Final = 64
 """Anonymous requests in a block. Whoever sends false ones pays nothing for them."""
 
+MAX_REMEMBERED: Final = 4 * MAX_ANONYMOUS
+"""Verdicts that are kept: of as many as may wait."""
 
-def verify_presentations(
-    chain: bytes, state: WorkingState, transactions: Iterable[Transaction]
-) -> dict[PresentationClaim, bool]:
-    """The verdicts on what a block's signed transactions present, by ``state`` before it.
 
-    Raises RefusedError on a machine that cannot verify presentations.
+class PresentationVerdicts:
+    """Verifies what blocks present, and remembers the newest verdicts.
+
+    A transaction that a block had no time for is not verified again for the next one.
     """
-    claims: list[PresentationClaim] = []
-    for transaction in transactions:
-        action = ACTIONS.get(transaction.action)
-        if action is None or action.presents is None:
-            continue
-        try:
-            action.check(transaction.message)
-            claims.append(action.presents(state, chain, transaction.body))
-        except RefusalError:
-            # The rule says why when its turn comes.
-            continue
-    return dict(zip(claims, verify_claims(claims), strict=True)) if claims else {}
+
+    def __init__(self, chain: bytes) -> None:
+        self._chain = chain
+        self._known: dict[PresentationClaim, bool] = {}
+
+    def of(
+        self, state: WorkingState, transactions: Iterable[Transaction]
+    ) -> Mapping[PresentationClaim, bool]:
+        """The verdicts on what a block's signed transactions present, by ``state`` before it.
+
+        Raises RefusedError on a machine that cannot verify presentations.
+        """
+        claims = list(self._claims(state, transactions))
+        unknown = [claim for claim in claims if claim not in self._known]
+        verdicts = {claim: self._known[claim] for claim in claims if claim in self._known}
+        if unknown:
+            verdicts |= zip(unknown, verify_claims(unknown), strict=True)
+        if claims:
+            newest = {**self._known, **verdicts}
+            self._known = dict(list(newest.items())[-MAX_REMEMBERED:])
+        return verdicts
+
+    def _claims(
+        self, state: WorkingState, transactions: Iterable[Transaction]
+    ) -> Iterator[PresentationClaim]:
+        for transaction in transactions:
+            action = ACTIONS.get(transaction.action)
+            if action is None or action.presents is None:
+                continue
+            try:
+                action.check(transaction.message)
+                yield action.presents(state, self._chain, transaction.body)
+            except RefusalError:
+                # The rule says why when its turn comes.
+                continue

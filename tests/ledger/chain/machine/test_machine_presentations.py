@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.machine import presentations
 from ledger.chain.machine.admission import MAX_ANONYMOUS_WAITING
 from ledger.chain.machine.machine import StateMachine, start_chain
 from ledger.chain.machine.presentations import MAX_ANONYMOUS
 from ledger.chain.machine.proposal import Proposal, Verdict
 from ledger.chain.presentation_claim import PresentationClaim
+from ledger.chain.presentations import verify_claims
 from ledger.chain.result import Result
 from ledger.chain.rules import grant as rule
 from ledger.checkpoint import Checkpoint, sign_checkpoint
@@ -123,6 +125,29 @@ def test_a_block_holds_no_more_than_can_be_verified(world: GrantMachine) -> None
     assert world.machine.process(world.proposal(many)) is Verdict.REJECT
     good = world.request(key="good")
     assert world.machine.process(world.proposal([good])) is Verdict.ACCEPT
+
+
+def test_what_a_block_had_no_time_for_is_not_verified_again(
+    world: GrantMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified: list[int] = []
+
+    def verify(claims: Sequence[PresentationClaim]) -> list[bool]:
+        verified.append(len(claims))
+        return verify_claims(claims)
+
+    monkeypatch.setattr(presentations, "verify_claims", verify)
+    good = world.request(key="good")
+    waiting = [*(world.unproven(f"flood {number}") for number in range(9)), good]
+    for left in range(len(waiting), 1, -1):
+        prepared = world.machine.prepare(waiting[-left:], world.time_ns, enough=lambda: True)
+        assert prepared.considered == 1
+        assert [admission.code for _, admission in prepared.refused] == [
+            ResultCode.CREDENTIAL_NOT_PROVEN
+        ]
+    prepared = world.machine.prepare(waiting[-1:], world.time_ns)
+    assert list(prepared.proposal.transactions) == [good]
+    assert verified == [10]
 
 
 def test_who_may_wait_without_an_account(world: GrantMachine) -> None:
