@@ -33,6 +33,7 @@ from ledger.cli.files import read_input
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, short
 from ledger.errors import MalformedError, RefusedError
+from ledger.schema.chain_grant_pb2 import SetRevocationEpoch
 from ledger.schema.chain_identity_pb2 import (
     CreateFleet,
     PayFromPool,
@@ -268,12 +269,18 @@ def issuer(
     show_default=True,
     help="Blocks in which the pool pays so much.",
 )
+@click.option(
+    "--anonymous",
+    metavar="AMOUNT",
+    help="Also for all members together who do not say who they are [nothing].",
+)
 @transaction_options
 def sponsor_(
     invocation: Invocation,
     name: str,
     amount: str,
     period: int,
+    anonymous: str | None,
     fee: str | None,
     wallet_folder: Path | None,
     chain_home: Path | None,
@@ -285,15 +292,47 @@ def sponsor_(
     with working(chain_home) as work:
         asset = fee_asset(work.genesis)
         units = parse_money(amount, asset)
+        message = SetSponsorship(fleet=parse_fleet(name, work.chain), amount=units, period=period)
+        words = f"{money(units, asset)} a robot"
+        if anonymous:
+            message.anonymous_amount = parse_money(anonymous, asset)
+            message.anonymous_period = period
+            words += f" and {money(message.anonymous_amount, asset)} for anonymous members"
         _done(
             invocation,
             work,
-            SetSponsorship(fleet=parse_fleet(name, work.chain), amount=units, period=period),
+            message,
             wallet_folder,
             fee,
-            f"[green]sponsored[/]: {money(units, asset)} a robot in {period} blocks",
+            f"[green]sponsored[/]: {words} in {period} blocks",
             units=units,
             period=period,
+            anonymous_units=message.anonymous_amount,
+        )
+
+
+@verb("revocation")
+@click.argument("name", metavar="FLEET")
+@click.option("--epoch", type=click.IntRange(min=1, max=2**63 - 1), required=True)
+@transaction_options
+def revocation(
+    invocation: Invocation,
+    name: str,
+    epoch: int,
+    fee: str | None,
+    wallet_folder: Path | None,
+    chain_home: Path | None,
+) -> None:
+    """Have FLEET's members prove from now on that they are not revoked in this epoch."""
+    with working(chain_home) as work:
+        _done(
+            invocation,
+            work,
+            SetRevocationEpoch(fleet=parse_fleet(name, work.chain), epoch=epoch),
+            wallet_folder,
+            fee,
+            f"[green]set[/] the revocation epoch of {escape(name)} to {epoch}",
+            epoch=epoch,
         )
 
 
@@ -332,5 +371,5 @@ def pay(
         )
 
 
-for _each in (create, register, rotate, retire, policy, issuer, sponsor_, pay):
+for _each in (create, register, rotate, retire, policy, issuer, revocation, sponsor_, pay):
     fleet.add_command(_each)

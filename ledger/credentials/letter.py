@@ -52,7 +52,7 @@ class Kind(Enum):
     REQUEST = "credential-request"
     RESPONSE = "credential-response"
     GAPS = "revocation-gaps"
-    PENDING = "credential-pending"
+    PENDING = "waiting-request"
     CREDENTIAL = "credential"
     OFFERED = "credential-offered"
     MEMBER = "fleet-member"
@@ -100,7 +100,7 @@ def read_letter(kind: Kind, data: bytes) -> bytes:
     """The content of a file. Raises MalformedError for another kind, and for any other form."""
     head, _, rest = data.partition(b"\n")
     if head != f"quipu/{kind.value}/v1".encode("ascii"):
-        raise MalformedError(f"this is no {kind.words}: it begins with another line")
+        raise MalformedError(f"it holds no {kind.words}: its first line says something else")
     try:
         content = base64.b64decode(rest.replace(b"\n", b""), validate=True)
     except ValueError:

@@ -44,6 +44,8 @@ WELL = (
     ("channel", "status"),
     ("contract", "new", "ours", "--template", "fleet-only"),
     ("contract", "test", "ours"),
+    ("credential", "new", "issuer", "--fleet", "huskies"),
+    ("credential", "show", "issuer"),
     ("ingest", "../said/1.stdin", "--opaque"),
 )
 BADLY: tuple[tuple[object, ...], ...] = (
@@ -91,6 +93,10 @@ BADLY: tuple[tuple[object, ...], ...] = (
     (3, "offer", "post", "0", "--contract", "nothing"),
     (3, "offer", "withdraw", "nothing"),
     (2, "offer", "post", "0"),
+    (3, "credential", "show", "missing"),
+    (3, "credential", "request", "new", "missing", "-o", "request"),
+    (5, "credential", "new", "issuer", "--fleet", "huskies"),
+    (2, "credential", "invite", "issuer"),
     (2, "chain"),
     (2, "wallet", "frobnicate"),
     (2, "channel", "open"),
