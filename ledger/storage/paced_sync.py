@@ -1,10 +1,10 @@
 """Syncing a file that is written to again and again, beside the writing.
 
 A sync takes a disk hundreds of microseconds to some milliseconds, far longer than what goes
-into the file between two of them. `PacedSync` begins one in another thread when five eighths
-of ``limit`` writes are not yet safe, and lets the writer wait only when ``limit`` are: so at
-no time does a power cut lose more than ``limit`` writes. A process that is killed loses none:
-what was written is the kernel's.
+into the file between two of them. `PacedSync` runs them in another thread, each begun as late
+as the last one's length allows, and lets the writer wait only when ``limit`` writes are not yet
+safe: so at no time does a power cut lose more than ``limit`` of them. A process that is killed
+loses none: what was written is the kernel's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from ledger.storage.os_errors import storage_errors
 SYNC_LIMIT: Final = 16
 """Writes that a power cut may take."""
 
+_SPARE: Final = 2
+"""Writes by which a sync may take longer than the last one."""
+
 
 class PacedSync:
     """Syncs the data of some open files, in the order given; it does not close them."""
@@ -33,6 +36,8 @@ class PacedSync:
         self._running: Future[None] | None = None
         self._covered = 0
         self._unsafe = 0
+        self._meanwhile = limit // 2
+        """Writes during the last sync, as a first guess half of what there is room for."""
 
     def wrote(self) -> None:
         """Count one write that just went into the files. Raises StorageError of any sync."""
@@ -40,7 +45,8 @@ class PacedSync:
         running = self._running
         if running is not None and (self._unsafe >= self._limit or running.done()):
             self._wait()
-        if self._running is None and 8 * self._unsafe >= 5 * self._limit:
+            self._meanwhile = self._unsafe
+        if self._running is None and self._unsafe + self._meanwhile + _SPARE >= self._limit:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="paced-sync")
             self._covered = self._unsafe
