@@ -128,7 +128,11 @@ class Anchorer:
                 return self._status(AnchorState.CONTRADICTED, error.message)
             except RefusedError as error:
                 return self._status(AnchorState.UNWITNESSED, error.message)
-        return self._status(AnchorState.ANCHORED) if message is None else message
+        if message is not None:
+            return message
+        if self._anchored is None:  # a new home's checkpoint is of no leaves
+            return self._status(AnchorState.WAITING, "nothing is recorded yet")
+        return self._status(AnchorState.ANCHORED)
 
     def _send(
         self,

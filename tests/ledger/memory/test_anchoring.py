@@ -67,6 +67,8 @@ def test_it_anchors_what_is_signed_and_nothing_else(
     anchorer: Anchorer, owner: MemoryOwner, world: AnchoringWorld, line: Line
 ) -> None:
     assert anchorer.round(line).state is AnchorState.WAITING
+    owner.checkpoint()
+    assert anchorer.round(line).state is AnchorState.WAITING  # it is of no leaves
     for leaves in (1, 1, 2, 30):
         grow(owner, leaves)
         grow(owner, 1, checkpoint=False)

@@ -63,6 +63,23 @@ def test_it_anchors_again_and_again_and_the_owner_says_so(
     assert line.asked == asked
 
 
+def test_a_new_robot_s_first_entries_are_anchored_long_before_the_period_is_over(
+    world: AnchoringWorld, owner: MemoryOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(periodic, "FIRST_RETRY_S", 3600.0)  # what is signed wakes it, no retry
+    world.register(owner)
+    line = Line(world)
+    owner.checkpoint()  # of no leaves, which a memory node signs as it starts
+    with closing(
+        PeriodicAnchoring(owner, Anchorer(owner, world.trust), lambda: line, 3600.0)
+    ) as it:
+        until(lambda: line.asked and it.status.detail)
+        assert it.status.state is AnchorState.WAITING
+        grow(owner, 3)
+        until(lambda: owner.status().anchor.size == 3)
+        assert it.status.state is AnchorState.ANCHORED
+
+
 def test_it_comes_back_by_itself_and_at_once_if_the_chain_is_heard(
     world: AnchoringWorld, owner: MemoryOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
