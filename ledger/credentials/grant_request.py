@@ -88,7 +88,10 @@ class GrantRequest:
             shown = present(credential, policy, binding_of(claim), gap)
             body.request_grant.presentation = shown.to_bytes(policy)
         except ProofError as error:
-            raise RefusedError(f"the credential does not answer this: {error.message}") from error
+            raise RefusedError(
+                f"the credential does not answer this: {error.message}",
+                hint="ask for what it has, or renew it",
+            ) from error
         return sign_transaction(self.chain, key, body)
 
 

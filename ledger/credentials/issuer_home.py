@@ -111,7 +111,9 @@ class IssuerHome:
         try:
             zk.Attribute.FLEET.check(fleet)
         except ProofError as error:
-            raise RefusedError(f"no credential can name this fleet: {error.message}") from error
+            raise RefusedError(
+                f"no credential can name this fleet: {error.message}", hint="give its shorter name"
+            ) from error
         if (root / "key").exists():
             raise RefusedError(
                 f"{root} has an issuer's key already",
@@ -136,7 +138,8 @@ class IssuerHome:
             fleet = zk.Attribute.FLEET.decode(content[_KEY_SIZE:])
         except DecodingError as error:
             raise MalformedError(
-                f"the issuer's key in {root} is damaged: {error.message}"
+                f"the issuer's key in {root} is damaged: {error.message}",
+                hint="take it from a copy of the folder",
             ) from error
         return cls(root, key, str(fleet))
 
@@ -151,7 +154,9 @@ class IssuerHome:
         try:
             attributes = zk.Attributes(self.fleet, role, level, expiry, robot_id)
         except ProofError as error:
-            raise RefusedError(f"no credential says that: {error.message}") from error
+            raise RefusedError(
+                f"no credential says that: {error.message}", hint="invite for something else"
+            ) from error
         with self._locked():
             self._require_not_revoked(robot_id)
             nonce = secrets.token_bytes(NONCE_SIZE)
@@ -213,7 +218,10 @@ class IssuerHome:
                 for robot_id in ids:
                     zk.Attribute.ROBOT_ID.check(robot_id)
             except ProofError as error:
-                raise RefusedError(f"no credential names such a robot: {error.message}") from error
+                raise RefusedError(
+                    f"no credential names such a robot: {error.message}",
+                    hint="`quipu credential show` lists the members",
+                ) from error
             after = Revoked(before.epoch + 1, ids)
             self._write_revoked(after)
             return after
@@ -233,7 +241,9 @@ class IssuerHome:
             except NotFoundError:
                 continue
             except DecodingError as error:
-                raise MalformedError(f"{path} is damaged: {error.message}") from error
+                raise MalformedError(
+                    f"{path} is damaged: {error.message}", hint="take it from a copy of the folder"
+                ) from error
         raise _closed()
 
     def _member(self, robot_id: int) -> Member | None:
@@ -243,7 +253,10 @@ class IssuerHome:
         except NotFoundError:
             return None
         except DecodingError as error:
-            raise MalformedError(f"the member {path} is damaged: {error.message}") from error
+            raise MalformedError(
+                f"the member {path} is damaged: {error.message}",
+                hint="take it from a copy of the folder",
+            ) from error
 
     def _register(
         self, attributes: zk.Attributes, nonce: bytes, content: bytes, known: Member | None
@@ -256,9 +269,14 @@ class IssuerHome:
             else:
                 response, registration = zk.issue(self._key, request, attributes, nonce)
         except DecodingError as error:
-            raise MalformedError(f"the credential request is damaged: {error.message}") from error
+            raise MalformedError(
+                f"the credential request is damaged: {error.message}", hint="have it sent again"
+            ) from error
         except ProofError as error:
-            raise RefusedError(f"no credential is issued: {error.message}") from error
+            raise RefusedError(
+                f"no credential is issued: {error.message}",
+                hint="let the registered robot answer an invitation of its own",
+            ) from error
         member = Member(registration, nonce, sha256(content).digest(), response)
         path = self.root / "members" / str(attributes.robot_id)
         save_letter(path, Kind.MEMBER, member.encode())
@@ -307,5 +325,7 @@ def read_gaps(letter: bytes) -> tuple[bytes, tuple[zk.Gap, ...]]:
     try:
         gaps = [zk.Gap.from_bytes(rest[at : at + size]) for at in range(0, len(rest), size)]
     except DecodingError as error:
-        raise MalformedError(f"the revocation gaps are damaged: {error.message}") from error
+        raise MalformedError(
+            f"the revocation gaps are damaged: {error.message}", hint="have them sent again"
+        ) from error
     return content[:ISSUER_SIZE], tuple(gaps)

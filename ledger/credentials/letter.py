@@ -100,13 +100,19 @@ def read_letter(kind: Kind, data: bytes) -> bytes:
     """The content of a file. Raises MalformedError for another kind, and for any other form."""
     head, _, rest = data.partition(b"\n")
     if head != f"quipu/{kind.value}/v1".encode("ascii"):
-        raise MalformedError(f"it holds no {kind.words}: its first line says something else")
+        raise MalformedError(
+            f"it holds no {kind.words}: its first line says something else",
+            hint=f"give the file that was written as {kind.words}",
+        )
     try:
         content = base64.b64decode(rest.replace(b"\n", b""), validate=True)
     except ValueError:
         content = b""
     if not kind.fits(len(content)) or write_letter(kind, content) != data:
-        raise MalformedError(f"the {kind.words} is damaged: it is not as it was written")
+        raise MalformedError(
+            f"the {kind.words} is damaged: it is not as it was written",
+            hint="have it sent again, as it is",
+        )
     return content
 
 
@@ -132,9 +138,10 @@ def load_letter(path: Path, kind: Kind) -> bytes:
                 )
             data = file.read(MAX_BYTES)
     except FileNotFoundError:
-        raise NotFoundError(f"there is no {kind.words} {path}") from None
+        raise NotFoundError(f"there is no {kind.words} {path}", hint="check the path") from None
     except OSError as error:
         raise KeyStoreError(
-            f"{kind.words} {path} cannot be read: {os.strerror(error.errno or 0)}"
+            f"{kind.words} {path} cannot be read: {os.strerror(error.errno or 0)}",
+            hint="check the path and its permissions",
         ) from None
     return read_letter(kind, data)

@@ -49,7 +49,8 @@ class MemberFile:
             credential.verify()
         except zk_errors.ProofError as error:
             raise MalformedError(
-                f"the credential {self.path} is damaged: {error.message}"
+                f"the credential {self.path} is damaged: {error.message}",
+                hint="take it from a copy, or ask to be registered under another id",
             ) from error
         return credential
 
@@ -81,7 +82,9 @@ class MemberFile:
             else:
                 asking = zk.request_reissue(held, nonce)
         except zk_errors.ProofError as error:
-            raise MalformedError(f"the invitation is damaged: {error.message}") from error
+            raise MalformedError(
+                f"the invitation is damaged: {error.message}", hint="have it sent again"
+            ) from error
         save_letter(self.pending, Kind.PENDING, content + asking.to_bytes())
         return write_letter(Kind.REQUEST, nonce + asking.request.to_bytes())
 
@@ -99,14 +102,20 @@ class MemberFile:
         content = read_letter(Kind.RESPONSE, response)
         nonce, asking = self._pending()
         if content[:NONCE_SIZE] != nonce:
-            raise VerificationError("the response answers another request")
+            raise VerificationError(
+                "the response answers another request", hint="ask for the one to this request"
+            )
         try:
             answer = zk.IssuerResponse.from_bytes(content[NONCE_SIZE:])
             credential = asking.complete(answer)
         except zk_errors.DecodingError as error:
-            raise MalformedError(f"the credential response is damaged: {error.message}") from error
+            raise MalformedError(
+                f"the credential response is damaged: {error.message}", hint="have it sent again"
+            ) from error
         except zk_errors.ProofError as error:
-            raise VerificationError(f"the response is not good: {error.message}") from error
+            raise VerificationError(
+                f"the response is not good: {error.message}", hint="do not trust its sender"
+            ) from error
         kept = credential.issuer.to_bytes() + credential.to_bytes()
         save_letter(self.path, Kind.CREDENTIAL, kept)
         with storage_errors(self.pending):
@@ -127,7 +136,9 @@ class MemberFile:
         try:
             return nonce, zk.HolderAwaitingResponse.from_bytes(rest, issuer, held)
         except zk_errors.DecodingError as error:
-            raise MalformedError(f"{self.pending} is damaged: {error.message}") from error
+            raise MalformedError(
+                f"{self.pending} is damaged: {error.message}", hint="remove it, and ask again"
+            ) from error
 
 
 def gap_of(credential: zk.Credential, letter: bytes) -> zk.Gap:
@@ -138,15 +149,19 @@ def gap_of(credential: zk.Credential, letter: bytes) -> zk.Gap:
     """
     public_key, gaps = read_gaps(letter)
     if public_key != credential.issuer.to_bytes():
-        raise VerificationError("the revocation gaps are of another issuer")
+        raise VerificationError(
+            "the revocation gaps are of another issuer", hint="give those of its own"
+        )
     try:
         gap = zk.find_gap(gaps, credential.attributes.robot_id)
     except zk_errors.VerificationError as error:
-        raise RefusedError("the credential is revoked") from error
+        raise RefusedError("the credential is revoked", hint="ask the fleet's authority") from error
     try:
         gap.verify(credential.issuer)
     except zk_errors.VerificationError as error:
-        raise VerificationError("a revocation gap is not signed by the issuer") from error
+        raise VerificationError(
+            "a revocation gap is not signed by the issuer", hint="do not trust its sender"
+        ) from error
     return gap
 
 
@@ -154,4 +169,6 @@ def _issuer(public_key: bytes) -> zk.Issuer:
     try:
         return zk.Issuer.from_bytes(public_key)
     except zk_errors.DecodingError as error:
-        raise MalformedError(f"an issuer's public key is damaged: {error.message}") from error
+        raise MalformedError(
+            f"an issuer's public key is damaged: {error.message}", hint="have it sent again"
+        ) from error
