@@ -115,7 +115,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.credentials": CHAIN | FILES,
     "ledger.wallet": CHAIN | FILES,
     "ledger.offering": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
-    "ledger.exchange": CHAIN | FILES | {"ledger.chain.sale", "ledger.experience", "ledger.wallet"},
+    "ledger.exchange": EXPERIENCE | CHAIN | {"ledger.chain.sale", "ledger.wallet"},
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",

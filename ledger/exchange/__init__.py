@@ -21,6 +21,7 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `unit_cipher`    keys of units, sealing, opening
 `messages`       requests and replies as bytes
 `unit_source`    the seller's content as units with their paths
+`home_units`     the same of recordings in a home, until they are erased
 `sale_file`      what a seller must never forget
 `seller`         the selling end: offered, open, closing
 `counter`        the seller's sales together: any bytes in, a reply out

@@ -14,6 +14,7 @@ from ledger.chain.leaf import ID_SIZE
 from ledger.errors import MalformedError
 from ledger.experience.content_root import chunk_count
 from ledger.schema.chain_channel_pb2 import ChannelRecord
+from ledger.schema.chain_grant_pb2 import GrantRecord
 
 _GRANT: Final = Struct(">32s32s32s32s32sQIQQQ")
 GRANT_SIZE: Final = _GRANT.size
@@ -58,6 +59,23 @@ class Grant:
         wide = (self.content_size, self.expiry_height, *prices)
         if any(not 0 <= number <= _MAX_U64 for number in wide) or not 0 <= self.asset < 1 << 32:
             raise MalformedError("a number of the grant is out of its range")
+
+    @classmethod
+    def of_record(cls, chain: bytes, grant: bytes, record: GrantRecord) -> Grant:
+        """The grant as a chain holds it under the id ``grant``. Raises MalformedError."""
+        terms = record.terms
+        return cls(
+            chain,
+            grant,
+            record.key,
+            record.seller,
+            record.content_root,
+            record.content_size,
+            terms.asset,
+            terms.chunk_price,
+            terms.record_price,
+            record.expiry_height,
+        )
 
     @property
     def count(self) -> int:

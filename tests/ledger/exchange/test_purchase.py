@@ -22,6 +22,8 @@ from ledger.exchange.grant import GRANT_SIZE, Grant
 from ledger.exchange.purchase import Purchase
 from ledger.exchange.sale_file import SaleRow, forget_sale, read_sale, sale_path, write_sale
 from ledger.exchange.transport import buy
+from ledger.schema.chain_grant_pb2 import GrantRecord
+from ledger.schema.chain_sharing_pb2 import Terms
 from tests.ledger.exchange.stream_world import StreamWorld
 
 CHANNEL = bytes(range(32))
@@ -55,6 +57,21 @@ def test_a_grant_is_read_as_it_was_written() -> None:
     )
     with pytest.raises(MalformedError):
         Grant.decode(grant().encode()[:-1])
+
+
+def test_a_grant_is_what_the_chain_says() -> None:
+    terms = grant()
+    record = GrantRecord(
+        key=terms.buyer,
+        seller=terms.seller,
+        content_root=terms.content_root,
+        content_size=terms.content_size,
+        expiry_height=terms.expiry_height,
+        terms=Terms(asset=7, chunk_price=10, record_price=5),
+    )
+    assert Grant.of_record(terms.chain, terms.grant, record) == terms
+    with pytest.raises(MalformedError):
+        Grant.of_record(terms.chain, terms.grant, GrantRecord())
 
 
 @pytest.mark.parametrize(

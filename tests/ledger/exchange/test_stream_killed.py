@@ -63,13 +63,13 @@ def finish(root: Path, offer: PayWordOffer | None) -> None:
 @pytest.mark.skipif(CHANGING_CALLS is None, reason="SKIPPED: no call numbers for this machine")
 @pytest.mark.parametrize("mode", MODES)
 def test_sigkill_at_changing_calls(tmp_path: Path, mode: str) -> None:
-    """From the first request to the last unit: every second write, sync and rename.
+    """From the first request to the last unit: every third write, sync and rename.
 
-    One mode of payment takes the odd ones, the other the even ones.
+    One mode of payment takes the first of three, the other the second.
     """
     offer, first = MODES[mode], 1 + (mode == "links")
     prepare(tmp_path / "begun", offer)
-    for kth in range(first, 400, 2):
+    for kth in range(first, 400, 3):
         root = tmp_path / str(kth)
         shutil.copytree(tmp_path / "begun", root)
         reader, writer = os.pipe()
