@@ -26,7 +26,7 @@ _NAMES: Final = {
     0x60: "grant",
     0x61: "nullifier",
     0x70: "sale",
-    0x62: "anonymous fees of fleet",
+    0x62: "anonymous-fees",
 }
 _TEXT: Final = frozenset({0x11, 0x20})
 _ASSET_BYTES: Final = 4

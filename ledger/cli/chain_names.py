@@ -14,6 +14,7 @@ from ledger.chain.state_keys import (
     PARAMETERS_KEY,
     account_key,
     anchor_key,
+    anonymous_fees_key,
     asset_key,
     cap_key,
     channel_key,
@@ -21,6 +22,8 @@ from ledger.chain.state_keys import (
     contract_key,
     contract_version_key,
     fleet_key,
+    grant_key,
+    nullifier_key,
     offer_key,
     robot_by_key_key,
     robot_key,
@@ -32,6 +35,7 @@ from ledger.note import VerifierKey
 from ledger.schema.chain_payment_pb2 import Asset, AssetRecord
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
+_NULLIFIER: Final = re.compile("[0-9a-f]{96}")
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_ASSET: Final = 2**32 - 1
 
@@ -48,6 +52,9 @@ QUERIES: Final = (
     "contract ID",
     "terms CONTRACT VERSION",
     "offer ID",
+    "grant ID",
+    "nullifier HEX",
+    "anonymous-fees FLEET",
     "parameters",
     "governors",
 )
@@ -148,6 +155,12 @@ def parse_query(access: ChainAccess, words: Sequence[str]) -> bytes:
             return contract_version_key(parse_id(name, "contract"), int(version))
         case ("offer", name):
             return offer_key(parse_id(name, "offer"))
+        case ("grant", name):
+            return grant_key(parse_id(name, "grant"))
+        case ("nullifier", name) if _NULLIFIER.fullmatch(name):
+            return nullifier_key(bytes.fromhex(name))
+        case ("anonymous-fees", name):
+            return anonymous_fees_key(parse_fleet(name, access.chain))
         case ("parameters",):
             return PARAMETERS_KEY
         case ("governors",):
