@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ledger.chain.audit.rule_replay import RuleReplay
 from ledger.chain.codes import ResultCode
 from ledger.chain.machine import presentations
 from ledger.chain.machine.admission import MAX_ANONYMOUS_WAITING
@@ -35,7 +36,7 @@ from zkproofs.credential import find_gap
 
 
 class GrantMachine(GrantWorld):
-    """A `GrantWorld`, where each proof is verified by itself, and a machine given its blocks."""
+    """A `GrantWorld`, which verifies each proof by itself; a machine and an audit live it too."""
 
     def __init__(self, folder: Path) -> None:
         self.block: list[tuple[bytes, Result]] = []
@@ -46,6 +47,7 @@ class GrantMachine(GrantWorld):
         log = Log.create(storage, self.genesis.origin, operator.verifier_key, published)
         start_chain(storage, log, self.genesis.encoded)
         self.machine = StateMachine(storage, log)
+        self.audit = RuleReplay(self.genesis)
         self.end_block()
 
     def submit(self, encoded: bytes, attachments: Sequence[bytes] = ()) -> Result:
@@ -65,10 +67,13 @@ class GrantMachine(GrantWorld):
         return Proposal(self.height, self.time_ns, list(transactions))
 
     def end_block(self) -> None:
-        """Let the machine make the same of the block."""
-        finalized = self.machine.finalize(self.proposal([encoded for encoded, _ in self.block]))
+        """Let machine and audit make the same of the block."""
+        encoded = [encoded for encoded, _ in self.block]
+        finalized = self.machine.finalize(self.proposal(encoded))
         assert [*finalized.results] == [result.encode() for _, result in self.block]
         assert finalized.header.state_root == root_of(self.rows())
+        audited = self.audit.block(self.time_ns, encoded, lambda _: None)
+        assert [each.result for each in audited.transactions] == [each for _, each in self.block]
         self.machine.commit()
         self.block = []
         self.advance()
@@ -110,7 +115,9 @@ def test_a_block_of_good_and_bad_ones(world: GrantMachine, monkeypatch: pytest.M
 
     monkeypatch.setattr(rule, "verify_claim", verify_alone)
     world.end_block()
-    assert [claim.fleet for claim in alone] == ["buyers"]
+    # By the machine, and by the audit.
+    assert len(alone) == 2
+    assert alone[0] == alone[1]
     assert alone[0].nullifier == fresh[fresh.index(alone[0].nullifier) :][:48]
 
 
