@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,10 @@ def status(invocation: Invocation, file: Path, directory: Path | None) -> None:
     alive = running_processes(fleet.paths)
     rows = state.processes if state else ()
     supervised = state is not None and state.supervised
-    whole = supervised and bool(rows) and all(each.name in alive for each in rows)
+    if supervised:
+        whole = bool(rows) and all(each.name in alive for each in rows)
+    else:
+        whole = board.runs_by_others(time.time_ns())
     view = show_board(board)
     data = {
         "ok": whole,

@@ -200,6 +200,15 @@ class Board:
         robots = {robot.name for robot in self.fleet.robots}
         return tuple(each for name, each in self._processes.items() if name not in robots)
 
+    def runs_by_others(self, now_ns: int) -> bool:
+        """Whether all that should run does, though no supervisor of ours keeps it.
+
+        So it is where ``ros2 launch`` or a service manager has started the fleet.
+        """
+        if self.fleet.settlement.has_process and not (self.chain and self.chain.served):
+            return False
+        return all(row.process is None and row.facts.memory_pid for row in self.rows(now_ns))
+
     def rows(self, now_ns: int) -> tuple[RobotRow, ...]:
         """One row a robot, in the order of the fleet file."""
         return tuple(self._row(robot.name, robot.origin, now_ns) for robot in self.fleet.robots)
@@ -227,6 +236,8 @@ class Board:
         facts = replace(RobotFacts(), **found)  # type: ignore[arg-type]
         alarms = sum(alarm.origin == origin for alarm in self.alarms)
         process = self._processes.get(name)
+        if process is not None and _started_anew(process, facts):
+            process = None
         health, remark = _judge(facts, process, alarms, now_ns)
         return RobotRow(name, origin, facts, newest, process, alarms, health, remark)
 
@@ -234,6 +245,12 @@ class Board:
 def _same(one: AlarmSeen, other: AlarmSeen) -> bool:
     """Whether two alarms are one: a witness says it over ROS, and keeps it in its home."""
     return (one.kind, one.origin, one.reporter) == (other.kind, other.origin, other.reporter)
+
+
+def _started_anew(process: ProcessStatus, facts: RobotFacts) -> bool:
+    """Whether others have started the robot since its supervisor, or `process` itself, ended."""
+    over = process.state in (ProcessState.ENDED, ProcessState.LOST)
+    return over and facts.memory_pid not in (None, process.pid)
 
 
 def _without_supervisor(status: ProcessStatus) -> ProcessStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ledger.fleet.board import (
     STALE_NS,
     AlarmSeen,
     Board,
+    ChainSeen,
     Health,
     Observation,
     RobotFacts,
@@ -25,7 +27,7 @@ from ledger.fleet.board import (
 from ledger.fleet.config import read_fleet
 from ledger.fleet.diagnostics import read_policy, reporter_of
 from ledger.fleet.home_observer import HomeObserver
-from ledger.fleet.model import Fleet
+from ledger.fleet.model import Fleet, Settlement, SettlementKind
 from ledger.fleet.plan import plan_fleet
 from ledger.fleet.preparation import RobotKeys, prepare_fleet
 from ledger.fleet.process_record import ProcessRecord
@@ -176,6 +178,34 @@ def test_without_its_supervisor_a_process_is_lost(fleet: Fleet) -> None:
     assert [each.state for each in board.processes] == [ProcessState.ENDED]
     board.take_state(None)
     assert row(board).process is None
+
+
+@pytest.mark.parametrize("state", [ProcessState.RUNNING, ProcessState.ENDED])
+def test_a_robot_that_others_started_since_is_theirs(fleet: Fleet, state: ProcessState) -> None:
+    board = Board(fleet)
+    board.take_state(FleetState(GONE, (status(state),)))
+    board.take([seen(RobotFacts(entries=1, memory_pid=4711))])
+    assert row(board).process is not None  # the very process that was supervised
+    board.take([seen(RobotFacts(entries=1, memory_pid=4712))])
+    assert row(board).process is None
+    assert row(board).health is Health.GOOD
+    assert row(board, now_ns=NOW + STALE_NS + 1).process is not None  # theirs is gone, too
+
+
+def test_a_fleet_of_others_runs_if_every_robot_and_its_chain_do(fleet: Fleet) -> None:
+    board = Board(fleet)
+    names = [robot.name for robot in fleet.robots]
+    for name in names[1:]:
+        board.take([Observation(name, NOW, RobotFacts(entries=1, memory_pid=4711))])
+    assert not board.runs_by_others(NOW)
+    board.take([Observation(names[0], NOW, RobotFacts(entries=1, memory_pid=4712))])
+    assert board.runs_by_others(NOW)
+    board.fleet = replace(fleet, settlement=Settlement(SettlementKind.EMBEDDED))
+    assert not board.runs_by_others(NOW)
+    board.take([ChainSeen(NOW, "example.com/yard/settlement")])
+    assert not board.runs_by_others(NOW)
+    board.take([ChainSeen(NOW + 1, "example.com/yard/settlement", served=True)])
+    assert board.runs_by_others(NOW)
 
 
 def live(fleet: Fleet, act: Callable[[RobotKeys], None]) -> Board:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,31 @@ def test_a_robot_killed_comes_back_and_goes_on(yard: Yard) -> None:
     assert yard.told("fleet", "status", yard.file, code=1)["supervised"] is False
     yard.is_whole("r2")
     assert "SIGKILL" in (yard.directory / "logs/r2.log").read_text()
+
+
+def test_a_fleet_that_others_started_is_well_while_all_of_it_runs(yard: Yard) -> None:
+    yard.told("fleet", "up", yard.file, "--detach")
+    yard.told("fleet", "down", yard.file)  # what it leaves behind is of the past
+    plan = yard.told("fleet", "init", yard.file)
+    with ExitStack() as started:
+        robots = {}
+        for each in plan["processes"]:
+            robots[each["name"]] = process = subprocess.Popen(
+                each["command"],
+                env={**yard.environment, **each["environment"]},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            started.callback(process.wait)
+            started.callback(process.send_signal, signal.SIGINT)
+        until(lambda: all(row["memory_pid"] for row in yard.watch().values()), "robots")
+        status = yard.told("fleet", "status", yard.file)
+        assert (status["ok"], status["supervised"]) == (True, False)
+        rows = {row["name"]: (row["memory_pid"], row["process"]) for row in status["robots"]}
+        assert rows == {name: (process.pid, None) for name, process in robots.items()}
+        robots["r2"].kill()
+        robots["r2"].wait()
+        assert yard.told("fleet", "status", yard.file, code=1)["ok"] is False
 
 
 def test_ctrl_c_ends_a_fleet_in_order(yard: Yard) -> None:

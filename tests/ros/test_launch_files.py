@@ -109,6 +109,8 @@ def committed(yard: Yard, robot: str) -> int:
 def test_the_fleet_runs_a_killed_robot_comes_back_and_all_end(yard: Yard) -> None:
     with launched(yard, "fleet.launch.py") as process:
         until(lambda: all(committed(yard, robot) for robot in yard.robots), "entries")
+        status = yard.told("fleet", "status", yard.file)
+        assert (status["ok"], status["supervised"]) == (True, False)
         first = owner(yard, "r2")
         os.kill(first, signal.SIGKILL)
         before = committed(yard, "r2")
