@@ -18,10 +18,10 @@ from time import perf_counter
 
 from rich.console import Console
 
-from benchmarks import chain_replay
 from benchmarks.chain_anchors import measure_anchors
 from benchmarks.chain_channel import measure_channel
 from benchmarks.chain_light import measure_light
+from benchmarks.chain_replay import measure_replay
 from benchmarks.chain_state import measure_state
 from benchmarks.chain_transfers import Bench
 from benchmarks.machine import machine_facts
@@ -75,7 +75,7 @@ def run(folder: Path, accounts: int, rounds: int) -> dict[str, object]:
     say(f"{ROBOTS:,} robots")
     anchors = measure_anchors(folder, ROBOTS, rounds)
     say("replay")
-    replay = chain_replay.measure_replay(folder, rounds, say)
+    replay = measure_replay(folder, rounds, say)
     state = measure_state(folder, accounts, rounds, say)
     figures: dict[str, float] = {**state, **light, **channel, **anchors, **replay}
     figures["transfer_tx_vs_ed25519"] = mid([turn.bare / turn.engine for turn in library])
