@@ -324,10 +324,14 @@ def test_its_parameters_stay_as_they_were_given(
 ) -> None:
     with engine(ros, world) as running:
         eventually(lambda: "is the engine of" in running.output, lambda: running.output)
-        services = graph.ask("services")
-        own = {name for name in services if name.startswith("/settlement/")}
-        offered = {name for name in own if "quipu_interfaces" in json.dumps(services[name])}
-        assert offered == {"/settlement/submit_transaction", "/settlement/query_state"}
+
+        def offered() -> set[str]:
+            services = graph.ask("services")
+            own = {name for name in services if name.startswith("/settlement/")}
+            return {name for name in own if "quipu_interfaces" in json.dumps(services[name])}
+
+        both = {"/settlement/submit_transaction", "/settlement/query_state"}
+        eventually(lambda: offered() == both, offered)  # DDS discovers one after the other
         described = graph.call(
             "/settlement/describe_parameters",
             "rcl_interfaces/srv/DescribeParameters",
