@@ -129,17 +129,8 @@ class SharingMarket(SharingChain):
             SetIssuerKey(fleet=self.buyers, epoch=0, public_key=self.issuer.public_key),
         )
         self.husky: Final = self.robot(HUSKY, seed=1)
-        self.contents: Final = held.enter_context(
-            HomeContents(
-                self.husky.home.experiences,
-                {self.husky.recorded.content_root: self.husky.recorded.record_id},
-            )
-        )
-        (root / "sales").mkdir()
-        self.counter: Final = Counter(
-            Desk(self.sellers_wallet, self, root / "sales"), self.contents
-        )
-        held.callback(self.counter.close)
+        self.contents: Final = self.contents_of(self.husky)
+        self.counter: Final = self.counter_of(self.contents)
 
     @property
     def pool(self) -> int:
@@ -169,7 +160,23 @@ class SharingMarket(SharingChain):
         self.anchor(robot)
         return robot
 
+    def contents_of(self, robot: Robot) -> HomeContents:
+        """What a robot's home has to sell."""
+        recorded = robot.recorded
+        return self._held.enter_context(
+            HomeContents(robot.home.experiences, {recorded.content_root: recorded.record_id})
+        )
+
+    def counter_of(self, contents: HomeContents) -> Counter:
+        """Where it is sold, and paid to the sellers' authority."""
+        sales = self.root / self.name("sales")
+        sales.mkdir()
+        counter = Counter(Desk(self.sellers_wallet, self, sales), contents)
+        self._held.callback(counter.close)
+        return counter
+
     def anchor(self, robot: Robot) -> None:
+        """Sign a checkpoint of the robot's log, and have the chain anchor it."""
         robot.home.log.checkpoint(robot.home.signers())
         message = next_anchor(robot.home.log, self.read(AnchorRecord, anchor_key(robot.origin)))
         assert message is not None

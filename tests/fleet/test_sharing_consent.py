@@ -1,0 +1,102 @@
+"""Consent that is withdrawn while its recording is sold: the content goes, the books stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.chain.rules.consent import consent_id
+from ledger.chain.state_keys import consent_key
+from ledger.errors import NotFoundError
+from ledger.exchange.buyer import FetchingUnit, HeldUnit, OpeningStream, SellerRefusedError
+from ledger.exchange.messages import Reason
+from ledger.exchange.purchase import Purchase
+from ledger.exchange.seller import ClosingSale
+from ledger.experience.erasure import erase
+from ledger.schema.chain_consent_pb2 import (
+    CONSENT_STATUS_ERASED,
+    CONSENT_STATUS_WITHDRAWN,
+    ConsentRecord,
+    GrantConsent,
+    ReportErasure,
+    WithdrawConsent,
+)
+from tests.fleet.sharing_chain import FEE
+from tests.fleet.sharing_market import SharingMarket
+from tests.ledger.chain.rules.chain_world import account_of
+
+
+def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMarket) -> None:
+    robot = market.robot("sellers.example/clinic", seed=3)
+    counter = market.counter_of(market.contents_of(robot))
+    record_id, patient = robot.recorded.record_id, market.authority
+    consent = consent_id(market.chain, account_of(patient), market.sequence(account_of(patient)))
+    granted = GrantConsent(
+        subject=b"s" * 32, origin=robot.origin, record_id=[record_id], purpose="training"
+    )
+    market.must(patient, granted)
+
+    offered = market.offered(robot)
+    bought = market.granted(market.member(robot_id=401), offered)
+    payer = market.open_channel(bought)
+    purchase = Purchase.create(market.root / "mid-sale", bought.grant, payer.channel)
+    opening = OpeningStream(purchase, bought.wallet, payer)
+    fetching = opening.receive(counter.answer(opening.request()))
+    assert isinstance(fetching, FetchingUnit)
+    held = fetching.receive(counter.answer(fetching.request()))
+    assert isinstance(held, HeldUnit)
+    paid = held.pay()
+
+    market.must(patient, WithdrawConsent(consent=consent))
+    assert _status(market, consent) == CONSENT_STATUS_WITHDRAWN
+    erase(robot.home.experiences, [record_id], "consent was withdrawn")
+
+    # The chunk that was here, sealed and paid, opens; no other comes, and none is paid.
+    after = paid.receive(counter.answer(paid.request()))
+    assert isinstance(after, FetchingUnit)
+    assert purchase.kept == 1
+    with pytest.raises(SellerRefusedError) as refusal:
+        after.receive(counter.answer(after.request()))
+    assert refusal.value.reason is Reason.GONE
+    price = bought.grant.price_of(1)
+    assert payer.paid == price
+
+    # Nothing more can be proven of it; whom the old offer brings gets and pays nothing.
+    with pytest.raises(NotFoundError, match="no keys are kept"):
+        market.offered(robot)
+    late = market.granted(market.member(robot_id=402), offered)
+    late_payer = market.open_channel(late)
+    late_purchase = Purchase.create(market.root / "late", late.grant, late_payer.channel)
+    begun = OpeningStream(late_purchase, late.wallet, late_payer)
+    again = market.counter_of(market.contents_of(robot))
+    with pytest.raises(SellerRefusedError) as refusal:
+        begun.receive(again.answer(begun.request()))
+    assert refusal.value.reason is Reason.GONE
+    assert late_payer.paid == 0
+
+    # The erasure is an entry of the robot's log; anchored, it is the receipt.
+    index = robot.home.log.size - 1
+    market.anchor(robot)
+    path = robot.home.log.prove_inclusion(index, robot.home.log.size)
+    entry = robot.home.log.entry(index)
+    report = ReportErasure(consent=consent, entry=entry, index=index, path=path)
+    market.must(patient, report)
+    assert _status(market, consent) == CONSENT_STATUS_ERASED
+
+    earned = market.balance(market.seller_account)
+    closing = counter.close_sale(bought.grant.grant)
+    assert isinstance(closing, ClosingSale)
+    message = closing.message()
+    assert message is not None
+    market.must(market.seller, message)
+    assert market.balance(market.seller_account) == earned + price - FEE
+    for each in (purchase, late_purchase):
+        each.close()
+    for end in (payer, late_payer):
+        end.release()
+    assert market.audit((robot.home.paths.root,)).findings == ()
+
+
+def _status(market: SharingMarket, consent: bytes) -> int:
+    record = market.read(ConsentRecord, consent_key(consent))
+    assert record is not None
+    return record.status
