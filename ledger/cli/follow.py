@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ledger.cli.exit_code import ExitCode
 from ledger.cli.ingest import parse_tags
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes, printing, short, stdout
-from ledger.errors import LockedError
+from ledger.errors import LockedError, StorageError
 from ledger.experience.content_store import StoreMode
 from ledger.experience.ingest import IngestOptions
 from ledger.follow.catalogue import Catalogue, HomeCatalogue
@@ -37,6 +38,7 @@ _STORE = {
     "link": StoreMode.LINK,
 }
 _A_COMMAND_S = 10.0
+_PASSING_S = 5.0
 
 
 @verb("follow")
@@ -122,9 +124,20 @@ def command(
 
 
 def _run_once(follower: Follower, stop: threading.Event) -> None:
+    """Follow until all is committed that can be. Raises why the home does not take it."""
+    until_s = float("inf")
     while not stop.is_set() and not follower.at_rest:
         if not follower.poll():
             stop.wait(FollowSettings().poll_period_s)
+        failure = follower.failure
+        if failure is None:
+            until_s = float("inf")
+        else:
+            # A store may be busy, or full, for a moment; the rest does not mend itself.
+            passing = isinstance(failure, StorageError)
+            until_s = min(until_s, time.monotonic() + (_PASSING_S if passing else 0.0))
+            if time.monotonic() >= until_s:
+                raise failure
 
 
 @contextmanager

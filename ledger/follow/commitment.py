@@ -11,7 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ledger.errors import BehindError, ForkError, KeyStoreError, NotFoundError, StorageError
+from ledger.errors import (
+    BehindError,
+    ForkError,
+    KeyStoreError,
+    LedgerError,
+    NotFoundError,
+    StorageError,
+)
 from ledger.experience.growing import InterruptedRecord, OpenRecord
 from ledger.experience.growing_content import GrowingContent, ProgressMark
 from ledger.experience.ingest import IngestReceipt
@@ -40,6 +47,8 @@ class Surroundings:
         self.clock = clock
         self._not_before_s = 0.0
         self._said = ""
+        self.failure: LedgerError | None = None
+        """Why the home took nothing when it was asked last."""
 
     def attempt(self, path: Path, work: Callable[[], T]) -> T | None:
         """Do ``work`` with the home, for ``path``; None if it cannot be done now.
@@ -53,11 +62,12 @@ class Surroundings:
             done = work()
         except (StorageError, BehindError, ForkError, KeyStoreError) as error:
             self._not_before_s = self.clock() + self.settings.retry_s
+            self.failure = error
             if error.message != self._said:
                 self._said = error.message
                 self.tell(Noted(NoteKind.NOT_COMMITTED, path, error.message))
             return None
-        self._said = ""
+        self._said, self.failure = "", None
         return done
 
     def note(self, kind: NoteKind, path: Path, detail: str) -> None:

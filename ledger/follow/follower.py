@@ -99,6 +99,11 @@ class Follower:
             and all(life.at_rest for life in self._lives)
         )
 
+    @property
+    def failure(self) -> LedgerError | None:
+        """Why the home took nothing when it was asked last; None if it did, or was not asked."""
+        return self._around.failure
+
     def poll(self) -> bool:
         """Do what there is to do, for a short while; whether there is more to do at once."""
         clock = self._around.clock

@@ -262,7 +262,7 @@ def test_a_home_of_a_newer_format(veteran: Robot) -> None:
     assert (veteran.home / "log" / "data.mdb").read_bytes() == before
 
 
-def test_a_home_restored_from_an_old_backup(veteran: Robot) -> None:
+def test_a_home_restored_from_an_old_backup(veteran: Robot, bags: Path) -> None:
     _prepared(veteran)
     old = shutil.copytree(veteran.home, veteran.folder / "backup")
     veteran.did("ingest", "new.log")
@@ -277,6 +277,14 @@ def test_a_home_restored_from_an_old_backup(veteran: Robot) -> None:
         line = veteran.refused(*arguments, code=5)
         assert "restored from an old backup" in line
         assert "catch up" in line
+    # Nor does it wait for ever for a home that takes nothing.
+    (veteran.work / "drives").mkdir()
+    shutil.copy(bags / "rosbag2_py_mcap_talker" / "talker.mcap", veteran.work / "drives")
+    done = veteran.run("follow", "--once", "drives")
+    assert done.code == 5
+    assert done.err.startswith("quipu: the log has 6 leaves, but has published") and (
+        done.err.count("\n") == 1
+    )
     assert veteran.told("log")["size"] == 6
     veteran.did("get", 1, "back")
     report = veteran.told("audit", code=1)
