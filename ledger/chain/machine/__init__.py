@@ -12,6 +12,7 @@
 `restoration`   a chain made out of a snapshot, every chunk checked
 `copies`        a second home, from a snapshot or by replay
 `replay`        a chain's blocks carried out again, every header compared
+`pruning`       forgetting the attachments of old blocks
 `home`          the store and the operator's keys in a directory
 ==============  ==============================================================
 """
