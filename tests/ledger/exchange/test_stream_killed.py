@@ -25,6 +25,7 @@ from tests.ledger.exchange.stream_world import StreamWorld
 # Python 3.12 warns of forks beside threads; other tests may have left some waiting.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
+MOST_LIVES = 300
 MODES = {"vouchers": None, "links": PayWordOffer(unit=PRICE, count=UNITS)}
 
 
@@ -95,28 +96,42 @@ def test_sigkill_at_changing_calls(tmp_path: Path, mode: str) -> None:
 
 
 def test_sigkill_at_any_time(tmp_path: Path) -> None:
+    """At moments of the time that a whole sale takes here, until several lives ended so."""
     chance, deaths = random.Random("stream"), 0
-    for turn in range(12):
-        root = tmp_path / str(turn % 3)
-        root.mkdir(exist_ok=True)
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if not pid:
-            os.close(reader)
-            try:
-                trade(root, None, writer)
-            finally:
-                os._exit(0)
-        os.close(writer)
-        time.sleep(chance.uniform(0.005, 0.08))
-        os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+    whole_s = lived(tmp_path / "whole", None)[1]
+    for turn in range(MOST_LIVES):
+        # Some sales are killed again and again, some end with the first life.
+        root = tmp_path / str(turn // 3)
+        status, _ = lived(root, chance.uniform(0, whole_s))
         deaths += os.WIFSIGNALED(status)
-        examine(root, heard(reader))
+        if turn % 3 == 2:
+            finish(root, None)
+            if deaths >= 6:
+                return
+    pytest.fail(f"only {deaths} of {MOST_LIVES} lives were ended")
+
+
+def lived(root: Path, kill_after_s: float | None) -> tuple[int, float]:
+    """Trade in a process of its own; how that ended, and how long it lived."""
+    root.mkdir(exist_ok=True)
+    reader, writer = os.pipe()
+    start = time.monotonic()
+    pid = os.fork()
+    if not pid:
         os.close(reader)
-    for turn in range(3):
-        finish(tmp_path / str(turn), None)
-    assert deaths > 1
+        try:
+            trade(root, None, writer)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    seconds = time.monotonic() - start
+    examine(root, heard(reader))
+    os.close(reader)
+    return status, seconds
 
 
 class KilledError(Exception):
