@@ -137,6 +137,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.memory.anchoring",
         "ledger.offering",
         "ledger.prover",
+        "ledger.recording",
         "ledger.signing_keys",
         "ledger.tlog_proof",
         "ledger.verifier",

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from ledger.cli.failure import PartlyDoneError
+from ledger.cli.ingest_episode import EpisodeOptions, episode_options
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, human_bytes, short, table
 from ledger.errors import EntryTooLargeError
@@ -29,6 +30,7 @@ from ledger.memory.borrowing import borrow_home
 @click.option("--encrypt", is_flag=True, help="Seal the copy under a key of its own.")
 @click.option("--opaque", is_flag=True, help="Take the bytes as they are, whatever they are.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Add a public tag.")
+@episode_options
 def command(
     invocation: Invocation,
     recordings: tuple[Path, ...],
@@ -37,17 +39,27 @@ def command(
     encrypt: bool,
     opaque: bool,
     tags: tuple[str, ...],
+    episode: bool,
+    reward: float | None,
+    success: bool | None,
+    by: str | None,
 ) -> None:
     """Commit RECORDINGS: rosbag2 folders, .mcap, ROS 1 .bag, LeRobot datasets, any file.
 
     Each segment becomes one signed entry; it is durable when its line is shown. Files
     are cloned where the file system can, else copied.
+
+    Reward, success and length are not told: the entry commits to them, and an offer can
+    prove bounds of them.
     """
-    options = IngestOptions(mode=_mode(link, in_place), seal=encrypt, tags=parse_tags(tags))
+    said = EpisodeOptions.of(episode, reward, success, by)
+    added, mode = said.tags(parse_tags(tags)), _mode(link, in_place)
     receipts: list[IngestReceipt] = []
     existing_home(invocation.home)
     # Every recording is read before the first is committed: most mistakes show here.
     found = [(path, list(read_recording(path, force_opaque=opaque))) for path in recordings]
+    commit = said.commit([part for _, parts in found for part in parts])
+    options = IngestOptions(mode=mode, seal=encrypt, tags=added, commit=commit)
     with borrow_home(invocation.home) as home:
         try:
             for path, parts in found:
