@@ -27,6 +27,7 @@ from ledger.chain.state_keys import (
     offer_key,
     robot_by_key_key,
     robot_key,
+    sale_key,
 )
 from ledger.cli.amounts import format_amount, parse_amount
 from ledger.cli.chain_access import ChainAccess
@@ -53,6 +54,7 @@ QUERIES: Final = (
     "terms CONTRACT VERSION",
     "offer ID",
     "grant ID",
+    "sale ID",
     "nullifier HEX",
     "anonymous-fees FLEET",
     "parameters",
@@ -157,6 +159,8 @@ def parse_query(access: ChainAccess, words: Sequence[str]) -> bytes:
             return offer_key(parse_id(name, "offer"))
         case ("grant", name):
             return grant_key(parse_id(name, "grant"))
+        case ("sale", name):
+            return sale_key(parse_id(name, "sale"))
         case ("nullifier", name) if _NULLIFIER.fullmatch(name):
             return nullifier_key(bytes.fromhex(name))
         case ("anonymous-fees", name):

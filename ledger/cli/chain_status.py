@@ -172,7 +172,10 @@ def query(
     quipu chain query account ACCOUNT     robot ORIGIN      fleet NAME
     quipu chain query asset SYMBOL        anchor ORIGIN     channel ID
     quipu chain query cap ACCOUNT ASSET   key KEY           consent ID
-    quipu chain query parameters          governors
+    quipu chain query contract ID         offer ID          terms CONTRACT VERSION
+    quipu chain query grant ID            sale ID           nullifier HEX
+    quipu chain query anonymous-fees FLEET                  parameters
+    quipu chain query governors
     """
     with reading(chain_home) as access:
         with advice(_WAIT):
