@@ -32,6 +32,7 @@ from ledger.cli.chain_submit import (
 from ledger.cli.files import read_input
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, short
+from ledger.credentials.issuer_home import IssuerHome
 from ledger.errors import MalformedError, RefusedError
 from ledger.schema.chain_grant_pb2 import SetRevocationEpoch
 from ledger.schema.chain_identity_pb2 import (
@@ -228,21 +229,36 @@ def policy(
 
 @verb("issuer")
 @click.argument("name", metavar="FLEET")
-@click.option("--epoch", type=click.IntRange(min=0, max=2**63 - 1), required=True)
-@click.option("--public-key", required=True, metavar="HEX", help="The BBS key, 96 bytes.")
+@click.option(
+    "--epoch",
+    type=click.IntRange(min=0, max=2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Later than that of the key before.",
+)
+@click.option("--public-key", metavar="HEX", help="The BBS key, 96 bytes.")
+@click.option(
+    "--issuer",
+    "folder",
+    type=click.Path(path_type=Path, readable=False),
+    help="That of this folder, as `quipu credential new` made it.",
+)
 @transaction_options
 def issuer(
     invocation: Invocation,
     name: str,
     epoch: int,
-    public_key: str,
+    public_key: str | None,
+    folder: Path | None,
     fee: str | None,
     wallet_folder: Path | None,
     chain_home: Path | None,
 ) -> None:
     """Announce the BBS key with which FLEET issues credentials from an epoch on."""
+    if (public_key is None) is (folder is None):
+        raise click.UsageError("give either --issuer or --public-key")
     try:
-        key = bytes.fromhex(public_key)
+        key = IssuerHome.open(folder).public_key if folder else bytes.fromhex(public_key or "")
     except ValueError:
         raise MalformedError(
             "a BBS key is written as 192 hex digits", hint="give its hex"

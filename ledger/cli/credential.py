@@ -18,6 +18,7 @@ from ledger.errors import NotFoundError, RefusedError
 from zkproofs.credential import Attributes
 
 _PATH = click.Path(path_type=Path, readable=False)
+UNTIL = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.group("credential")
@@ -57,7 +58,7 @@ def new(invocation: Invocation, folder: Path, fleet: str) -> None:
 @click.option("--level", type=int, required=True, help="From 0.")
 @click.option(
     "--until",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    type=UNTIL,
     required=True,
     help="Good up to then, UTC; choose the same for many members.",
 )
@@ -89,6 +90,46 @@ def _asks(invocation: Invocation, held: MemberFile, invitation: Path, output: Pa
         {"output": str(output), "pending": str(held.pending)},
         f"[green]wrote[/] {escape(str(output))}, to be sent to the issuer",
         "[dim]next, at the issuer's: quipu credential issue[/]",
+    )
+
+
+@verb("enroll")
+@click.argument("folder", type=_PATH)
+@click.argument("credential", type=_PATH)
+@click.option("--robot", "robot_id", type=int, required=True, metavar="ID", help="1 to 2^32 - 2.")
+@click.option("--role", required=True, help="Up to 63 bytes.")
+@click.option("--level", type=int, required=True, help="From 0.")
+@click.option("--until", type=UNTIL, required=True, help="Good up to then, UTC.")
+def enroll(
+    invocation: Invocation,
+    folder: Path,
+    credential: Path,
+    robot_id: int,
+    role: str,
+    level: int,
+    until: datetime,
+) -> None:
+    """Invite, ask, issue and accept in one step, where FOLDER and CREDENTIAL are on one machine.
+
+    A CREDENTIAL that is there is renewed. The newest gaps go to CREDENTIAL.gaps.
+    """
+    home, held = IssuerHome.open(folder), MemberFile(credential)
+    if credential.exists() and held.credential().attributes.robot_id != robot_id:
+        raise RefusedError(
+            f"{credential} is another robot's credential",
+            hint="name the file of this robot, or a new one",
+        )
+    if held.pending.exists():  # an earlier try was cut short: the same request, the same answer
+        request = held.waiting_request()
+    else:
+        expiry = int(until.replace(tzinfo=UTC).timestamp())
+        request = held.request(home.invite(role, level, expiry, robot_id))
+    attributes = held.accept(home.answer(request)).attributes
+    write_result(held.gaps, home.gaps())
+    invocation.output.text(
+        {"credential": str(credential), "gaps": str(held.gaps), **_attributes(attributes)},
+        f"[green]enrolled[/] {escape(str(credential))}: {_words(attributes)}",
+        f"wrote {escape(str(held.gaps))}, which show that it is not revoked",
     )
 
 
@@ -247,5 +288,5 @@ def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-for _each in (new, invite, request, renew, issue, accept, revoke, gaps, show):
+for _each in (new, invite, enroll, request, renew, issue, accept, revoke, gaps, show):
     command.add_command(_each)

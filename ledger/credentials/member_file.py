@@ -4,6 +4,7 @@
 
     FILE.pending   the secret share of a request that was sent (0600)
     FILE           the credential (0600): whoever has it is the robot
+    FILE.gaps      the newest gaps of its issuer, which are no secret
 
 The pending file is there before the request leaves, and goes after the credential is on disk.
 """
@@ -39,6 +40,11 @@ class MemberFile:
     def pending(self) -> Path:
         """Where a request waits for its answer."""
         return self.path.with_name(self.path.name + ".pending")
+
+    @property
+    def gaps(self) -> Path:
+        """Where the issuer's newest gaps are kept."""
+        return self.path.with_name(self.path.name + ".gaps")
 
     def credential(self) -> zk.Credential:
         """The credential. Raises NotFoundError, KeyStoreError, MalformedError."""
