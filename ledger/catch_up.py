@@ -23,6 +23,7 @@ from ledger.errors import (
 )
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import (
+    Acquisition,
     Erasure,
     Experience,
     KeyRetirement,
@@ -30,6 +31,7 @@ from ledger.experience.kinds import (
     Kind,
     Progress,
     Pruning,
+    Training,
 )
 from ledger.experience.private_folder import remove_folder
 from ledger.experience.records import (
@@ -38,6 +40,7 @@ from ledger.experience.records import (
     Row,
     index_row,
     progress_row,
+    provenance_rows,
     state_row,
 )
 from ledger.home import HomeWriter
@@ -102,6 +105,7 @@ class _Aftermath:
         self._states: dict[bytes, ContentState] = {}
         self._erased: list[bytes] = []
         self._progress: list[Row] = []
+        self._provenance: list[Row] = []
         self._vkeys = list(home.vkeys)
 
     def follow(self, index: int, kind: Kind) -> None:
@@ -117,6 +121,8 @@ class _Aftermath:
                 self._remove(record_ids, ContentState(Presence.PRUNED, removed_by=index))
             case Progress(record_id=record_id):
                 self._progress.append(progress_row(record_id, index))
+            case Acquisition() | Training():
+                self._provenance += provenance_rows(kind, index)
             case KeyRotation(new_key=key):
                 self._vkeys.append(self._vkey(key))
             case KeyRetirement(retired_key=key):
@@ -139,7 +145,7 @@ class _Aftermath:
     def rows(self) -> list[Row]:
         rows = [index_row(record_id, index) for record_id, index in self._places.items()]
         rows += [state_row(record_id, state) for record_id, state in self._states.items()]
-        return [*rows, *self._progress, *self._home.log.vkey_rows(self._vkeys)]
+        return [*rows, *self._progress, *self._provenance, *self._home.log.vkey_rows(self._vkeys)]
 
     def _remove(self, record_ids: Sequence[bytes], state: ContentState) -> None:
         for record_id in record_ids:

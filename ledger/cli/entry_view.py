@@ -9,12 +9,14 @@ from rich.console import Console
 from ledger.cli.ui import escape, human_bytes, human_duration, human_time, short, table
 from ledger.experience.entry import Entry
 from ledger.experience.kinds import (
+    Acquisition,
     Erasure,
     Experience,
     KeyRetirement,
     KeyRotation,
     Progress,
     Pruning,
+    Training,
 )
 
 
@@ -33,6 +35,10 @@ def kind_name(entry: Entry) -> str:
             return "key-retirement"
         case Progress():
             return "progress"
+        case Acquisition():
+            return "acquisition"
+        case Training():
+            return "training"
 
 
 def summary(entry: Entry) -> str:
@@ -48,6 +54,10 @@ def summary(entry: Entry) -> str:
             return f"key {short(key)} retired"
         case Progress() as progress:
             return f"{human_bytes(progress.length)} of record {short(progress.record_id)}"
+        case Acquisition() as bought:
+            return f"{short(bought.record_id)} from {bought.seller}"
+        case Training() as training:
+            return f"{training.name}, trained on {len(training.inputs)} record(s)"
 
 
 def entry_json(entry: Entry, index: int) -> dict[str, Any]:
@@ -79,6 +89,24 @@ def _kind_json(entry: Entry) -> dict[str, Any]:
                 "leaf_count": progress.leaf_count,
                 "root": progress.root.hex(),
                 "tail_hash": progress.tail_hash.hex(),
+            }
+        case Acquisition() as bought:
+            return {
+                "record_id": bought.record_id.hex(),
+                "chain": bought.chain.hex(),
+                "grant": bought.grant.hex(),
+                "offer": bought.offer.hex(),
+                "contract": bought.contract.hex(),
+                "version": bought.version,
+                "seller": bought.seller,
+                "leaf": bought.leaf.hex(),
+                "content_root": bought.content_root.hex(),
+            }
+        case Training() as training:
+            return {
+                "record_id": training.record_id.hex(),
+                "name": training.name,
+                "inputs": [record_id.hex() for record_id in training.inputs],
             }
 
 
@@ -146,6 +174,19 @@ def show_entry(console: Console, entry: Entry, index: int) -> None:
             rows.add_row("root", progress.root.hex())
             if progress.tail_hash:
                 rows.add_row("tail", progress.tail_hash.hex())
+        case Acquisition() as bought:
+            rows.add_row("record", bought.record_id.hex())
+            rows.add_row("seller", escape(bought.seller))
+            rows.add_row("its entry", bought.leaf.hex())
+            rows.add_row("its root", bought.content_root.hex())
+            rows.add_row("contract", f"{bought.contract.hex()} version {bought.version}")
+            rows.add_row("offer", bought.offer.hex())
+            rows.add_row("grant", bought.grant.hex())
+            rows.add_row("chain", bought.chain.hex())
+        case Training() as training:
+            rows.add_row("model", training.record_id.hex())
+            rows.add_row("name", escape(training.name))
+            rows.add_row("inputs", "\n".join(r.hex() for r in training.inputs))
     console.print(rows)
 
 

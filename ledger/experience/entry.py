@@ -27,6 +27,7 @@ from ledger.experience.fields import (
 )
 from ledger.experience.kind_codec import kind_from_body, kind_into_body
 from ledger.experience.kinds import (
+    Acquisition,
     Commitment,
     CommitmentKind,
     ContentRange,
@@ -41,6 +42,7 @@ from ledger.experience.kinds import (
     RewardSource,
     Tag,
     Topic,
+    Training,
 )
 from ledger.merkle.entry_bundle import MAX_ENTRY_SIZE
 from ledger.schema import entry_pb2
@@ -48,6 +50,7 @@ from ledger.schema.canonical import parse_message, serialize_message
 
 __all__ = [
     "MAX_ENTRY_SIZE",
+    "Acquisition",
     "Commitment",
     "CommitmentKind",
     "ContentRange",
@@ -63,6 +66,7 @@ __all__ = [
     "RewardSource",
     "Tag",
     "Topic",
+    "Training",
     "encode_entry",
     "entry_message",
     "parse_entry",
@@ -165,4 +169,6 @@ def _too_large_hint(kind: Kind) -> str:
         )
     if isinstance(kind, Erasure | Pruning):
         return f"it lists {len(kind.record_ids)} records; name fewer, or shorten the reason"
+    if isinstance(kind, Training):
+        return f"it lists {len(kind.inputs)} inputs; train in steps, each from the model before"
     return "shorten it"

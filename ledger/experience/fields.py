@@ -25,6 +25,9 @@ HASH_SIZE: Final = 32
 KEY_SIZE: Final = 32
 SIGNATURE_SIZE: Final = 64
 
+MAX_NAME: Final = 255
+"""Bytes in the name of a log or of a model."""
+
 MAX_FILE_NAME_PART: Final = 255
 """Bytes in one part of a file name (Linux NAME_MAX)."""
 
@@ -40,6 +43,11 @@ def require_bytes(value: bytes, size: int, name: str) -> None:
 def require_uint64(value: int, name: str) -> None:
     """Refuse what is not an integer in 0 .. 2**64 - 1. Raises `MalformedError`."""
     _require_integer(value, 0, UINT64_MAX, name)
+
+
+def require_uint32(value: int, name: str) -> None:
+    """Refuse what is not an integer in 0 .. 2**32 - 1. Raises `MalformedError`."""
+    _require_integer(value, 0, 2**32 - 1, name)
 
 
 def require_int64(value: int, name: str) -> None:
@@ -64,6 +72,13 @@ def require_text(value: str, name: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise MalformedError(f"{name} is not UTF-8") from None
+
+
+def require_name(value: str, name: str) -> None:
+    """Refuse what is not 1 to 255 bytes of text without NUL. Raises `MalformedError`."""
+    require_text(value, name)
+    if not 0 < len(value.encode("utf-8")) <= MAX_NAME:
+        raise MalformedError(f"{name} has not 1 to {MAX_NAME} bytes")
 
 
 def require_file_name(value: str, name: str) -> None:

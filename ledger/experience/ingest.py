@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, TypeAlias
 
 from ledger.errors import MalformedError, NotFoundError, RecordingError
@@ -27,7 +28,16 @@ from ledger.experience.content_hashing import Progress
 from ledger.experience.content_store import StagedContent, StoreMode
 from ledger.experience.copies import copy_rows
 from ledger.experience.fields import RECORD_ID_SIZE
-from ledger.experience.kinds import Commitment, ContentRange, Experience, File, Tag, Topic
+from ledger.experience.kinds import (
+    Acquisition,
+    Commitment,
+    ContentRange,
+    Experience,
+    File,
+    Kind,
+    Tag,
+    Topic,
+)
 from ledger.experience.pending import PendingIngest
 from ledger.experience.readers.recording import Recording
 from ledger.experience.record_keys import CommitmentOpening, RecordKeys
@@ -37,6 +47,7 @@ from ledger.experience.records import (
     Row,
     index_row,
     leaves_row,
+    provenance_rows,
     state_row,
 )
 from ledger.merkle.hashing import EMPTY_ROOT
@@ -60,16 +71,23 @@ class HiddenValue:
 Commit: TypeAlias = Callable[[Recording], tuple[HiddenValue, ...]]
 """Commits to what shall be hidden of a recording, with fresh blindings each time."""
 
+Acquired: TypeAlias = Callable[[bytes], Acquisition]
+"""Says how a recording was bought, given the id of its record."""
+
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """How to ingest: ``seal`` encrypts; ``tags`` are added to the recording's own."""
+    """How to ingest: ``seal`` encrypts; ``tags`` are added to the recording's own.
+
+    With ``acquired`` an Acquisition follows each Experience, both of them or neither.
+    """
 
     mode: StoreMode = StoreMode.REFLINK_OR_COPY
     seal: bool = False
     contract_id: bytes = b""
     tags: tuple[Tag, ...] = ()
     commit: Commit | None = None
+    acquired: Acquired | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +108,12 @@ class _Arrival:
     experience: Experience
     keys: RecordKeys
     staged: StagedContent
+    acquisition: Acquisition | None = None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is appended of it: its Experience, and how it was bought."""
+        return (self.experience, self.acquisition) if self.acquisition else (self.experience,)
 
     @property
     def has_secrets(self) -> bool:
@@ -166,11 +190,14 @@ def _stage(
     hidden = options.commit(recording) if options.commit else ()
     openings = tuple(value.opening for value in hidden)
     keys = RecordKeys.generate(record_id, sealed=options.seal, openings=openings)
+    acquisition = options.acquired(record_id) if options.acquired else None
+    if acquisition is not None and acquisition.record_id != record_id:
+        raise MalformedError("an acquisition is of another record than was ingested")
     draft = draft_experience(recording, record_id, options, hidden, known)
     writer.require_room_for(draft(SOME_ROOT))
     writer.keys.require_readable(record_id)
     staged = writer.content.stage(recording.files, keys, options.mode, progress=progress)
-    return _Arrival(draft(staged.digest.root), keys, staged)
+    return _Arrival(draft(staged.digest.root), keys, staged, acquisition)
 
 
 def _commit(writer: ExperienceWriter, batch: list[_Arrival]) -> list[IngestReceipt]:
@@ -191,11 +218,11 @@ def _commit(writer: ExperienceWriter, batch: list[_Arrival]) -> list[IngestRecei
         for arrival in batch:
             writer.content.install(arrival.staged)
         indices = writer.append(
-            [arrival.experience for arrival in batch],
+            [kind for arrival in batch for kind in arrival.kinds],
             lambda indices: [
                 row
-                for index, arrival in zip(indices, batch, strict=True)
-                for row in record_rows(index, arrival.staged)
+                for index, arrival in zip(_places(indices, batch), batch, strict=True)
+                for row in _arrival_rows(index, arrival)
             ],
         )
     except BaseException:
@@ -208,8 +235,20 @@ def _commit(writer: ExperienceWriter, batch: list[_Arrival]) -> list[IngestRecei
     writer.pending.finish(note)
     return [
         receipt_of(index, arrival.experience, arrival.staged.state)
-        for index, arrival in zip(indices, batch, strict=True)
+        for index, arrival in zip(_places(indices, batch), batch, strict=True)
     ]
+
+
+def _places(indices: range, batch: list[_Arrival]) -> list[int]:
+    """The indices of the Experiences among those of all that is appended."""
+    return list(accumulate((len(each.kinds) for each in batch[:-1]), initial=indices.start))
+
+
+def _arrival_rows(index: int, arrival: _Arrival) -> list[Row]:
+    rows = record_rows(index, arrival.staged)
+    if arrival.acquisition:
+        rows += provenance_rows(arrival.acquisition, index + 1)
+    return rows
 
 
 def record_rows(index: int, staged: StagedContent) -> list[Row]:

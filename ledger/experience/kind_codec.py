@@ -1,4 +1,4 @@
-"""The six kinds of an entry, to and from their protobuf messages.
+"""The eight kinds of an entry, to and from their protobuf messages.
 
 Names follow ``ledger/schema/entry.proto``. What the values may be is checked by
 `ledger.experience.kinds`, which refuses to hold anything malformed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ledger.errors import MalformedError
 from ledger.experience.kinds import (
+    Acquisition,
     Commitment,
     CommitmentKind,
     ContentRange,
@@ -22,6 +23,7 @@ from ledger.experience.kinds import (
     RewardSource,
     Tag,
     Topic,
+    Training,
 )
 from ledger.schema import entry_pb2
 
@@ -48,6 +50,12 @@ def kind_into_body(kind: Kind, body: entry_pb2.Body) -> None:
             body.progress.root = kind.root
             body.progress.length = kind.length
             body.progress.tail_hash = kind.tail_hash
+        case Acquisition():
+            body.acquisition.CopyFrom(_acquisition_message(kind))
+        case Training():
+            body.training.record_id = kind.record_id
+            body.training.name = kind.name
+            body.training.input.extend(kind.inputs)
 
 
 def kind_from_body(body: entry_pb2.Body) -> Kind:
@@ -66,6 +74,11 @@ def kind_from_body(body: entry_pb2.Body) -> Kind:
         case "progress":
             said = body.progress
             return Progress(said.record_id, said.leaf_count, said.root, said.length, said.tail_hash)
+        case "acquisition":
+            return _acquisition(body.acquisition)
+        case "training":
+            made = body.training
+            return Training(made.record_id, made.name, tuple(made.input))
         case _:
             raise MalformedError("the entry says nothing: it has no kind")
 
@@ -107,6 +120,34 @@ def _experience(message: entry_pb2.Experience) -> Experience:
         ranges=tuple(_range(r) for r in message.ranges),
         name=message.name,
         message_count=message.message_count,
+    )
+
+
+def _acquisition_message(acquisition: Acquisition) -> entry_pb2.Acquisition:
+    return entry_pb2.Acquisition(
+        record_id=acquisition.record_id,
+        chain=acquisition.chain,
+        grant=acquisition.grant,
+        offer=acquisition.offer,
+        contract=acquisition.contract,
+        version=acquisition.version,
+        seller=acquisition.seller,
+        leaf=acquisition.leaf,
+        content_root=acquisition.content_root,
+    )
+
+
+def _acquisition(message: entry_pb2.Acquisition) -> Acquisition:
+    return Acquisition(
+        record_id=message.record_id,
+        chain=message.chain,
+        grant=message.grant,
+        offer=message.offer,
+        contract=message.contract,
+        version=message.version,
+        seller=message.seller,
+        leaf=message.leaf,
+        content_root=message.content_root,
     )
 
 

@@ -1,4 +1,4 @@
-"""What an entry can say: six kinds of frozen values, checked when they are made.
+"""What an entry can say: eight kinds of frozen values, checked when they are made.
 
 An instance that exists is well-formed: lengths, ranges, order, file names and
 sums have been checked, whether it was built here or parsed from a stranger's
@@ -24,8 +24,10 @@ from ledger.experience.fields import (
     require_file_name,
     require_file_tree,
     require_int64,
+    require_name,
     require_record_ids,
     require_text,
+    require_uint32,
     require_uint64,
 )
 from ledger.merkle.hashing import EMPTY_ROOT
@@ -270,5 +272,56 @@ class Progress:
         require_bytes(self.tail_hash, HASH_SIZE if self.length % CHUNK_SIZE else 0, "tail hash")
 
 
-Kind: TypeAlias = Experience | Erasure | Pruning | KeyRotation | KeyRetirement | Progress
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """The content of a record was bought, under a grant of a settlement chain.
+
+    ``seller`` is the origin of the log that it comes from, ``leaf`` the leaf hash of its
+    entry there, and ``content_root`` the root that the entry has: the bytes are those of the
+    record, the salts are the seller's.
+    """
+
+    record_id: bytes
+    chain: bytes
+    grant: bytes
+    offer: bytes
+    contract: bytes
+    version: int
+    seller: str
+    leaf: bytes
+    content_root: bytes
+
+    def __post_init__(self) -> None:
+        require_bytes(self.record_id, RECORD_ID_SIZE, "record id")
+        require_bytes(self.chain, HASH_SIZE, "chain's id")
+        require_bytes(self.grant, HASH_SIZE, "grant's id")
+        require_bytes(self.offer, HASH_SIZE, "offer's id")
+        require_bytes(self.contract, HASH_SIZE, "contract's id")
+        require_uint32(self.version, "contract's version")
+        if self.version == 0:
+            raise MalformedError("the versions of a contract count from 1")
+        require_name(self.seller, "seller's origin")
+        require_bytes(self.leaf, HASH_SIZE, "leaf of the seller's entry")
+        require_bytes(self.content_root, HASH_SIZE, "content root")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A model, the content of the record ``record_id``, was trained on ``inputs``. Ids ascend."""
+
+    record_id: bytes
+    name: str
+    inputs: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        require_bytes(self.record_id, RECORD_ID_SIZE, "record id")
+        require_name(self.name, "model's name")
+        require_record_ids(self.inputs)
+        if self.record_id in self.inputs:
+            raise MalformedError("a model is its own input")
+
+
+Kind: TypeAlias = (
+    Experience | Erasure | Pruning | KeyRotation | KeyRetirement | Progress | Acquisition | Training
+)
 """What one entry says."""

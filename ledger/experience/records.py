@@ -2,11 +2,13 @@
 
 Tables (``ledger.storage.Table``)::
 
-    RECORDS   record id -> u64be(leaf index)
-    CONTENT   record id -> ContentState (ledger/schema/store.proto)
-    CHUNKS    record id -> chunk leaves, 32 bytes each; kept when the content goes
-    COPIES    record id || u32be(n) -> Copy; see `ledger.experience.copies`
-    PROGRESS  record id || u64be(2^64 - 1 - leaf index) -> empty: its Progress entries
+    RECORDS     record id -> u64be(leaf index)
+    CONTENT     record id -> ContentState (ledger/schema/store.proto)
+    CHUNKS      record id -> chunk leaves, 32 bytes each; kept when the content goes
+    COPIES      record id || u32be(n) -> Copy; see `ledger.experience.copies`
+    PROGRESS    record id || u64be(2^64 - 1 - leaf index) -> empty: its Progress entries
+    PROVENANCE  record id, or the first 16 bytes of a grant's || u64be(leaf index) -> empty:
+                an Acquisition or a Training names it
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Final, TypeAlias
 from ledger.errors import CorruptStoreError, MalformedError, NotFoundError
 from ledger.experience.content_root import split_leaves
 from ledger.experience.fields import RECORD_ID_SIZE, UINT64_MAX
+from ledger.experience.kinds import Acquisition, Training
 from ledger.schema import store_pb2
 from ledger.schema.canonical import parse_message, serialize_message
 from ledger.storage import ReadTransaction, Storage, Table
@@ -105,6 +108,16 @@ class RecordTables:
             key = next(_progress_keys(transaction, record_id), None)
         return None if key is None else progress_index(key)
 
+    def provenance(self, name: bytes) -> list[int]:
+        """The indices of the Acquisitions and Trainings that name a record or a grant, ascending.
+
+        Of a grant the first 16 bytes are looked for: an entry may be another one's.
+        """
+        prefix = name[:RECORD_ID_SIZE]
+        with self._storage.read() as transaction:
+            rows = transaction.scan(Table.PROVENANCE, prefix, prefix + b"\xff" * 9)
+            return [provenance_index(key) for key, _ in rows]
+
     def recording_ids(self) -> Iterator[bytes]:
         """The ids of all records that have Progress entries, ascending."""
         start = b""
@@ -129,6 +142,23 @@ def progress_index(key: bytes) -> int:
     if len(key) != RECORD_ID_SIZE + 8:
         raise CorruptStoreError(f"row {key.hex()} of PROGRESS is damaged", hint="audit the home")
     return UINT64_MAX - int.from_bytes(key[RECORD_ID_SIZE:], "big")
+
+
+def provenance_rows(kind: Acquisition | Training, index: int) -> list[Row]:
+    """The rows that say that entry ``index`` tells where something came from."""
+    match kind:
+        case Acquisition(record_id=record_id, grant=grant):
+            names = {record_id, grant[:RECORD_ID_SIZE]}
+        case Training(record_id=record_id, inputs=inputs):
+            names = {record_id, *inputs}
+    return [(Table.PROVENANCE, name + index.to_bytes(8, "big"), b"") for name in sorted(names)]
+
+
+def provenance_index(key: bytes) -> int:
+    """The entry index in the key of a `provenance_rows` row. Raises `CorruptStoreError`."""
+    if len(key) != RECORD_ID_SIZE + 8:
+        raise CorruptStoreError(f"row {key.hex()} of PROVENANCE is damaged", hint="audit the home")
+    return int.from_bytes(key[RECORD_ID_SIZE:], "big")
 
 
 def _progress_keys(transaction: ReadTransaction, record_id: bytes) -> Iterator[bytes]:

@@ -79,6 +79,11 @@ class FindingKind(Enum):
     PROGRESS_UNSEALED = "progress-unsealed"
     """Progress of a record that never came to be, and is not being recorded."""
 
+    PROVENANCE_ROW = "provenance-row"
+    """PROVENANCE disagrees with the entries."""
+    PROVENANCE_UNKNOWN = "provenance-unknown"
+    """An Acquisition or a Training of a record that the log does not have, or not yet."""
+
     CONTENT_MISSING = "content-missing"
     CONTENT_SIZE = "content-size"
     CONTENT_CHANGED = "content-changed"
@@ -120,6 +125,18 @@ class FindingKind(Enum):
     """There is more or less of an asset than was minted."""
     ANCHOR_WRONG = "anchor-wrong"
     """A robot's log is not the one that was anchored."""
+    CONTRACT_WRONG = "contract-wrong"
+    """The state has another contract than was deployed."""
+    OFFER_WRONG = "offer-wrong"
+    """What is offered is not what its robot's log has, or what was posted."""
+    GRANT_WRONG = "grant-wrong"
+    """A grant, or a use, that was not to be given, or not so."""
+    EXCHANGE_WRONG = "exchange-wrong"
+    """A channel or a sale that holds or pays what nobody agreed to."""
+    CONSENT_WRONG = "consent-wrong"
+    """The state has another consent than was given or withdrawn."""
+    ACQUISITION_WRONG = "acquisition-wrong"
+    """A home says that it bought what the chain does not say was granted to its fleet."""
 
 
 @dataclass(frozen=True, slots=True)

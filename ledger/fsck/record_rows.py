@@ -1,4 +1,4 @@
-"""RECORDS, CONTENT, CHUNKS, COPIES and PROGRESS held against the entries, in both directions.
+"""The tables of records held against the entries, in both directions.
 
 Every entry looks up the rows it must have. Rows that no entry asked for are found
 by counting, and only then by looking for them; so nothing is kept in memory.
@@ -11,17 +11,20 @@ from functools import lru_cache
 from ledger.errors import CorruptStoreError, LedgerError, MalformedError, NotFoundError
 from ledger.experience.content_root import content_root_of_leaves, split_leaves
 from ledger.experience.entry import (
+    Acquisition,
     Entry,
     Erasure,
     Experience,
     Progress,
     Pruning,
+    Training,
     parse_entry,
 )
 from ledger.experience.fields import RECORD_ID_SIZE
 from ledger.experience.records import ContentState, Presence, RecordTables
 from ledger.fsck.findings import AuditTrail, FindingKind
 from ledger.fsck.progress_rows import ProgressRows
+from ledger.fsck.provenance_rows import ProvenanceRows
 from ledger.fsck.snapshot import Snapshot
 from ledger.log_reader import U64
 from ledger.storage import ReadTransaction, Table
@@ -42,6 +45,7 @@ class RecordRows:
         self.unsealed: tuple[bytes, ...] = ()
         """Records with progress that no entry seals; known after `finish`."""
         self._progress = ProgressRows(txn, trail)
+        self._provenance = ProvenanceRows(txn, trail)
         self._removal = lru_cache(maxsize=64)(self._read_removal)
 
     def follow(self, index: int, entry: Entry) -> None:
@@ -58,6 +62,8 @@ class RecordRows:
             case Pruning(record_ids=ids):
                 for record_id in ids:
                     self._check_removed(index, record_id, _REMOVED)
+            case Acquisition() | Training():
+                self._provenance.follow(index, entry.kind)
 
     def finish(self, *, whole: bool) -> None:
         """Name rows without an entry; ``whole`` if every entry was followed."""
@@ -70,6 +76,7 @@ class RecordRows:
                 if self._txn.count(table) != self._rows[table]:
                     self._name_extra(table, kind)
         self._name_extra(Table.COPIES, FindingKind.COPY_ROW)
+        self._provenance.finish(whole=whole)
         self.unsealed = self._progress.finish(whole=whole)
 
     def _check_experience(self, index: int, experience: Experience) -> None:

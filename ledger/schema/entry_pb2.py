@@ -24,45 +24,49 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ledger/schema/entry.proto\x12\x0fquipu.ledger.v1\"(\n\x05\x45ntry\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xe8\x02\n\x04\x42ody\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x11\n\trobot_key\x18\x02 \x01(\x0c\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x31\n\nexperience\x18\x08 \x01(\x0b\x32\x1b.quipu.ledger.v1.ExperienceH\x00\x12+\n\x07\x65rasure\x18\t \x01(\x0b\x32\x18.quipu.ledger.v1.ErasureH\x00\x12+\n\x07pruning\x18\n \x01(\x0b\x32\x18.quipu.ledger.v1.PruningH\x00\x12\x30\n\x08rotation\x18\x0b \x01(\x0b\x32\x1c.quipu.ledger.v1.KeyRotationH\x00\x12\x34\n\nretirement\x18\x0c \x01(\x0b\x32\x1e.quipu.ledger.v1.KeyRetirementH\x00\x12-\n\x08progress\x18\r \x01(\x0b\x32\x19.quipu.ledger.v1.ProgressH\x00\x42\x06\n\x04kind\"\x8e\x03\n\nExperience\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x10\n\x08start_ns\x18\x02 \x01(\x04\x12\x0e\n\x06\x65nd_ns\x18\x03 \x01(\x04\x12\x14\n\x0c\x63ontent_root\x18\x04 \x01(\x0c\x12\x14\n\x0c\x63ontent_size\x18\x05 \x01(\x04\x12$\n\x05\x66iles\x18\x06 \x03(\x0b\x32\x15.quipu.ledger.v1.File\x12\x12\n\nmedia_type\x18\x07 \x01(\t\x12&\n\x06topics\x18\x08 \x03(\x0b\x32\x16.quipu.ledger.v1.Topic\x12\"\n\x04tags\x18\t \x03(\x0b\x32\x14.quipu.ledger.v1.Tag\x12\x30\n\x0b\x63ommitments\x18\n \x03(\x0b\x32\x1b.quipu.ledger.v1.Commitment\x12\x13\n\x0b\x63ontract_id\x18\x0b \x01(\x0c\x12-\n\x06ranges\x18\x0c \x03(\x0b\x32\x1d.quipu.ledger.v1.ContentRange\x12\x0c\n\x04name\x18\r \x01(\t\x12\x15\n\rmessage_count\x18\x0e \x01(\x04\"\"\n\x04\x46ile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\"2\n\x05Topic\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"!\n\x03Tag\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x98\x01\n\nCommitment\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.quipu.ledger.v1.CommitmentKind\x12-\n\x06source\x18\x02 \x01(\x0e\x32\x1d.quipu.ledger.v1.RewardSource\x12\r\n\x05point\x18\x03 \x01(\x0c\x12\x0e\n\x06offset\x18\x04 \x01(\x12\x12\r\n\x05scale\x18\x05 \x01(\x04\"\x81\x01\n\x0c\x43ontentRange\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x11\n\tfirst_row\x18\x03 \x01(\x04\x12\x0f\n\x07\x65nd_row\x18\x04 \x01(\x04\x12\x16\n\x0evideo_start_ns\x18\x05 \x01(\x12\x12\x14\n\x0cvideo_end_ns\x18\x06 \x01(\x12\",\n\x07\x45rasure\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\",\n\x07Pruning\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\"5\n\x0bKeyRotation\x12\x0f\n\x07new_key\x18\x01 \x01(\x0c\x12\x15\n\rnew_signature\x18\x02 \x01(\x0c\"$\n\rKeyRetirement\x12\x13\n\x0bretired_key\x18\x01 \x01(\x0c\"b\n\x08Progress\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x12\n\nleaf_count\x18\x02 \x01(\x04\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x0e\n\x06length\x18\x04 \x01(\x04\x12\x11\n\ttail_hash\x18\x05 \x01(\x0c\"_\n\nDisclosure\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x10\n\x08salt_key\x18\x02 \x01(\x0c\x12\x30\n\x06\x63hunks\x18\x03 \x03(\x0b\x32 .quipu.ledger.v1.ChunkDisclosure\"<\n\x0f\x43hunkDisclosure\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04salt\x18\x02 \x01(\x0c\x12\x0c\n\x04path\x18\x03 \x03(\x0c*\x86\x01\n\x0e\x43ommitmentKind\x12\x1f\n\x1b\x43OMMITMENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OMMITMENT_KIND_REWARD\x10\x01\x12\x1b\n\x17\x43OMMITMENT_KIND_SUCCESS\x10\x02\x12\x1a\n\x16\x43OMMITMENT_KIND_LENGTH\x10\x03*y\n\x0cRewardSource\x12\x1d\n\x19REWARD_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n\x16REWARD_SOURCE_OPERATOR\x10\x01\x12\x16\n\x12REWARD_SOURCE_TASK\x10\x02\x12\x16\n\x12REWARD_SOURCE_SELF\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ledger/schema/entry.proto\x12\x0fquipu.ledger.v1\"(\n\x05\x45ntry\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xcc\x03\n\x04\x42ody\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x11\n\trobot_key\x18\x02 \x01(\x0c\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x31\n\nexperience\x18\x08 \x01(\x0b\x32\x1b.quipu.ledger.v1.ExperienceH\x00\x12+\n\x07\x65rasure\x18\t \x01(\x0b\x32\x18.quipu.ledger.v1.ErasureH\x00\x12+\n\x07pruning\x18\n \x01(\x0b\x32\x18.quipu.ledger.v1.PruningH\x00\x12\x30\n\x08rotation\x18\x0b \x01(\x0b\x32\x1c.quipu.ledger.v1.KeyRotationH\x00\x12\x34\n\nretirement\x18\x0c \x01(\x0b\x32\x1e.quipu.ledger.v1.KeyRetirementH\x00\x12-\n\x08progress\x18\r \x01(\x0b\x32\x19.quipu.ledger.v1.ProgressH\x00\x12\x33\n\x0b\x61\x63quisition\x18\x0e \x01(\x0b\x32\x1c.quipu.ledger.v1.AcquisitionH\x00\x12-\n\x08training\x18\x0f \x01(\x0b\x32\x19.quipu.ledger.v1.TrainingH\x00\x42\x06\n\x04kind\"\x8e\x03\n\nExperience\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x10\n\x08start_ns\x18\x02 \x01(\x04\x12\x0e\n\x06\x65nd_ns\x18\x03 \x01(\x04\x12\x14\n\x0c\x63ontent_root\x18\x04 \x01(\x0c\x12\x14\n\x0c\x63ontent_size\x18\x05 \x01(\x04\x12$\n\x05\x66iles\x18\x06 \x03(\x0b\x32\x15.quipu.ledger.v1.File\x12\x12\n\nmedia_type\x18\x07 \x01(\t\x12&\n\x06topics\x18\x08 \x03(\x0b\x32\x16.quipu.ledger.v1.Topic\x12\"\n\x04tags\x18\t \x03(\x0b\x32\x14.quipu.ledger.v1.Tag\x12\x30\n\x0b\x63ommitments\x18\n \x03(\x0b\x32\x1b.quipu.ledger.v1.Commitment\x12\x13\n\x0b\x63ontract_id\x18\x0b \x01(\x0c\x12-\n\x06ranges\x18\x0c \x03(\x0b\x32\x1d.quipu.ledger.v1.ContentRange\x12\x0c\n\x04name\x18\r \x01(\t\x12\x15\n\rmessage_count\x18\x0e \x01(\x04\"\"\n\x04\x46ile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\"2\n\x05Topic\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"!\n\x03Tag\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x98\x01\n\nCommitment\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.quipu.ledger.v1.CommitmentKind\x12-\n\x06source\x18\x02 \x01(\x0e\x32\x1d.quipu.ledger.v1.RewardSource\x12\r\n\x05point\x18\x03 \x01(\x0c\x12\x0e\n\x06offset\x18\x04 \x01(\x12\x12\r\n\x05scale\x18\x05 \x01(\x04\"\x81\x01\n\x0c\x43ontentRange\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x11\n\tfirst_row\x18\x03 \x01(\x04\x12\x0f\n\x07\x65nd_row\x18\x04 \x01(\x04\x12\x16\n\x0evideo_start_ns\x18\x05 \x01(\x12\x12\x14\n\x0cvideo_end_ns\x18\x06 \x01(\x12\",\n\x07\x45rasure\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\",\n\x07Pruning\x12\x11\n\trecord_id\x18\x01 \x03(\x0c\x12\x0e\n\x06reason\x18\x02 \x01(\t\"5\n\x0bKeyRotation\x12\x0f\n\x07new_key\x18\x01 \x01(\x0c\x12\x15\n\rnew_signature\x18\x02 \x01(\x0c\"$\n\rKeyRetirement\x12\x13\n\x0bretired_key\x18\x01 \x01(\x0c\"b\n\x08Progress\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x12\n\nleaf_count\x18\x02 \x01(\x04\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x0e\n\x06length\x18\x04 \x01(\x04\x12\x11\n\ttail_hash\x18\x05 \x01(\x0c\"\xa4\x01\n\x0b\x41\x63quisition\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\r\n\x05\x63hain\x18\x02 \x01(\x0c\x12\r\n\x05grant\x18\x03 \x01(\x0c\x12\r\n\x05offer\x18\x04 \x01(\x0c\x12\x10\n\x08\x63ontract\x18\x05 \x01(\x0c\x12\x0f\n\x07version\x18\x06 \x01(\r\x12\x0e\n\x06seller\x18\x07 \x01(\t\x12\x0c\n\x04leaf\x18\x08 \x01(\x0c\x12\x14\n\x0c\x63ontent_root\x18\t \x01(\x0c\":\n\x08Training\x12\x11\n\trecord_id\x18\x01 \x01(\x0c\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05input\x18\x03 \x03(\x0c\"_\n\nDisclosure\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x10\n\x08salt_key\x18\x02 \x01(\x0c\x12\x30\n\x06\x63hunks\x18\x03 \x03(\x0b\x32 .quipu.ledger.v1.ChunkDisclosure\"<\n\x0f\x43hunkDisclosure\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04salt\x18\x02 \x01(\x0c\x12\x0c\n\x04path\x18\x03 \x03(\x0c*\x86\x01\n\x0e\x43ommitmentKind\x12\x1f\n\x1b\x43OMMITMENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OMMITMENT_KIND_REWARD\x10\x01\x12\x1b\n\x17\x43OMMITMENT_KIND_SUCCESS\x10\x02\x12\x1a\n\x16\x43OMMITMENT_KIND_LENGTH\x10\x03*y\n\x0cRewardSource\x12\x1d\n\x19REWARD_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n\x16REWARD_SOURCE_OPERATOR\x10\x01\x12\x16\n\x12REWARD_SOURCE_TASK\x10\x02\x12\x16\n\x12REWARD_SOURCE_SELF\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.schema.entry_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMMITMENTKIND']._serialized_start=1707
-  _globals['_COMMITMENTKIND']._serialized_end=1841
-  _globals['_REWARDSOURCE']._serialized_start=1843
-  _globals['_REWARDSOURCE']._serialized_end=1964
+  _globals['_COMMITMENTKIND']._serialized_start=2034
+  _globals['_COMMITMENTKIND']._serialized_end=2168
+  _globals['_REWARDSOURCE']._serialized_start=2170
+  _globals['_REWARDSOURCE']._serialized_end=2291
   _globals['_ENTRY']._serialized_start=46
   _globals['_ENTRY']._serialized_end=86
   _globals['_BODY']._serialized_start=89
-  _globals['_BODY']._serialized_end=449
-  _globals['_EXPERIENCE']._serialized_start=452
-  _globals['_EXPERIENCE']._serialized_end=850
-  _globals['_FILE']._serialized_start=852
-  _globals['_FILE']._serialized_end=886
-  _globals['_TOPIC']._serialized_start=888
-  _globals['_TOPIC']._serialized_end=938
-  _globals['_TAG']._serialized_start=940
-  _globals['_TAG']._serialized_end=973
-  _globals['_COMMITMENT']._serialized_start=976
-  _globals['_COMMITMENT']._serialized_end=1128
-  _globals['_CONTENTRANGE']._serialized_start=1131
-  _globals['_CONTENTRANGE']._serialized_end=1260
-  _globals['_ERASURE']._serialized_start=1262
-  _globals['_ERASURE']._serialized_end=1306
-  _globals['_PRUNING']._serialized_start=1308
-  _globals['_PRUNING']._serialized_end=1352
-  _globals['_KEYROTATION']._serialized_start=1354
-  _globals['_KEYROTATION']._serialized_end=1407
-  _globals['_KEYRETIREMENT']._serialized_start=1409
-  _globals['_KEYRETIREMENT']._serialized_end=1445
-  _globals['_PROGRESS']._serialized_start=1447
-  _globals['_PROGRESS']._serialized_end=1545
-  _globals['_DISCLOSURE']._serialized_start=1547
-  _globals['_DISCLOSURE']._serialized_end=1642
-  _globals['_CHUNKDISCLOSURE']._serialized_start=1644
-  _globals['_CHUNKDISCLOSURE']._serialized_end=1704
+  _globals['_BODY']._serialized_end=549
+  _globals['_EXPERIENCE']._serialized_start=552
+  _globals['_EXPERIENCE']._serialized_end=950
+  _globals['_FILE']._serialized_start=952
+  _globals['_FILE']._serialized_end=986
+  _globals['_TOPIC']._serialized_start=988
+  _globals['_TOPIC']._serialized_end=1038
+  _globals['_TAG']._serialized_start=1040
+  _globals['_TAG']._serialized_end=1073
+  _globals['_COMMITMENT']._serialized_start=1076
+  _globals['_COMMITMENT']._serialized_end=1228
+  _globals['_CONTENTRANGE']._serialized_start=1231
+  _globals['_CONTENTRANGE']._serialized_end=1360
+  _globals['_ERASURE']._serialized_start=1362
+  _globals['_ERASURE']._serialized_end=1406
+  _globals['_PRUNING']._serialized_start=1408
+  _globals['_PRUNING']._serialized_end=1452
+  _globals['_KEYROTATION']._serialized_start=1454
+  _globals['_KEYROTATION']._serialized_end=1507
+  _globals['_KEYRETIREMENT']._serialized_start=1509
+  _globals['_KEYRETIREMENT']._serialized_end=1545
+  _globals['_PROGRESS']._serialized_start=1547
+  _globals['_PROGRESS']._serialized_end=1645
+  _globals['_ACQUISITION']._serialized_start=1648
+  _globals['_ACQUISITION']._serialized_end=1812
+  _globals['_TRAINING']._serialized_start=1814
+  _globals['_TRAINING']._serialized_end=1872
+  _globals['_DISCLOSURE']._serialized_start=1874
+  _globals['_DISCLOSURE']._serialized_end=1969
+  _globals['_CHUNKDISCLOSURE']._serialized_start=1971
+  _globals['_CHUNKDISCLOSURE']._serialized_end=2031
 # @@protoc_insertion_point(module_scope)

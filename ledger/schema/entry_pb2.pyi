@@ -39,7 +39,7 @@ class Entry(_message.Message):
     def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Body(_message.Message):
-    __slots__ = ("version", "robot_key", "sequence", "experience", "erasure", "pruning", "rotation", "retirement", "progress")
+    __slots__ = ("version", "robot_key", "sequence", "experience", "erasure", "pruning", "rotation", "retirement", "progress", "acquisition", "training")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROBOT_KEY_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,8 @@ class Body(_message.Message):
     ROTATION_FIELD_NUMBER: _ClassVar[int]
     RETIREMENT_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    ACQUISITION_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
     version: int
     robot_key: bytes
     sequence: int
@@ -58,7 +60,9 @@ class Body(_message.Message):
     rotation: KeyRotation
     retirement: KeyRetirement
     progress: Progress
-    def __init__(self, version: _Optional[int] = ..., robot_key: _Optional[bytes] = ..., sequence: _Optional[int] = ..., experience: _Optional[_Union[Experience, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., pruning: _Optional[_Union[Pruning, _Mapping]] = ..., rotation: _Optional[_Union[KeyRotation, _Mapping]] = ..., retirement: _Optional[_Union[KeyRetirement, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
+    acquisition: Acquisition
+    training: Training
+    def __init__(self, version: _Optional[int] = ..., robot_key: _Optional[bytes] = ..., sequence: _Optional[int] = ..., experience: _Optional[_Union[Experience, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., pruning: _Optional[_Union[Pruning, _Mapping]] = ..., rotation: _Optional[_Union[KeyRotation, _Mapping]] = ..., retirement: _Optional[_Union[KeyRetirement, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., acquisition: _Optional[_Union[Acquisition, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ...) -> None: ...
 
 class Experience(_message.Message):
     __slots__ = ("record_id", "start_ns", "end_ns", "content_root", "content_size", "files", "media_type", "topics", "tags", "commitments", "contract_id", "ranges", "name", "message_count")
@@ -191,6 +195,38 @@ class Progress(_message.Message):
     length: int
     tail_hash: bytes
     def __init__(self, record_id: _Optional[bytes] = ..., leaf_count: _Optional[int] = ..., root: _Optional[bytes] = ..., length: _Optional[int] = ..., tail_hash: _Optional[bytes] = ...) -> None: ...
+
+class Acquisition(_message.Message):
+    __slots__ = ("record_id", "chain", "grant", "offer", "contract", "version", "seller", "leaf", "content_root")
+    RECORD_ID_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    OFFER_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SELLER_FIELD_NUMBER: _ClassVar[int]
+    LEAF_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_ROOT_FIELD_NUMBER: _ClassVar[int]
+    record_id: bytes
+    chain: bytes
+    grant: bytes
+    offer: bytes
+    contract: bytes
+    version: int
+    seller: str
+    leaf: bytes
+    content_root: bytes
+    def __init__(self, record_id: _Optional[bytes] = ..., chain: _Optional[bytes] = ..., grant: _Optional[bytes] = ..., offer: _Optional[bytes] = ..., contract: _Optional[bytes] = ..., version: _Optional[int] = ..., seller: _Optional[str] = ..., leaf: _Optional[bytes] = ..., content_root: _Optional[bytes] = ...) -> None: ...
+
+class Training(_message.Message):
+    __slots__ = ("record_id", "name", "input")
+    RECORD_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    record_id: bytes
+    name: str
+    input: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, record_id: _Optional[bytes] = ..., name: _Optional[str] = ..., input: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Disclosure(_message.Message):
     __slots__ = ("entry", "salt_key", "chunks")

@@ -51,6 +51,8 @@ class Table(Enum):
     """record id || u32be(n) -> path of a known plaintext copy."""
     PROGRESS = b"progress"
     """record id || u64be(2^64 - 1 - leaf index) -> empty; a record's newest entry first."""
+    PROVENANCE = b"provenance"
+    """First 16 bytes of a record's or a grant's id || u64be(leaf index) -> empty."""
     STATE_LEAVES = b"state_leaves"
     """Of a chain only, as the next five: path -> leaf (``ledger.chain.state.leaf``)."""
     STATE_TILES = b"state_tiles"

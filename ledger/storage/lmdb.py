@@ -56,7 +56,7 @@ FIRST_MAP_BYTES: Final = 16 << 20
 MAP_STEP_BYTES: Final = 1 << 30
 _MAX_READERS: Final = 510
 _PROBE_BYTES: Final = 1 << 20
-_ADDED_TABLES: Final = {Table.PROGRESS}  # stores of this format did not have them at first
+_ADDED_TABLES: Final = {Table.PROGRESS, Table.PROVENANCE}  # older stores have none of them
 
 
 class _LmdbTransaction:

@@ -229,4 +229,14 @@ KINDS = {
     "progress": blob(
         13, blob(1, b"x" * 16) + blob(3, b"r" * 32) + integer(4, 5) + blob(5, b"t" * 32)
     ),
+    "acquisition": blob(
+        14,
+        blob(1, b"x" * 16)
+        + b"".join(blob(number, bytes([number]) * 32) for number in range(2, 6))
+        + uint(6, 1)
+        + blob(7, "seller.example/log")
+        + blob(8, b"l" * 32)
+        + blob(9, b"r" * 32),
+    ),
+    "training": blob(15, blob(1, b"x" * 16) + blob(2, "policy") + blob(3, b"y" * 16)),
 }

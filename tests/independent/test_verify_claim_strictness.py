@@ -114,7 +114,7 @@ def test_the_one_encoding_of_a_message() -> None:
         refuse_entry(entry(SMALL.kind(**changed), AT), f"field {number} is empty")
     for file in (blob(1, b"") + uint(2, 977), blob(1, "a") + integer(2, 0)):
         refuse_entry(entry(SMALL.kind(f6=blob(6, file)), AT), "field . is empty")
-    for kind in range(8, 13):
+    for kind in range(8, 16):
         refuse_entry(entry(blob(kind, b""), AT), f"field {kind} is empty")
     first = SMALL.disclosed_chunk(0)
     accept(proof_of(good, blob(2, bytes(32)) + first))

@@ -23,7 +23,10 @@ PROOF = re.compile(  # extra, index, hashes, checkpoint, its three lines: origin
     r"c2sp\.org/tlog-proof@v1\nextra (\S+)\nindex (0|[1-9][0-9]{0,18})\n((?:\S+\n){0,63})\n"
     rf"(((.+)\n(0|[1-9][0-9]{{0,18}})\n(\S+)\n)\n(?:{SIGNATURE}){{1,64}})"
 )
-KINDS = ("recording", "erasure", "pruning", "key rotation", "key retirement", "progress")
+KINDS = (
+    *("recording", "erasure", "pruning", "key rotation", "key retirement", "progress"),
+    *("acquisition", "training"),
+)
 
 
 def need(condition: object, why: str) -> None:
@@ -116,9 +119,9 @@ def verify(proof: Path, vkey: str, recording: Path | None, chunk: tuple[str, str
     body, signature = message("bb", entry)
     log_id = sha256(b"quipu/log/v1\0", name.encode())
     ed25519.verify(signature, b"quipu/entry/v1\0" + log_id + body)
-    version, robot_key, sequence, _, _, _, _, *kinds = message("ibi----bbbbbb", body)
+    version, robot_key, sequence, _, _, _, _, *kinds = message("ibi----bbbbbbbb", body)
     need((version, robot_key, sequence) == (1, key, index), "another version, key or sequence")
-    need(kinds.count(b"") == 5 and len(entry) < 65_536, "the entry is not of one kind, or too long")
+    need(kinds.count(b"") == 7 and len(entry) < 65_536, "the entry is not of one kind, or too long")
     kind = next(what for what, value in zip(KINDS, kinds, strict=True) if value)
     _, start, stop, root, total, files, _, topics, *_ = message("biibi*b***b*bi", kinds[0])
     files, topics = [message("bi", f) for f in files], [message("bbi", t) for t in topics]

@@ -13,6 +13,13 @@ from ledger.errors import BehindError, LedgerError, NotFoundError, RefusedError,
 from ledger.experience.erasure import erase
 from ledger.experience.growing import abandon_record, interrupted_records
 from ledger.experience.ingest import ingest
+from ledger.experience.provenance import (
+    acquisitions_of,
+    record_acquisition,
+    record_training,
+    trainings_of,
+    trainings_on,
+)
 from ledger.experience.readers import read_recording
 from ledger.experience.records import Presence
 from ledger.fsck import AuditRequest, FindingKind, audit_home
@@ -20,6 +27,7 @@ from ledger.home import HomeWriter, create_home, open_home_to_write
 from ledger.key_change import retire_key, rotate_key
 from ledger.note import VerifierKey
 from tests.ledger.experience.growing_record import GrowingRecord
+from tests.ledger.experience.test_provenance import own
 
 Life = Callable[[HomeWriter], object]
 
@@ -105,6 +113,32 @@ def test_records_that_were_being_written_come_back_as_they_ended(tmp_path: Path)
     kinds = {finding.kind for finding in report.findings}
     assert kinds == {FindingKind.CONTENT_MISSING, FindingKind.CHUNKS_ROW}
     assert {finding.entry for finding in report.findings} == {6}
+
+
+def test_what_was_bought_and_trained_since_the_backup_is_told_again(tmp_path: Path) -> None:
+    made: list[bytes] = []
+
+    def life(home: HomeWriter) -> None:
+        (first,) = [record_id for record_id, _ in home.experiences.tables.states()]
+        model = _ingest(home, tmp_path / "model.bin", "weights")
+        record_acquisition(home.experiences, own(first))
+        record_training(home.experiences, model, "policy", [first])
+        made.append(model)
+
+    backup, export, first = _restored(tmp_path, life)
+    with open_home_to_write(backup) as home:
+        catch_up(home, export)
+        assert [at for at, _ in acquisitions_of(home.experiences, first)] == [2]
+        assert [at for at, _ in trainings_on(home.experiences, first)] == [3]
+        assert [at for at, _ in trainings_of(home.experiences, made[0])] == [3]
+    report = audit_home(AuditRequest(backup, tmp_path / "published"))
+    # The model's bytes and key were not in the export; what the entries say of it was.
+    kinds = {finding.kind for finding in report.findings}
+    assert kinds == {
+        FindingKind.CONTENT_MISSING,
+        FindingKind.CHUNKS_ROW,
+        FindingKind.KEY_MISSING,
+    }
 
 
 def test_what_was_erased_since_the_backup_is_erased_again(tmp_path: Path) -> None:

@@ -33,7 +33,14 @@ from ledger.log_reader import ORIGIN
 from ledger.storage import ReadTransaction, Storage, Table
 from ledger.storage.store_kind import StoreKind
 
-_UNUSED: Final = (Table.RECORDS, Table.CONTENT, Table.CHUNKS, Table.COPIES, Table.PROGRESS)
+_UNUSED: Final = (
+    Table.RECORDS,
+    Table.CONTENT,
+    Table.CHUNKS,
+    Table.COPIES,
+    Table.PROGRESS,
+    Table.PROVENANCE,
+)
 """Tables of every store that only a robot's log has rows in."""
 
 

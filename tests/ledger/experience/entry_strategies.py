@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.experience.content_root import CHUNK_SIZE
 from ledger.experience.kinds import (
+    Acquisition,
     Commitment,
     CommitmentKind,
     ContentRange,
@@ -20,6 +21,7 @@ from ledger.experience.kinds import (
     RewardSource,
     Tag,
     Topic,
+    Training,
 )
 from ledger.merkle.hashing import EMPTY_ROOT
 
@@ -93,6 +95,28 @@ def progress(draw: st.DrawFn) -> Progress:
     return Progress(draw(record_ids), count, root, length, draw(keys) if tail else b"")
 
 
+# Up to 255 bytes of UTF-8, which has four a character at most.
+names_of_logs = text.filter(bool)
+acquisitions = st.builds(
+    Acquisition,
+    record_ids,
+    keys,
+    keys,
+    keys,
+    keys,
+    st.integers(1, 2**32 - 1),
+    names_of_logs,
+    keys,
+    keys,
+)
+
+
+@st.composite
+def trainings(draw: st.DrawFn) -> Training:
+    model, *inputs = draw(st.lists(record_ids, min_size=2, max_size=5, unique=True))
+    return Training(model, draw(names_of_logs), tuple(sorted(inputs)))
+
+
 kinds: st.SearchStrategy[Kind] = st.one_of(
     experiences(),
     st.builds(Erasure, id_lists, text),
@@ -100,4 +124,6 @@ kinds: st.SearchStrategy[Kind] = st.one_of(
     st.builds(KeyRotation, keys, st.binary(min_size=64, max_size=64)),
     st.builds(KeyRetirement, keys),
     progress(),
+    acquisitions,
+    trainings(),
 )

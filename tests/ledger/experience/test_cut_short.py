@@ -33,6 +33,7 @@ from ledger.experience.growing_content import GrowingContent, regrow
 from ledger.experience.growing_seal import seal_record
 from ledger.experience.ingest import IngestOptions, IngestReceipt, ingest, ingest_all
 from ledger.experience.offload import offload
+from ledger.experience.provenance import acquisitions_of
 from ledger.experience.readers.recording import Recording, RecordingFile
 from ledger.experience.records import Presence
 from ledger.experience.recovery import recover
@@ -40,6 +41,7 @@ from ledger.experience.restore import restore
 from ledger.experience.retention import prune
 from tests.ledger.experience.experience_home import TestHome, check_at_rest, make_recording
 from tests.ledger.experience.growing_record import CONTENT, METADATA, GrowingRecord
+from tests.ledger.experience.test_provenance import own
 
 EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "os.chmod"}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -140,6 +142,12 @@ def ingest_linked(home: TestHome, stage: Stage) -> None:
     stage.acknowledge(ingest(home.writer, stage.recordings[0], options))
 
 
+def ingest_bought(home: TestHome, stage: Stage) -> None:
+    options = IngestOptions(acquired=own)
+    for receipt in ingest_all(home.writer, stage.recordings, options):
+        stage.acknowledge(receipt)
+
+
 def first_record(home: TestHome) -> bytes:
     return next(home.writer.tables.states())[0]
 
@@ -203,6 +211,7 @@ OPERATIONS: list[Operation] = [
     ingest_two,
     ingest_sealed,
     ingest_linked,
+    ingest_bought,
     erase_one,
     prune_one,
     offload_one,
@@ -233,6 +242,7 @@ def check(folder: Path, secrets: dict[bytes, list[bytes]], operation: Operation)
             record_id = bytes.fromhex(path.name.partition("-")[2])
             assert home.writer.tables.state(record_id).presence is Presence.STORED
         check_committed(home, folder)
+        check_provenance(home, operation, secrets)
         states = dict(home.writer.tables.states())
         assert states.keys() >= secrets.keys()
         for record_id, keys in secrets.items():
@@ -267,6 +277,15 @@ def check_committed(home: TestHome, folder: Path) -> None:
             assert home.writer.tables.state(record_id).presence is Presence.STORED
         else:
             assert home.writer.tables.state(record_id).presence is Presence.ERASED
+
+
+def check_provenance(
+    home: TestHome, operation: Operation, before: dict[bytes, list[bytes]]
+) -> None:
+    """A recording that was bought is never there without its Acquisition."""
+    if operation is ingest_bought:
+        for record_id in dict(home.writer.tables.states()).keys() - before.keys():
+            assert [kind for _, kind in acquisitions_of(home.writer, record_id)] == [own(record_id)]
 
 
 def read_again(found: InterruptedRecord) -> GrowingContent:

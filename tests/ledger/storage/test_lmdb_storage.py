@@ -185,19 +185,20 @@ class TestOpening:
             open_store(path)
         assert "newer version" in (caught.value.hint or "")
 
+    @pytest.mark.parametrize("table", [Table.PROGRESS, Table.PROVENANCE])
     def test_one_made_before_a_table_was_added(
-        self, path: Path, store: LmdbStorage, open_store: OpenStore
+        self, path: Path, store: LmdbStorage, open_store: OpenStore, table: Table
     ) -> None:
         put(store, b"key", b"kept")
         store.close()
-        with lmdb.open(str(path), max_dbs=16) as env, env.begin(write=True) as txn:
-            txn.drop(env.open_db(Table.PROGRESS.value, txn=txn, create=False))
+        with lmdb.open(str(path), max_dbs=len(Table)) as env, env.begin(write=True) as txn:
+            txn.drop(env.open_db(table.value, txn=txn, create=False))
         if open_store == LmdbStorage.open_reader:
             with pytest.raises(FormatVersionError, match="older version") as caught:
                 open_store(path)
             assert "quipu doctor" in (caught.value.hint or "")
         opened = LmdbStorage.open_writer(path)
-        opened.write(lambda txn: txn.put(Table.PROGRESS, b"new", b""))
+        opened.write(lambda txn: txn.put(table, b"new", b""))
         assert get(opened, b"key") == b"kept"
         opened.close()
         open_store(path).close()

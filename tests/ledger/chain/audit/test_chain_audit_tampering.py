@@ -55,7 +55,14 @@ FLIPPED: dict[Table, tuple[set[FindingKind], Named]] = {
     ),
     Table.ATTACHMENTS: ({K.ATTACHMENT_ROW}, lambda key, _, found: key.hex() in found.subject),
 }
-UNUSED = (Table.RECORDS, Table.CONTENT, Table.CHUNKS, Table.COPIES, Table.PROGRESS)
+UNUSED = (
+    Table.RECORDS,
+    Table.CONTENT,
+    Table.CHUNKS,
+    Table.COPIES,
+    Table.PROGRESS,
+    Table.PROVENANCE,
+)
 META_ROWS = (ORIGIN, FIRST_VKEY, ACTIVE_VKEYS, KNOWN_VKEYS, SIZE, GENESIS, _STATE_KEY)
 
 
