@@ -11,6 +11,8 @@
       -- secret 0; unit 1, sealed ------->  opens unit 0, checks it, keeps it; pays for unit 1
       ...
       -- secret n-1 --------------------->  whole
+      <- fetch the deed -------------------
+      -- entry and openings, sealed ----->  holds them to the offer
 
 The buyer risks the price of one chunk, the seller nothing but ciphertext. Asking again gives
 the same again. *Atomic*, through the chain: `fairswap`.
@@ -20,6 +22,8 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `session`        who speaks, and secrets that only the two of them have
 `unit_cipher`    keys of units, sealing, opening
 `messages`       requests and replies as bytes
+`deed`           the log entry and what opens it, which go with the content
+`deed_file`      what became of a purchase's deed
 `unit_source`    the seller's content as units with their paths
 `home_units`     the same of recordings in a home, until they are erased
 `sale_file`      what a seller must never forget

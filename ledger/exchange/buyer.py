@@ -5,12 +5,16 @@
     OpeningStream --opened--> FetchingUnit --unit i--> HeldUnit --pay()--> PaidUnit
           |                        ^                      ^                   |
           |                        |                      +----- secret i ----+
-          +---- all is here -------+--------> BoughtContent <-----------------+
+          +---- all is here -------+----> (FetchingDeed ->) BoughtContent <---+
 
 Each makes its request, as often as it takes, and receives a reply; a reply that is not what
 was asked for leaves the state as it was. What a state needs is in the purchase's folder and
 the channel's file, so after a crash `OpeningStream` finds the way to where it was: a unit
 that was paid and not opened is asked for again, and not paid again.
+
+Who knows what the offer promises asks for the deed (`ledger.exchange.deed`) once all units
+are on disk. A seller that withholds it, or gives a false one, keeps what it earned, and the
+buyer what it bought: the purchase says that its deed is missing.
 """
 
 from __future__ import annotations
@@ -22,13 +26,23 @@ from typing import Final, TypeAlias
 
 from ledger.ed25519 import PublicKey
 from ledger.errors import LedgerError, MalformedError, RefusedError, VerificationError
+from ledger.exchange.deed import (
+    Deed,
+    DeedFault,
+    MissingDeed,
+    Promise,
+    check_deed,
+    open_deed,
+)
 from ledger.exchange.messages import (
+    DeedReply,
     Opened,
     Opening,
     Reason,
     Refused,
     Reply,
     UnitReply,
+    encode_deed_fetch,
     encode_fetch,
     encode_opening,
     parse_reply,
@@ -71,6 +85,7 @@ class _Stream:
     payer: PayerOpen | None
     session: Session = field(repr=False)
     cipher: UnitCipher = field(repr=False)
+    promise: Promise | None
 
     @property
     def claim(self) -> Claim | None:
@@ -94,13 +109,11 @@ class _Stream:
             raise MalformedError(f"a sealed unit {index} of {len(answer.sealed)} bytes")
         return answer
 
-    def next_state(self) -> FetchingUnit | BoughtContent:
+    def next_state(self) -> FetchingUnit | FetchingDeed | BoughtContent:
         """Where the purchase goes on."""
-        purchase = self.purchase
-        if purchase.kept == purchase.grant.count:
-            purchase.finish()
-            return BoughtContent(purchase)
-        return FetchingUnit(self)
+        if not self.purchase.is_whole:
+            return FetchingUnit(self)
+        return finish(self.purchase, self.promise) or FetchingDeed(self)
 
     def hold(self, unit: UnitReply) -> HeldUnit | PaidUnit:
         """A sealed unit, to be paid unless it is."""
@@ -112,9 +125,16 @@ class _Stream:
 class OpeningStream:
     """A purchase, begun or taken up, that has no session yet."""
 
-    def __init__(self, purchase: Purchase, wallet: Wallet, payer: PayerOpen | None) -> None:
+    def __init__(
+        self,
+        purchase: Purchase,
+        wallet: Wallet,
+        payer: PayerOpen | None,
+        promise: Promise | None = None,
+    ) -> None:
         """``wallet`` has the grant's key, ``payer`` the channel of the purchase.
 
+        With the ``promise`` of the offer the deed is asked for at the end.
         Raises RefusedError where these do not belong together.
         """
         grant, terms = purchase.grant, payer.terms if payer is not None else None
@@ -131,12 +151,13 @@ class OpeningStream:
         self._purchase: Final = purchase
         self._wallet: Final = wallet
         self._payer: Final = payer
+        self._promise: Final = promise
 
     def request(self) -> bytes:
         """The opening; the same bytes every time."""
         return self._opening()[0]
 
-    def receive(self, reply: Reply) -> FetchingUnit | BoughtContent:
+    def receive(self, reply: Reply) -> FetchingUnit | FetchingDeed | BoughtContent:
         """The seller's agreement.
 
         Raises SellerRefusedError, MalformedError, VerificationError where it is not the
@@ -153,7 +174,7 @@ class OpeningStream:
             self._payer.recover(answer.claim)
         session = agree(opening, purchase.agreement, answer.session_key, answer.session_key)
         cipher = UnitCipher(purchase.grant, session)
-        return _Stream(purchase, self._payer, session, cipher).next_state()
+        return _Stream(purchase, self._payer, session, cipher, self._promise).next_state()
 
     def _opening(self) -> tuple[bytes, bytes]:
         purchase = self._purchase
@@ -213,7 +234,9 @@ class PaidUnit:
         """For its secret, with the claim that pays it, and for the unit after it."""
         return encode_fetch(self._stream.session, self._unit.index + 1, self._claim)
 
-    def receive(self, reply: Reply) -> HeldUnit | PaidUnit | FetchingUnit | BoughtContent:
+    def receive(
+        self, reply: Reply
+    ) -> HeldUnit | PaidUnit | FetchingUnit | FetchingDeed | BoughtContent:
         """Open, check and keep the unit.
 
         Raises BadUnitError where it is not what was granted; SellerRefusedError,
@@ -240,19 +263,71 @@ class PaidUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchingDeed:
+    """Every unit is here and on disk; the deed is to be fetched, for nothing more."""
+
+    _stream: _Stream
+
+    def request(self) -> bytes:
+        """For the deed, with the claim to all of it, should the seller have lost that."""
+        return encode_deed_fetch(self._stream.session, self._stream.claim)
+
+    def receive(self, reply: Reply) -> BoughtContent:
+        """Open, check and keep the deed.
+
+        Raises BadDeedError where it is not that of what was offered; SellerRefusedError,
+        MalformedError, StorageError.
+        """
+        stream, answer = self._stream, _answer(reply)
+        if not isinstance(answer, DeedReply) or stream.promise is None:
+            raise MalformedError("the reply is not to what was asked for")
+        purchase = stream.purchase
+        deed = open_deed(answer.sealed, answer.salt, purchase.grant, stream.session)
+        check_deed(deed, purchase.grant, stream.promise)
+        purchase.keep_deed(deed)
+        return BoughtContent(purchase)
+
+
+@dataclass(frozen=True, slots=True)
 class BoughtContent:
     """All of it is here, checked and on disk."""
 
     purchase: Purchase
+
+    @property
+    def deed(self) -> Deed | MissingDeed | None:
+        """The deed, that it is missing and why, or None where nobody asked for it."""
+        return self.purchase.deed
 
     def place(self, target: Path, files: Sequence[tuple[str, int]]) -> tuple[Path, ...]:
         """See `Purchase.place`."""
         return self.purchase.place(target, files)
 
 
-Asking: TypeAlias = OpeningStream | FetchingUnit | PaidUnit
+Asking: TypeAlias = OpeningStream | FetchingUnit | PaidUnit | FetchingDeed
 """States that wait for a reply."""
 BuyerState: TypeAlias = Asking | HeldUnit | BoughtContent
+
+
+def finish(purchase: Purchase, promise: Promise | None) -> BoughtContent | None:
+    """What was bought, if all of it is here, and the deed too where one was promised.
+
+    Raises CorruptStoreError, StorageError.
+    """
+    if not purchase.is_whole:
+        return None
+    purchase.finish()
+    has_deed = promise is None or isinstance(purchase.deed, Deed)
+    return BoughtContent(purchase) if has_deed else None
+
+
+def go_without_deed(purchase: Purchase, why: LedgerError) -> BoughtContent:
+    """Note that the deed of a whole purchase is missing, and why. Raises StorageError."""
+    fault = DeedFault.FALSE
+    if isinstance(why, SellerRefusedError):
+        fault = DeedFault.GONE if why.reason is Reason.GONE else DeedFault.WITHHELD
+    purchase.keep_deed(MissingDeed(fault))
+    return BoughtContent(purchase)
 
 
 def leaf_hash_of(unit: bytes) -> bytes:
@@ -260,7 +335,7 @@ def leaf_hash_of(unit: bytes) -> bytes:
     return chunk_leaf(unit[:SALT_SIZE], memoryview(unit)[SALT_SIZE:])
 
 
-def _answer(reply: Reply) -> Opened | UnitReply:
+def _answer(reply: Reply) -> Opened | UnitReply | DeedReply:
     answer = parse_reply(reply)
     if isinstance(answer, Refused):
         raise SellerRefusedError(answer.reason)

@@ -8,10 +8,12 @@ from typing import Final
 
 from ledger.errors import ErasedError, MalformedError, NotFoundError
 from ledger.exchange.messages import (
+    DeedFetch,
     Fetch,
     Opening,
     Reason,
     Reply,
+    encode_deed,
     encode_opened,
     encode_refused,
     encode_unit,
@@ -46,11 +48,11 @@ class Counter:
     def answer(self, request: bytes) -> Reply:
         """The reply to a stranger's bytes.
 
-        Raises what is the seller's own trouble: CorruptStoreError, StorageError.
+        Raises what is the seller's own trouble: CorruptStoreError, KeyStoreError, StorageError.
         """
         try:
             ask = parse_request(request)
-            return self._open(ask) if isinstance(ask, Opening) else self._fetch(ask)
+            return self._open(ask) if isinstance(ask, Opening) else self._give(ask)
         except MalformedError:
             return encode_refused(Reason.MALFORMED)
         except SaleRefusedError as refusal:
@@ -99,10 +101,12 @@ class Counter:
             self._sessions.popitem(last=False)
         return encode_opened(opened)
 
-    def _fetch(self, fetch: Fetch) -> Reply:
+    def _give(self, fetch: Fetch | DeedFetch) -> Reply:
         known = self._sessions.get(fetch.session)
         sale = self._sales.get(known[0]) if known is not None else None
         if known is None or sale is None:
             raise SaleRefusedError(Reason.NO_SESSION, "no such session is open")
         self._sessions.move_to_end(fetch.session)
+        if isinstance(fetch, DeedFetch):
+            return encode_deed(sale.deed(known[1], fetch))
         return encode_unit(sale.fetch(known[1], fetch))

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final
 
 from ledger.errors import ErasedError, NotFoundError, VerificationError
+from ledger.exchange.deed import Deed
 from ledger.exchange.grant import Grant
 from ledger.exchange.unit_source import StoredUnits
 from ledger.experience.access import ExperienceReader
@@ -33,13 +34,26 @@ class HomeUnits(StoredUnits):
 
     def unit(self, index: int) -> memoryview:
         """salt_i || chunk_i. Raises ErasedError, CorruptStoreError."""
-        if self._reader.tables.state(self._record_id).presence is Presence.ERASED:
-            raise ErasedError(f"content of record {self._record_id.hex()} was erased")
+        self._require_not_erased()
         try:
             return super().unit(index)
         except VerificationError as error:
             # A sealed chunk that does not open is nothing to be sold.
             raise ErasedError(error.message, hint=error.hint) from error
+
+    def deed(self) -> Deed:
+        """The recording's entry, and what the home keeps that opens its commitments.
+
+        Raises ErasedError, NotFoundError, KeyStoreError, CorruptStoreError.
+        """
+        self._require_not_erased()
+        reader = self._reader
+        entry = reader.log.entry(reader.record(self._record_id).index)
+        return Deed.of(entry, reader.keys.get(self._record_id).openings)
+
+    def _require_not_erased(self) -> None:
+        if self._reader.tables.state(self._record_id).presence is Presence.ERASED:
+            raise ErasedError(f"content of record {self._record_id.hex()} was erased")
 
 
 class HomeContents:

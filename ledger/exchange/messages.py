@@ -1,8 +1,8 @@
 """Requests and replies as bytes: made here, and read strictly.
 
 ``ledger/schema/exchange.proto`` is the format. A reply is a message and, beside it, a sealed
-unit: the message says how many bytes that has, and the cipher says whether they are right,
-so a quarter of a megabyte is neither copied nor parsed.
+unit or deed: the message says how many bytes that has, and the cipher says whether they are
+right, so a quarter of a megabyte is neither copied nor parsed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ledger.chain.channel.voucher import Voucher
 from ledger.chain.leaf import ID_SIZE
 from ledger.ed25519 import SIGNATURE_SIZE
 from ledger.errors import MalformedError, VerificationError
+from ledger.exchange.deed import DEED_SALT_SIZE, MAX_SEALED_DEED
 from ledger.exchange.session import SESSION_SIZE, X25519_SIZE, Session
 from ledger.exchange.unit_cipher import SECRET_SIZE
 from ledger.experience.disclosure import MAX_PATH_LENGTH
@@ -30,6 +31,7 @@ M = TypeVar("M", exchange_pb2.StreamRequest, exchange_pb2.StreamReply)
 MAX_MESSAGE: Final = 4096
 """Bytes of a request, or of a reply without its unit."""
 _MAC_SIZE: Final = 32
+_DEED_DOMAIN: Final = b"quipu/fetch-deed/v1\0"
 
 
 class Reason(IntEnum):
@@ -48,7 +50,7 @@ class Reason(IntEnum):
 
 
 class Reply(NamedTuple):
-    """What comes back over any transport: a message, and the sealed unit beside it."""
+    """What comes back over any transport: a message, and the sealed unit or deed beside it."""
 
     message: bytes
     sealed: bytes = b""
@@ -83,6 +85,21 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class DeedFetch:
+    """A FetchDeed whose code is not checked yet."""
+
+    session: bytes
+    claim: Claim | None
+    signed: bytes = field(repr=False)
+    mac: bytes = field(repr=False)
+
+    def check(self, session: Session) -> None:
+        """Raises VerificationError for a code that is not the session's."""
+        if not hmac.compare_digest(_deed_code(session, self.signed), self.mac):
+            raise VerificationError("the request's code is not this session's")
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """The seller's agreement."""
 
@@ -98,6 +115,14 @@ class UnitReply:
     index: int
     secret: bytes = field(repr=False)
     path: tuple[bytes, ...] = field(repr=False)
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeedReply:
+    """The deed, sealed (`ledger.exchange.deed`)."""
+
+    salt: bytes
     sealed: bytes = field(repr=False)
 
 
@@ -129,7 +154,16 @@ def encode_fetch(session: Session, index: int, claim: Claim | None) -> bytes:
     return serialize_message(exchange_pb2.StreamRequest(fetch=message), "request")
 
 
-def parse_request(encoded: bytes) -> Opening | Fetch:
+def encode_deed_fetch(session: Session, claim: Claim | None) -> bytes:
+    """The request for the deed, with its code."""
+    message = exchange_pb2.FetchDeed(
+        session=session.session, voucher=_voucher(claim), payword=_payword(claim)
+    )
+    message.mac = _deed_code(session, serialize_message(message, "fetch of a deed"))
+    return serialize_message(exchange_pb2.StreamRequest(deed=message), "request")
+
+
+def parse_request(encoded: bytes) -> Opening | Fetch | DeedFetch:
     """Read a request. Raises MalformedError."""
     request = _parse(exchange_pb2.StreamRequest, encoded, "request")
     ask = request.WhichOneof("ask")
@@ -147,6 +181,8 @@ def parse_request(encoded: bytes) -> Opening | Fetch:
             message.signature,
             serialize_message(message, "opening"),
         )
+    if ask == "deed":
+        return _deed_fetch(request.deed)
     if ask != "fetch":
         raise MalformedError("a request that asks for nothing")
     fetch = request.fetch
@@ -177,18 +213,27 @@ def encode_unit(unit: UnitReply) -> Reply:
     return Reply(encoded, unit.sealed)
 
 
+def encode_deed(deed: DeedReply) -> Reply:
+    """A sealed deed as a reply."""
+    message = exchange_pb2.SealedDeed(salt=deed.salt, size=len(deed.sealed))
+    encoded = serialize_message(exchange_pb2.StreamReply(deed=message), "reply")
+    return Reply(encoded, deed.sealed)
+
+
 def encode_refused(reason: Reason) -> Reply:
     """A refusal as a reply."""
     message = exchange_pb2.Refused(reason=exchange_pb2.Reason.Name(reason.value))
     return Reply(serialize_message(exchange_pb2.StreamReply(refused=message), "reply"))
 
 
-def parse_reply(reply: Reply) -> Opened | UnitReply | Refused:
+def parse_reply(reply: Reply) -> Opened | UnitReply | DeedReply | Refused:
     """Read a reply. Raises MalformedError."""
     message = _parse(exchange_pb2.StreamReply, reply.message, "reply")
     answer = message.WhichOneof("answer")
-    if answer != "unit" and reply.sealed:
+    if answer not in ("unit", "deed") and reply.sealed:
         raise MalformedError("a unit beside a reply that has none")
+    if answer == "deed":
+        return _deed_reply(message.deed, reply.sealed)
     if answer == "opened":
         opened = message.opened
         _require_size(opened.session_key, X25519_SIZE, "session key")
@@ -210,6 +255,27 @@ def parse_reply(reply: Reply) -> Opened | UnitReply | Refused:
     if len(path) > MAX_PATH_LENGTH or any(len(step) != HASH_SIZE for step in path):
         raise MalformedError("a unit's path is of hashes of 32 bytes, 63 at most")
     return UnitReply(unit.index, unit.secret, path, reply.sealed)
+
+
+def _deed_fetch(message: exchange_pb2.FetchDeed) -> DeedFetch:
+    _require_size(message.session, SESSION_SIZE, "session")
+    _require_size(message.mac, _MAC_SIZE, "code")
+    mac = message.mac
+    message.mac = b""
+    signed = serialize_message(message, "fetch of a deed")
+    return DeedFetch(message.session, _claim(message), signed, mac)
+
+
+def _deed_reply(message: exchange_pb2.SealedDeed, sealed: bytes) -> DeedReply:
+    _require_size(message.salt, DEED_SALT_SIZE, "deed's salt")
+    if message.size != len(sealed) or len(sealed) > MAX_SEALED_DEED:
+        raise MalformedError(f"{len(sealed)} bytes beside a reply that says {message.size}")
+    return DeedReply(message.salt, sealed)
+
+
+def _deed_code(session: Session, message: bytes) -> bytes:
+    # A domain of its own: without its index, a fetch of unit 0 is the same bytes.
+    return session.mac(_DEED_DOMAIN + message)
 
 
 def _parse(kind: type[M], encoded: bytes, name: str) -> M:
@@ -235,7 +301,9 @@ def _payword(claim: Claim | None) -> chain_channel_pb2.PayWord | None:
     return chain_channel_pb2.PayWord(index=claim.index, link=claim.link)
 
 
-def _claim(message: exchange_pb2.FetchUnit | exchange_pb2.StreamOpened) -> Claim | None:
+def _claim(
+    message: exchange_pb2.FetchUnit | exchange_pb2.FetchDeed | exchange_pb2.StreamOpened,
+) -> Claim | None:
     kind = message.WhichOneof("claim")
     if kind == "voucher":
         voucher = message.voucher

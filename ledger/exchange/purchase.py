@@ -6,6 +6,7 @@
       purchase         "quipu-purchase/v1\\n" || grant (`Grant.encode`) || channel (32)
                        || X25519 key (32) || SHA256(all before); written once, mode 0600
       units, content   what was checked (`ledger.exchange.kept_units`)
+      deed             what became of the deed (`ledger.exchange.deed_file`)
       lock             one process at a time
 
 A unit is written, and then the next one is paid. What a power cut takes of it is asked for
@@ -25,6 +26,8 @@ from typing import Final
 from ledger.chain.leaf import ID_SIZE
 from ledger.durable_file import PRIVATE, write_durably
 from ledger.errors import CorruptStoreError, MalformedError, NotFoundError, RefusedError
+from ledger.exchange.deed import Deed, MissingDeed
+from ledger.exchange.deed_file import read_deed, write_deed
 from ledger.exchange.grant import GRANT_SIZE, Grant
 from ledger.exchange.kept_units import KeptUnits
 from ledger.exchange.session import X25519_SIZE, new_agreement_key
@@ -41,7 +44,7 @@ class Purchase:
     def __init__(
         self, folder: Path, grant: Grant, channel: bytes, agreement: bytes, lock: WriterLock
     ) -> None:
-        """Raises StorageError; ``lock`` stays the caller's then."""
+        """Raises CorruptStoreError, StorageError; ``lock`` stays the caller's then."""
         self.folder: Final = folder
         self.grant: Final = grant
         self.channel: Final = channel
@@ -49,6 +52,7 @@ class Purchase:
         self.agreement: Final = agreement
         """The buyer's X25519 key, a secret."""
         self._lock: Final = lock
+        self._deed = read_deed(folder)
         self._units: Final = KeptUnits(folder, grant.content_root, grant.content_size)
 
     def __repr__(self) -> str:
@@ -103,6 +107,25 @@ class Purchase:
     def keep(self, leaf: bytes, unit: bytes) -> None:
         """Keep the next unit, whose leaf was checked. Raises StorageError."""
         self._units.keep(leaf, unit)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every unit is here."""
+        return self.kept == self.grant.count
+
+    @property
+    def deed(self) -> Deed | MissingDeed | None:
+        """The deed, that it is missing and why, or None where nobody asked yet."""
+        return self._deed
+
+    def keep_deed(self, outcome: Deed | MissingDeed) -> None:
+        """Keep the deed, which was checked, or that it is missing: on disk on return.
+
+        A deed that is here stays. Raises StorageError.
+        """
+        if not isinstance(self._deed, Deed):
+            write_deed(self.folder, outcome)
+            self._deed = outcome
 
     def finish(self) -> None:
         """See `KeptUnits.finish`."""

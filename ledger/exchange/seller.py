@@ -20,11 +20,21 @@ from ledger.errors import (
     ErasedError,
     LedgerError,
     MalformedError,
+    NotFoundError,
     RefusedError,
     VerificationError,
 )
+from ledger.exchange.deed import seal_deed
 from ledger.exchange.grant import Grant, SaleChain
-from ledger.exchange.messages import Fetch, Opened, Opening, Reason, UnitReply
+from ledger.exchange.messages import (
+    DeedFetch,
+    DeedReply,
+    Fetch,
+    Opened,
+    Opening,
+    Reason,
+    UnitReply,
+)
 from ledger.exchange.sale_file import SaleRow, forget_sale, read_sale, write_sale
 from ledger.exchange.session import (
     EXCHANGE_TAG,
@@ -140,6 +150,8 @@ class _Sale:
         self._public: Final = public_agreement_key(self._agreement)
         self._given = 0
         """Units that left, sealed, while the grant was good."""
+        self.deed_given = False
+        """Whether the deed left since this was opened: the buyer then has all units."""
 
     @property
     def grant(self) -> Grant:
@@ -173,10 +185,7 @@ class _Sale:
         Raises SaleRefusedError, CorruptStoreError, StorageError.
         """
         grant, index = self.grant, fetch.index
-        try:
-            fetch.check(session)
-        except VerificationError as error:
-            raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
+        _require_code(fetch, session)
         if index > grant.count:
             raise SaleRefusedError(Reason.NO_UNIT, f"unit {index} of {grant.count}")
         if fetch.claim is not None:
@@ -192,6 +201,26 @@ class _Sale:
             # What was paid for is given, whatever became of the rest.
             path, sealed = (), b""
         return UnitReply(index, secret, path, sealed)
+
+    def deed(self, session: Session, fetch: DeedFetch) -> DeedReply:
+        """Take the claim that comes along; the deed, sealed, once all is paid.
+
+        Raises SaleRefusedError, CorruptStoreError, KeyStoreError, StorageError.
+        """
+        grant = self.grant
+        _require_code(fetch, session)
+        if fetch.claim is not None:
+            self._take(fetch.claim, grant.price)
+        if self.earned < grant.price:
+            raise SaleRefusedError(Reason.UNPAID, f"{grant.count} units are not all paid")
+        if not grant.price and self._is_over():
+            raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+        try:
+            deed = self._content.deed()
+        except (ErasedError, NotFoundError) as error:
+            raise SaleRefusedError(Reason.GONE, error.message) from error
+        self.deed_given = True
+        return DeedReply(*seal_deed(deed, grant, session))
 
     def release(self) -> None:
         """Have everything on disk, and let others open the sale. Raises StorageError."""
@@ -259,7 +288,9 @@ class OpenSale(_Sale):
         return self._closing()
 
     def _closing(self) -> ClosingSale:
-        return ClosingSale(self._desk, self._row, self._content, self._payee)
+        closing = ClosingSale(self._desk, self._row, self._content, self._payee)
+        closing.deed_given = self.deed_given
+        return closing
 
 
 class ClosingSale(_Sale):
@@ -286,6 +317,13 @@ SaleState: TypeAlias = OpenSale | ClosingSale
 def _fits(grant: Grant, unit: int) -> bool:
     """Whether every payment is of whole links."""
     return not (grant.chunk_price % unit or grant.record_price % unit)
+
+
+def _require_code(fetch: Fetch | DeedFetch, session: Session) -> None:
+    try:
+        fetch.check(session)
+    except VerificationError as error:
+        raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
 
 
 def require_signed(grant: Grant, opening: Opening) -> None:

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from ledger.errors import MalformedError
 from ledger.exchange.buyer import (
+    Asking,
     BadUnitError,
     BoughtContent,
     BuyerState,
-    FetchingUnit,
+    FetchingDeed,
     HeldUnit,
     OpeningStream,
-    PaidUnit,
     SellerRefusedError,
+    finish,
+    go_without_deed,
 )
 from ledger.exchange.counter import Counter
+from ledger.exchange.deed import BadDeedError, Promise
 from ledger.exchange.messages import Reason, Reply
 from ledger.exchange.purchase import Purchase
 from ledger.wallet.payer import PayerOpen
@@ -52,6 +56,7 @@ def buy(
     payer: PayerOpen | None,
     transport: Transport,
     told: Callable[[int], None] = lambda kept: None,
+    promise: Promise | None = None,
 ) -> BoughtContent:
     """Buy what a purchase is about, from where it was left.
 
@@ -59,12 +64,16 @@ def buy(
     session is opened again, once between two units; a unit that does not open, or is not
     what was granted, is asked for once more without another payment, and no more.
 
+    With the ``promise`` of the offer the deed is asked for too, and again by each call that
+    finds it missing. A seller that gives none, or a false one, spoils nothing else:
+    `BoughtContent.deed` says what became of it.
+
     Raises BadUnitError, SellerRefusedError, VerificationError, MalformedError for what the
     seller does wrong; RefusedError where the channel has too little; StorageError; and what
     the transport raises. The purchase can be taken up again after any of them.
     """
-    opening = OpeningStream(purchase, wallet, payer)
-    state: BuyerState = opening
+    opening = OpeningStream(purchase, wallet, payer, promise)
+    state: BuyerState = finish(purchase, promise) or opening
     kept, tried = purchase.kept, False
     while not isinstance(state, BoughtContent):
         if purchase.kept > kept:
@@ -80,13 +89,20 @@ def buy(
                 raise
             tried, state = True, opening
         except SellerRefusedError as refusal:
-            if refusal.reason is not Reason.NO_SESSION or tried:
+            if refusal.reason is Reason.NO_SESSION and not tried:
+                tried, state = True, opening
+            elif purchase.is_whole:
+                state = go_without_deed(purchase, refusal)
+            else:
                 raise
-            tried, state = True, opening
+        except (BadDeedError, MalformedError) as error:
+            if not isinstance(state, FetchingDeed):
+                raise
+            state = go_without_deed(purchase, error)
     if purchase.kept > kept:
         told(purchase.kept)
     return state
 
 
-def _step(state: OpeningStream | FetchingUnit | PaidUnit, transport: Transport) -> BuyerState:
+def _step(state: Asking, transport: Transport) -> BuyerState:
     return state.receive(transport.ask(state.request()))

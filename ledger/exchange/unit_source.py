@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from ledger.errors import CorruptStoreError, NotFoundError
+from ledger.exchange.deed import Deed
 from ledger.experience.content_hashing import ChunkSource
 from ledger.experience.content_root import CHUNK_SIZE, chunk_count, chunk_length, chunk_salt
 from ledger.experience.disclosure import SALT_SIZE
@@ -34,6 +35,13 @@ class UnitSource(Protocol):
 
     def path(self, index: int) -> tuple[bytes, ...]:
         """The RFC 6962 path of unit ``index``, lowest sibling first."""
+        ...
+
+    def deed(self) -> Deed:
+        """The log entry, and what is kept that opens it.
+
+        Raises NotFoundError where there is none, ErasedError, CorruptStoreError.
+        """
         ...
 
 
@@ -65,7 +73,13 @@ class UnitTree:
 class StoredUnits:
     """Units of content that a home holds, plain or sealed; see `content_store.open_content`."""
 
-    def __init__(self, content: ChunkSource, salt_key: bytes, leaves: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        content: ChunkSource,
+        salt_key: bytes,
+        leaves: Sequence[bytes],
+        deed: Deed | None = None,
+    ) -> None:
         """``leaves`` are the chunk leaves as the home's tables have them.
 
         Raises MalformedError for a salt key that is none, CorruptStoreError for too few leaves.
@@ -78,6 +92,7 @@ class StoredUnits:
             )
         self._content: Final = content
         self._salt_key: Final = salt_key
+        self._deed: Final = deed
         self._tree: Final = UnitTree(leaves)
         self._buffer: Final = memoryview(bytearray(SALT_SIZE + min(CHUNK_SIZE, content.size)))
 
@@ -104,3 +119,9 @@ class StoredUnits:
     def path(self, index: int) -> tuple[bytes, ...]:
         """The RFC 6962 path of unit ``index``, lowest sibling first."""
         return self._tree.path(index)
+
+    def deed(self) -> Deed:
+        """The deed that was given. Raises NotFoundError where none was."""
+        if self._deed is None:
+            raise NotFoundError("this content has no deed")
+        return self._deed

@@ -35,12 +35,14 @@ REASON_CHANNEL_ENDS: Reason
 REASON_GONE: Reason
 
 class StreamRequest(_message.Message):
-    __slots__ = ("open", "fetch")
+    __slots__ = ("open", "fetch", "deed")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     FETCH_FIELD_NUMBER: _ClassVar[int]
+    DEED_FIELD_NUMBER: _ClassVar[int]
     open: OpenStream
     fetch: FetchUnit
-    def __init__(self, open: _Optional[_Union[OpenStream, _Mapping]] = ..., fetch: _Optional[_Union[FetchUnit, _Mapping]] = ...) -> None: ...
+    deed: FetchDeed
+    def __init__(self, open: _Optional[_Union[OpenStream, _Mapping]] = ..., fetch: _Optional[_Union[FetchUnit, _Mapping]] = ..., deed: _Optional[_Union[FetchDeed, _Mapping]] = ...) -> None: ...
 
 class OpenStream(_message.Message):
     __slots__ = ("grant", "channel", "session_key", "signature")
@@ -68,15 +70,29 @@ class FetchUnit(_message.Message):
     mac: bytes
     def __init__(self, session: _Optional[bytes] = ..., index: _Optional[int] = ..., voucher: _Optional[_Union[_chain_channel_pb2.Voucher, _Mapping]] = ..., payword: _Optional[_Union[_chain_channel_pb2.PayWord, _Mapping]] = ..., mac: _Optional[bytes] = ...) -> None: ...
 
+class FetchDeed(_message.Message):
+    __slots__ = ("session", "voucher", "payword", "mac")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    VOUCHER_FIELD_NUMBER: _ClassVar[int]
+    PAYWORD_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    voucher: _chain_channel_pb2.Voucher
+    payword: _chain_channel_pb2.PayWord
+    mac: bytes
+    def __init__(self, session: _Optional[bytes] = ..., voucher: _Optional[_Union[_chain_channel_pb2.Voucher, _Mapping]] = ..., payword: _Optional[_Union[_chain_channel_pb2.PayWord, _Mapping]] = ..., mac: _Optional[bytes] = ...) -> None: ...
+
 class StreamReply(_message.Message):
-    __slots__ = ("opened", "unit", "refused")
+    __slots__ = ("opened", "unit", "refused", "deed")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    DEED_FIELD_NUMBER: _ClassVar[int]
     opened: StreamOpened
     unit: Unit
     refused: Refused
-    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., unit: _Optional[_Union[Unit, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ...) -> None: ...
+    deed: SealedDeed
+    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., unit: _Optional[_Union[Unit, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., deed: _Optional[_Union[SealedDeed, _Mapping]] = ...) -> None: ...
 
 class StreamOpened(_message.Message):
     __slots__ = ("session_key", "signature", "voucher", "payword")
@@ -101,6 +117,34 @@ class Unit(_message.Message):
     size: int
     path: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, index: _Optional[int] = ..., secret: _Optional[bytes] = ..., size: _Optional[int] = ..., path: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class SealedDeed(_message.Message):
+    __slots__ = ("salt", "size")
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    salt: bytes
+    size: int
+    def __init__(self, salt: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+
+class Deed(_message.Message):
+    __slots__ = ("entry", "openings")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    OPENINGS_FIELD_NUMBER: _ClassVar[int]
+    entry: bytes
+    openings: _containers.RepeatedCompositeFieldContainer[DeedOpening]
+    def __init__(self, entry: _Optional[bytes] = ..., openings: _Optional[_Iterable[_Union[DeedOpening, _Mapping]]] = ...) -> None: ...
+
+class DeedOpening(_message.Message):
+    __slots__ = ("kind", "source", "value", "blinding")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    BLINDING_FIELD_NUMBER: _ClassVar[int]
+    kind: int
+    source: int
+    value: int
+    blinding: bytes
+    def __init__(self, kind: _Optional[int] = ..., source: _Optional[int] = ..., value: _Optional[int] = ..., blinding: _Optional[bytes] = ...) -> None: ...
 
 class Refused(_message.Message):
     __slots__ = ("reason",)

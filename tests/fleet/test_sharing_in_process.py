@@ -20,13 +20,14 @@ from ledger.exchange.buyer import (
     PaidUnit,
     SellerRefusedError,
 )
+from ledger.exchange.deed import Deed, Promise
 from ledger.exchange.messages import Reason
 from ledger.exchange.purchase import Purchase
 from ledger.exchange.seller import ClosingSale
 from ledger.exchange.transport import InProcess, buy
 from ledger.experience.content_root import chunk_count
 from ledger.experience.entry import parse_entry
-from ledger.experience.kinds import Experience
+from ledger.experience.kinds import CommitmentKind, Experience, RewardSource
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_sharing_pb2 import (
     AmendContract,
@@ -91,6 +92,7 @@ def test_a_member_buys_a_recording_without_a_name(
         payer,
         InProcess(market.counter),
         lambda kept: heard.append((kept, payer.paid)),
+        Promise.of_record(offer),
     )
     assert isinstance(whole, BoughtContent)
     # One chunk ahead at most: the next one is paid once it is here, sealed.
@@ -100,7 +102,12 @@ def test_a_member_buys_a_recording_without_a_name(
     entry = parse_entry(market.husky.home.log.entry(offer.index)).kind
     assert isinstance(entry, Experience)
     assert entry.content_root == grant.content_root == offer.content_root
-    placed = whole.place(tmp_path / "files", [(file.name, file.size) for file in entry.files])
+    # With it goes what the offer only bounded, opened.
+    assert isinstance(whole.deed, Deed)
+    opened = whole.deed.opening(CommitmentKind(reward.kind), RewardSource(reward.source))
+    assert opened is not None
+    assert opened.value >= reward.low
+    placed = whole.place(tmp_path / "files", whole.deed.files)
     assert b"".join(path.read_bytes() for path in placed) == market.husky.content
 
     close_channel(market, bought, payer)

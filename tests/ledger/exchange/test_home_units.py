@@ -10,12 +10,15 @@ import pytest
 
 from ledger.errors import ErasedError, NotFoundError
 from ledger.exchange.buyer import FetchingUnit, HeldUnit, SellerRefusedError
+from ledger.exchange.deed import Deed, DeedFault, MissingDeed, Promise
 from ledger.exchange.grant import Grant
 from ledger.exchange.home_units import HomeContents
 from ledger.exchange.transport import buy
 from ledger.exchange.unit_source import UnitSource
 from ledger.experience.erasure import erase
 from ledger.experience.ingest import IngestOptions, ingest
+from ledger.merkle.hashing import leaf_hash
+from tests.ledger.exchange.deed_world import hidden_values
 from tests.ledger.exchange.stream_world import StreamWorld
 from tests.ledger.experience.experience_home import TestHome, content_of, make_recording
 
@@ -32,7 +35,8 @@ class HomeWorld(StreamWorld):
 @pytest.fixture(params=["plain", "sealed"])
 def sale(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[HomeWorld, TestHome]]:
     with TestHome.create(tmp_path / "home") as home:
-        options = IngestOptions(seal=request.param == "sealed")
+        hidden = hidden_values()
+        options = IngestOptions(seal=request.param == "sealed", commit=lambda _: hidden)
         receipt = ingest(home.writer, make_recording(tmp_path / "recording"), options)
         world = HomeWorld(tmp_path)
         world.granted = replace(
@@ -57,6 +61,34 @@ def test_a_recording_is_bought_out_of_a_home(
     assert b"".join(path.read_bytes() for path in paths) == content_of(again)
     for ours, theirs in zip(paths, again.files, strict=True):
         assert ours.read_bytes() == theirs.path.read_bytes()
+
+
+def test_the_deed_comes_out_of_the_home_too(sale: tuple[HomeWorld, TestHome]) -> None:
+    world, home = sale
+    entry = home.log.entry(0)
+    world.begin()
+    promise = Promise(leaf_hash(entry))
+    whole = buy(world.bought, world.alice, world.payer, world.transport, promise=promise)
+    assert isinstance(whole.deed, Deed)
+    assert whole.deed.entry == entry
+    (record_id,) = [record_id for record_id, _ in home.writer.tables.states()]
+    kept = home.writer.keys.get(record_id).openings
+    assert len(kept) == 3
+    assert set(whole.deed.openings) == set(kept)
+
+
+def test_an_erasure_after_the_last_payment_takes_the_deed(
+    sale: tuple[HomeWorld, TestHome],
+) -> None:
+    world, home = sale
+    entry = home.log.entry(0)
+    world.begin()
+    buy(world.bought, world.alice, world.payer, world.transport)
+    (record_id,) = [record_id for record_id, _ in home.writer.tables.states()]
+    erase(home.writer, [record_id])
+    promise = Promise(leaf_hash(entry))
+    whole = buy(world.bought, world.alice, world.payer, world.transport, promise=promise)
+    assert whole.deed == MissingDeed(DeedFault.GONE)
 
 
 def test_an_erasure_in_mid_sale_ends_it(sale: tuple[HomeWorld, TestHome]) -> None:
