@@ -58,9 +58,9 @@ class Content:
 class CheckedOnly(Purchase):
     """A purchase that keeps salts and leaves, written and synced, and lets the chunks go."""
 
-    def _write(self, descriptor: int, name: str, data: memoryview, offset: int) -> None:
-        if name != "content":
-            super()._write(descriptor, name, data, offset)
+    def keep(self, leaf: bytes, unit: bytes) -> None:
+        """As `Purchase.keep`, of a unit whose chunk is empty."""
+        super().keep(leaf, unit[:_SALT_BYTES])
 
 
 class Market:
