@@ -63,6 +63,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.chain.engines",
         "ledger.chain.light",
         "ledger.chain.machine",
+        "ledger.chain.proven",
         "ledger.chain.rules",
         "ledger.home",
         "ledger.memory",
@@ -77,6 +78,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.chain.engines",
         "ledger.chain.light",
         "ledger.chain.machine",
+        "ledger.chain.proven",
         "ledger.chain.rules",
         "ledger.home",
         "ledger.memory",
@@ -91,6 +93,9 @@ ALLOWED: Mapping[str, set[str]] = {
     | {"ledger.merkle", "ledger.schema", "ledger.chain", "ledger.experience"},
     "ledger.chain.state": BASE | {"ledger.storage"},
     "ledger.chain.light": CHAIN | {"ledger.witnessing"},
+    "ledger.chain.proven": CHAIN
+    | FILES
+    | {"ledger.chain.engines", "ledger.chain.light", "ledger.chain.machine"},
     "ledger.chain.policy": BASE,
     "ledger.chain.rules": CHAIN
     | {"ledger.chain.policy", "ledger.chain.sale", "ledger.experience", "ledger.witnessing"},
@@ -103,9 +108,12 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.signing_keys",
     },
     "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine", "ledger.unix_socket"},
+    "ledger.chain.chronicle": CHAIN
+    | {"ledger.chain.rules", "ledger.chain.sale", "ledger.experience"},
     "ledger.chain.audit": CHAIN
-    | LOG
+    | EXPERIENCE
     | {
+        "ledger.chain.chronicle",
         "ledger.chain.machine",
         "ledger.chain.policy",
         "ledger.chain.rules",
@@ -116,6 +124,21 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.wallet": CHAIN | FILES,
     "ledger.offering": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
     "ledger.exchange": EXPERIENCE | CHAIN | {"ledger.chain.sale", "ledger.wallet"},
+    "ledger.market": EXPERIENCE
+    | CHAIN
+    | {
+        "ledger.chain.engines",
+        "ledger.chain.light",
+        "ledger.chain.machine",
+        "ledger.chain.policy",
+        "ledger.chain.proven",
+        "ledger.chain.rules",
+        "ledger.credentials",
+        "ledger.exchange",
+        "ledger.home",
+        "ledger.offering",
+        "ledger.wallet",
+    },
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
@@ -126,13 +149,16 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.chain.light",
         "ledger.chain.machine",
         "ledger.chain.policy",
+        "ledger.chain.proven",
         "ledger.chain.rules",
         "ledger.credentials",
+        "ledger.exchange",
         "ledger.fleet",
         "ledger.fsck",
         "ledger.home",
         "ledger.key_change",
         "ledger.follow",
+        "ledger.market",
         "ledger.memory",
         "ledger.memory.anchoring",
         "ledger.offering",

@@ -28,9 +28,10 @@
 `machine`               blocks in, results and one hash out
 `engines`               what orders transactions, and how programs reach it
 `light`                 checking what a chain says, from bytes and keys
+`proven`                reading a chain through one light client; submitting
 `audit`                 everything computed again and compared
 ======================  ====================================================
 
 Data flows from engines to machine to rules to state; channels, sales and policies know no
-state, and `light` and `audit` only read.
+state, and `light` and `audit` only read. `proven` is how programs ask an engine.
 """

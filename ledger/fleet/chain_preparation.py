@@ -140,7 +140,7 @@ class _Preparation:
                 f"the fleet {self._fleet.settlement.fleet} on the chain is another authority's",
                 hint="name its wallet with engine.authority, or another engine.fleet",
             )
-        if self._work.money(account) < self._work.min_fee:
+        if self._work.money(account) < self._work.parameters.min_fee:
             raise RefusedError(
                 f"the fleet's authority has no money on the chain: {account.hex()}",
                 hint=f"have it paid: quipu wallet pay {account.hex()} AMOUNT",

@@ -1,12 +1,10 @@
 """A robot anchors its own checkpoints on a settlement chain, also after days offline.
 
 The chain is in this process or in another, reached over its socket or over ROS: whoever
-brings it brings a `chain_port.ChainPort`. Everything that is believed of it was proven
-under its operator's keys.
+brings it brings a `ledger.chain.proven.port.ChainPort`. Everything that is believed of it was
+proven under its operator's keys (`ledger.chain.proven.state`).
 
 ==================  ===========================================================
-`chain_port`        what is asked of a chain, whatever leads to it
-`proven_chain`      a chain whose every answer is verified, and never gets older
 `robot_on_chain`    this robot, its fleet and its account as the chain has them
 `kept_anchor`       the newest proof of an anchor, kept in the home
 `submission`        one transaction at a time, signed by the robot's key

@@ -23,6 +23,8 @@ from ledger.chain.codes import RefusalError
 from ledger.chain.engines.service import EngineError, NotIncludedError
 from ledger.chain.light.client import ChainForkError, LightClient
 from ledger.chain.light.trust import Trust
+from ledger.chain.proven.port import ChainPort
+from ledger.chain.proven.state import ProvenState
 from ledger.chain.state_keys import anchor_key
 from ledger.errors import (
     BehindError,
@@ -34,9 +36,7 @@ from ledger.errors import (
 )
 from ledger.memory.anchor_status import AnchorState, AnchorStatus
 from ledger.memory.anchoring import kept_anchor
-from ledger.memory.anchoring.chain_port import ChainPort
 from ledger.memory.anchoring.fork_reports import ForkReports
-from ledger.memory.anchoring.proven_chain import ProvenChain
 from ledger.memory.anchoring.robot_on_chain import RobotOnChain
 from ledger.memory.anchoring.submission import Submission
 from ledger.memory.owner import MemoryOwner
@@ -76,7 +76,7 @@ class Anchorer:
     def round(self, port: ChainPort) -> AnchorStatus:
         """Do what there is to do. Whatever hinders is said in the status."""
         try:
-            return self._round(ProvenChain(port, self._client))
+            return self._round(ProvenState(port, self._client))
         except NotIncludedError as error:
             return self._status(AnchorState.WAITING, error.message)
         except EngineError as error:
@@ -93,7 +93,7 @@ class Anchorer:
         except LedgerError as error:
             return self._status(AnchorState.FAILED, error.message)
 
-    def _round(self, chain: ProvenChain) -> AnchorStatus:
+    def _round(self, chain: ProvenState) -> AnchorStatus:
         for _ in range(_MORE):
             with self._owner.reader() as home:
                 forks = self._forks.missing(home) if self._forks else []
@@ -136,7 +136,7 @@ class Anchorer:
 
     def _send(
         self,
-        chain: ProvenChain,
+        chain: ProvenState,
         robot: RobotOnChain,
         signer: NoteSigner,
         message: AnchorCheckpoint,
@@ -149,9 +149,9 @@ class Anchorer:
             raise VerificationError("the chain says that it anchored, and its state has nothing")
         return True
 
-    def _learn(self, chain: ProvenChain) -> None:
+    def _learn(self, chain: ProvenState) -> None:
         """Take over the newest anchor, with its proof; durable if it is news."""
-        proven = chain.read(AnchorRecord, anchor_key(self._origin))
+        proven = chain.prove(AnchorRecord, anchor_key(self._origin))
         if proven.record != self._anchored:
             kept_anchor.keep_anchor(self._owner.root, proven.answer)
             self._anchored = proven.record

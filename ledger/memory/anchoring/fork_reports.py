@@ -10,9 +10,9 @@ import logging
 from typing import Final
 
 from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.proven.state import ProvenState
 from ledger.chain.state_keys import robot_key
 from ledger.home import HomeReader
-from ledger.memory.anchoring.proven_chain import ProvenChain
 from ledger.memory.anchoring.robot_on_chain import RobotOnChain
 from ledger.memory.anchoring.submission import Submission
 from ledger.note import NoteSigner
@@ -37,7 +37,7 @@ class ForkReports:
 
     def report(
         self,
-        chain: ProvenChain,
+        chain: ProvenState,
         robot: RobotOnChain,
         signer: NoteSigner,
         submission: Submission,
@@ -45,14 +45,14 @@ class ForkReports:
     ) -> None:
         """Report what the chain does not know yet. Raises as `Submission.carry_out`."""
         for origin, claim in missing:
-            accused = chain.read(RobotRecord, robot_key(origin)).record
+            accused = chain.read(RobotRecord, robot_key(origin))
             if accused is not None and accused.status == ROBOT_STATUS_ACTIVE:
                 self._bring(chain, robot, signer, submission, origin, claim)
             self._settled.add(origin)
 
     def _bring(
         self,
-        chain: ProvenChain,
+        chain: ProvenState,
         robot: RobotOnChain,
         signer: NoteSigner,
         submission: Submission,

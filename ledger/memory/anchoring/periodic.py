@@ -14,9 +14,9 @@ import time
 from typing import Final
 
 from ledger.chain.engines.service import EngineError
+from ledger.chain.proven.port import ChainPort
 from ledger.memory.anchor_status import AnchorState, AnchorStatus
 from ledger.memory.anchoring.anchorer import Anchorer, Connect
-from ledger.memory.anchoring.chain_port import ChainPort
 from ledger.memory.owner import MemoryOwner
 from ledger.memory.status import CheckpointStored, MemoryEvent
 

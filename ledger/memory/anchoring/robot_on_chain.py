@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ledger.chain.proven.state import ProvenState
 from ledger.chain.robots import current_key, valid_keys
 from ledger.chain.rules.fleet_witnesses import fleet_witnesses
 from ledger.chain.rules.robot_notes import log_key
 from ledger.chain.state_keys import PARAMETERS_KEY, fleet_key, robot_key
 from ledger.checkpoint import open_checkpoint
 from ledger.errors import LedgerError, VerificationError
-from ledger.memory.anchoring.proven_chain import ProvenChain
 from ledger.note import NoteSigner, SignedNote
 from ledger.schema.chain_identity_pb2 import FleetRecord, RobotRecord
 from ledger.schema.chain_pb2 import Parameters
@@ -28,16 +28,16 @@ class RobotOnChain:
     min_fee: int
 
     @classmethod
-    def read(cls, chain: ProvenChain, origin: str) -> RobotOnChain | None:
+    def read(cls, chain: ProvenState, origin: str) -> RobotOnChain | None:
         """Ask the chain; None for a log that it does not know.
 
-        Raises VerificationError for a state that cannot be, and as `ProvenChain.read`.
+        Raises VerificationError for a state that cannot be, and as `ProvenState.read`.
         """
-        record = chain.read(RobotRecord, robot_key(origin)).record
+        record = chain.read(RobotRecord, robot_key(origin))
         if record is None:
             return None
-        fleet = chain.read(FleetRecord, fleet_key(record.fleet)).record
-        parameters = chain.read(Parameters, PARAMETERS_KEY)
+        fleet = chain.read(FleetRecord, fleet_key(record.fleet))
+        parameters = chain.prove(Parameters, PARAMETERS_KEY)
         if fleet is None or parameters.record is None:
             raise VerificationError("the chain's state lacks a robot's fleet, or its parameters")
         height = parameters.header.height

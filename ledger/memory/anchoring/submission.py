@@ -13,9 +13,9 @@ from typing import Final
 from ledger.chain.body import Message, body_asking
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.engines.service import NotIncludedError
+from ledger.chain.proven.state import ProvenState
 from ledger.chain.transaction import sign_transaction
 from ledger.errors import NotFoundError
-from ledger.memory.anchoring.proven_chain import ProvenChain
 from ledger.memory.anchoring.robot_on_chain import RobotOnChain
 from ledger.note import NoteSigner
 
@@ -39,11 +39,11 @@ class Submission:
         self._pending: _Pending | None = None
 
     def carry_out(
-        self, chain: ProvenChain, robot: RobotOnChain, signer: NoteSigner, message: Message
+        self, chain: ProvenState, robot: RobotOnChain, signer: NoteSigner, message: Message
     ) -> bool:
         """Submit, and wait; False if an earlier transaction was still under way and came first.
 
-        Raises `RefusalError`, `NotIncludedError`, and as `ProvenChain` does.
+        Raises `RefusalError`, `NotIncludedError`, and as `ProvenState` does.
         """
         key = bytes(signer.private_key.public_key)
         account = chain.account(key)
@@ -73,7 +73,7 @@ class Submission:
                 raise
         return fresh
 
-    def _follow(self, chain: ProvenChain, pending: _Pending) -> None:
+    def _follow(self, chain: ProvenState, pending: _Pending) -> None:
         try:
             (admission,) = chain.port.submit([pending.encoded])
             if not admission.ok:

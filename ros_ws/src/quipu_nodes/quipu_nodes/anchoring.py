@@ -9,9 +9,9 @@ from typing import Any
 from quipu_interfaces.msg import ChainHead
 from rclpy.node import Node
 
+from ledger.chain.proven.port import ChainPort
 from ledger.memory.anchor_status import AnchorState
 from ledger.memory.anchoring.anchorer import Anchorer
-from ledger.memory.anchoring.chain_port import ChainPort
 from ledger.memory.anchoring.periodic import PeriodicAnchoring
 from ledger.memory.owner import MemoryOwner
 from quipu_nodes import chain_messages

@@ -1,4 +1,4 @@
-"""A chain over ROS: a `ledger.memory.anchoring.chain_port.ChainPort` to a settlement node."""
+"""A chain over ROS: a `ledger.chain.proven.port.ChainPort` to a settlement node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What anchoring asks of a chain, whatever leads to it.
+"""What is asked of a chain at the least, whatever leads to it.
 
 Every `ledger.chain.engines.service.ChainService` is one; so is a chain that is asked over
 ROS. Nothing that one says is believed before it is verified.
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ledger.chain.engines.service import Inclusion
 from ledger.chain.machine.proposal import Admission
+from ledger.schema.chain_pb2 import TransactionBody
 
 
 class ChainPort(Protocol):
@@ -39,4 +40,17 @@ class ChainPort(Protocol):
 
     def close(self) -> None:
         """End; whoever waits for an answer is told. A second call does nothing."""
+        ...
+
+
+class Signer(Protocol):
+    """Who signs transactions; `ledger.wallet.wallet.Wallet` does."""
+
+    @property
+    def account(self) -> bytes:
+        """The account that it signs for."""
+        ...
+
+    def sign(self, chain: bytes, body: TransactionBody) -> bytes:
+        """A transaction with this body."""
         ...

@@ -1,4 +1,4 @@
-"""A chain whose every answer is verified from its bytes, and never gets older.
+"""The state of a chain whose every answer is verified from its bytes, and never gets older.
 
 The light client behind it outlives the connection: an operator that shows a robot one
 history today and another one tomorrow is found out by the robot itself.
@@ -6,17 +6,18 @@ history today and another one tomorrow is found out by the robot itself.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ledger.chain.account import Account
 from ledger.chain.body import Message
 from ledger.chain.header import Header
 from ledger.chain.light.answer import VerifiedAnswer
 from ledger.chain.light.client import LightClient
+from ledger.chain.proven.port import ChainPort
 from ledger.chain.state_keys import account_key
 from ledger.checkpoint import Checkpoint
-from ledger.memory.anchoring.chain_port import ChainPort
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_receipt_pb2 import StateAnswer
 
@@ -32,23 +33,25 @@ class Proven(Generic[M]):
     answer: bytes
 
 
-class ProvenChain:
-    """One connection, as far as its proofs go. Methods raise as the port does, and
-    MalformedError, VerificationError, `ChainForkError`."""
+class ProvenState:
+    """One connection, as far as its proofs go. Any thread may ask: one at a time is answered.
+
+    Methods raise as the port does, and MalformedError, VerificationError, `ChainForkError`.
+    """
 
     def __init__(self, port: ChainPort, client: LightClient) -> None:
         self.port = port
-        self._client = client
+        self._client: Final = client
+        self._one: Final = threading.RLock()
 
     @property
     def chain(self) -> bytes:
         """The chain's id."""
         return self._client.trust.chain
 
-    def read(self, kind: type[M], key: bytes) -> Proven[M]:
-        """The record at a key of the newest state."""
-        answer = self.port.answer(key)
-        verified = self._verify(answer, key)
+    def prove(self, kind: type[M], key: bytes) -> Proven[M]:
+        """The record at a key of the newest state, with its proof."""
+        verified, answer = self._answer(key)
         record = (
             None
             if verified.value is None
@@ -56,19 +59,29 @@ class ProvenChain:
         )
         return Proven(record, verified.header, answer)
 
+    def read(self, kind: type[M], key: bytes) -> M | None:
+        """The record at a key of the newest state; None where there is none."""
+        return self.prove(kind, key).record
+
+    def row(self, key: bytes) -> bytes | None:
+        """What the newest state has at a key, as it stands there."""
+        return self._answer(key)[0].value
+
     def account(self, name: bytes) -> Account | None:
         """An account; None where nothing was ever paid to it."""
-        key = account_key(name)
-        row = self._verify(self.port.answer(key), key).value
+        row = self.row(account_key(name))
         return None if row is None else Account.decode(row)
 
-    def _verify(self, answer: bytes, key: bytes) -> VerifiedAnswer:
-        return self._client.answer(answer, key, self._growth(answer))
+    def _answer(self, key: bytes) -> tuple[VerifiedAnswer, bytes]:
+        # Under one lock: what another thread learns meanwhile would make this answer old.
+        with self._one:
+            answer = self.port.answer(key)
+            note = parse_message(StateAnswer, answer, "answer").checkpoint
+            return self._client.answer(answer, key, self._growth(note)), answer
 
-    def _growth(self, answer: bytes) -> tuple[bytes, ...]:
-        """The proof that the answer's checkpoint continues, or precedes, the one held."""
+    def _growth(self, note: bytes) -> tuple[bytes, ...]:
+        """The proof that a checkpoint continues, or precedes, the one held."""
         held = self._client.size
-        note = parse_message(StateAnswer, answer, "answer").checkpoint
         size = Checkpoint.of_note(note).size
         if not held or held == size:
             return ()

@@ -1,0 +1,42 @@
+"""Buying what other fleets offer: finding it, asking for it without a name, paying, keeping it.
+
+====================  =============================================================
+`listing`             an offer with its contract and price, as proven; `Search`
+`catalogue`           offers found by walking the chain; `Catalogue`, `find_listing`
+`budget`              what may be spent: in all, on a purchase, for a purpose
+`funding`             the one-time key's money: `Funding`, `PoolFunding`
+`wish`                what is wanted, on which conditions
+`refusal`             why there is no grant: `GrantRefusedError`, with the ResultCode
+`acquisition`         the folder of one purchase; `Acquisition.begin`, `.open`, `.look`
+`acquisition_states`  where it can stand, one type each; `Stage` numbers them
+`acquisition_file`    the two files that say what is wanted and how far it is
+`tools`               what it works with: `Tools`; what it tells: `Progress`
+`buying`              `acquire` drives it to its end, `abandon` gives it up
+`asking`              the request for a grant
+`paying`              money, channel, what is left
+`delivery`            the deed, and the recording's files
+`keeping`             into a home, with an Acquisition entry
+`sale_chain`          the other side: the chain as a seller sees it, from memory
+====================  =============================================================
+
+Over `ledger.chain.proven`: every row is read with its proof, through one light client.
+
+A purchase goes through these states, each on disk before the next is begun::
+
+    Wished          wish written, nothing asked
+    Requested       use chosen, money reserved, one-time wallet made, request signed and kept
+    Granted         the chain has the grant                         Refused: it never will
+    Funded          the one-time key has what it needs
+    ChannelOpened   the chain has the channel
+    Streaming       units are fetched, paid, checked and kept, one by one
+    Bought          all is here and checked, the deed too; the files are in their place
+    Closed          what was left is back in the pool, the budget is settled
+    Kept            in a home's log, with an Acquisition entry
+
+`abandon` leads from any state before `Bought` over `Abandoning` to `Abandoned`::
+
+    chain = ProvenChain(service, trust)
+    tools = Tools(chain, MemberFile(path), gaps, PoolFunding(chain, wallet, fleet, paid), way)
+    with Acquisition.begin(folder, Wish(offer, "training")) as acquisition:
+        end = acquire(acquisition, tools, told)
+"""

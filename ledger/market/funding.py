@@ -1,0 +1,124 @@
+"""Money for a grant's one-time key, out of the fleet's pool, in amounts that everybody uses.
+
+A member that paid its key itself would say who it is. So the fleet's authority pays, and pays
+1, 2 or 5 times a power of ten, so that amounts tell no purchases apart; what is left goes back
+to the pool when the channel is closed. Whoever asks may be anybody that reaches the gateway:
+`PoolFunding` pays only what a grant on the chain needs that is of this fleet and not over, to
+the key that the grant names, and once.
+
+::
+
+    FOLDER/<grant id in hex>.<asset>    the payment as it was signed, before it is submitted
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Protocol
+
+from ledger.chain.account import FEE_ASSET
+from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.proven.kept import require_carried_out
+from ledger.chain.sponsorship import pool_account
+from ledger.chain.state_keys import grant_key
+from ledger.errors import NotFoundError, RefusedError
+from ledger.exchange.grant import Grant
+from ledger.experience.private_folder import make_private_folder
+from ledger.schema.chain_grant_pb2 import GrantRecord
+from ledger.schema.chain_identity_pb2 import PayFromPool
+from ledger.wallet.wallet import Wallet
+
+TRANSACTIONS: Final = 6
+"""That a one-time key pays the fees of at most: open, close, settle, and give back twice."""
+_STEPS: Final = (1, 2, 5)
+_MAX_AMOUNT: Final = 2**64 - 1
+
+
+class Funding(Protocol):
+    """Where a one-time key gets its money: a pool here, or a gateway that has one."""
+
+    def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
+        """See that ``account``, the key of ``grant``, has ``amount`` of an asset at least.
+
+        Done when this returns, durably; asking again pays nothing more. Raises RefusedError
+        for what is not paid for, NotFoundError for no such grant; `RefusalError`,
+        `EngineError`, and what the way to the gateway raises.
+        """
+        ...
+
+
+class PoolFunding:
+    """Pays from a fleet's pool with the wallet of the fleet's authority. One thread at a time."""
+
+    def __init__(self, chain: ProvenChain, authority: Wallet, fleet: bytes, folder: Path) -> None:
+        """``fleet`` is its id, 32 bytes; ``folder`` keeps what was paid for which grant."""
+        self._chain: Final = chain
+        self._authority: Final = authority
+        self._fleet: Final = fleet
+        self._folder: Final = folder
+
+    def __repr__(self) -> str:
+        return f"PoolFunding(fleet {self._fleet.hex()})"
+
+    def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
+        """See `Funding.fund`."""
+        found = self._payable(grant, account)
+        needed = need_of(found, self._chain.parameters.min_fee)
+        if asset not in needed or not 0 < amount <= needed[asset]:
+            raise RefusedError(
+                f"the grant needs no {amount} of asset {asset}",
+                hint="ask for what its price and a few fees come to",
+            )
+        path = self._folder / f"{grant.hex()}.{asset}"
+        if not path.exists():
+            held = self._chain.account(account)
+            if held is not None and held.amount(asset) >= amount:
+                return
+            if held is not None and held.sequence > 1:
+                raise RefusedError(
+                    "the key has spent money already", hint="begin another acquisition"
+                )
+            make_private_folder(self._folder)
+        message = PayFromPool(
+            fleet=self._fleet, asset=asset, recipient=account, amount=denomination(amount)
+        )
+        require_carried_out(self._chain, path, self._authority, message)
+
+    def _payable(self, grant: bytes, account: bytes) -> Grant:
+        record = self._chain.read(GrantRecord, grant_key(grant))
+        if record is None:
+            raise NotFoundError("the chain has no such grant", hint="ask once it is granted")
+        if record.fleet != self._fleet:
+            raise RefusedError("the grant is of another fleet's member", hint="ask that fleet")
+        if record.key != account:
+            raise RefusedError("the grant is another key's", hint="name the key that asked for it")
+        if self._chain.height() > record.expiry_height:
+            raise RefusedError("the grant is over", hint="ask for another")
+        return Grant.of_record(self._chain.chain, grant, record)
+
+
+def need_of(grant: Grant, min_fee: int) -> dict[int, int]:
+    """What a grant's key needs of each asset: the price of all, and its own fees."""
+    if not grant.price:
+        return {}
+    needed = {FEE_ASSET: TRANSACTIONS * min_fee}
+    needed[grant.asset] = needed.get(grant.asset, 0) + grant.price
+    return {asset: amount for asset, amount in needed.items() if amount}
+
+
+def denomination(amount: int) -> int:
+    """The least of 1, 2, 5 times a power of ten that is ``amount`` or more.
+
+    Where that is beyond 2^64 - 1, ``amount`` itself.
+    """
+    power = 1
+    while True:
+        for step in _STEPS:
+            if step * power >= amount:
+                return min(step * power, _MAX_AMOUNT) if step * power <= _MAX_AMOUNT else amount
+        power *= 10
+
+
+def pool_of(fleet: bytes) -> bytes:
+    """The account to which what is left goes back."""
+    return pool_account(fleet)

@@ -1,0 +1,83 @@
+"""What an acquisition works with, and what it tells on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ledger.chain.proven.chain import ProvenChain
+from ledger.credentials.member_file import MemberFile
+from ledger.exchange.grant import Grant
+from ledger.exchange.transport import Transport
+from ledger.home import HomeWriter
+from ledger.market.acquisition_states import Stage
+from ledger.market.budget import Budget
+from ledger.market.funding import Funding
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an acquisition is. Units and bytes are of the content."""
+
+    stage: Stage
+    kept: int = 0
+    """Units that are here and were checked."""
+    units: int = 0
+    """0 until it is granted."""
+    kept_bytes: int = 0
+    bytes: int = 0
+    paid: int = 0
+    """To the seller so far, in smallest units of the grant's asset."""
+    price: int = 0
+    """Of the whole."""
+
+
+Told: TypeAlias = Callable[[Progress], None]
+"""Hears each state that is reached, and each unit. What it raises ends `acquire`, as a crash
+would."""
+Cancelled: TypeAlias = Callable[[], bool]
+"""Asked before each step and between units."""
+Way: TypeAlias = Callable[[Grant], Transport]
+"""Leads to the seller of a grant."""
+Home: TypeAlias = Callable[[], AbstractContextManager[HomeWriter]]
+"""Opens the home that keeps what was bought, to write: ``MemoryOwner.writer``, or
+``partial(open_home_to_write, root)``."""
+
+
+def tell_nobody(progress: Progress) -> None:
+    """A `Told` that hears nothing."""
+
+
+def never() -> bool:
+    """A `Cancelled` that goes on."""
+    return False
+
+
+def clock_s() -> int:
+    """Seconds since 1970."""
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What it takes to acquire something."""
+
+    chain: ProvenChain
+    member: MemberFile = field(repr=False)
+    """Whose credential is presented; read when it is asked with, and not kept."""
+    gaps: Callable[[], bytes] = field(repr=False)
+    """The letter with the fleet's newest revocation gaps."""
+    funding: Funding
+    way: Way
+    budget: Budget | None = None
+    """None: nothing but the wish limits what is spent."""
+    home: Home | None = None
+    """None: an acquisition ends when it is `Closed`, its files in its folder."""
+    seal: bool = False
+    """Whether the home keeps it encrypted."""
+    now_s: Callable[[], int] = clock_s
+    settle_wait_s: float = 60.0
+    """How long `abandon` waits for the end of a challenge before it says: again later."""
