@@ -5,7 +5,7 @@ output as it goes, so that what it found is known even if a damaged page kills i
 
     {"at": [phase, done, total]}
     {"finding": {...}}                                  as `Finding.to_json`
-    {"done": {"findings_total": n, "notes": [...], "counters": {...}}}
+    {"done": {"findings_total": n, "notes": [...], "counters": {...}, "told": ...}}
     {"error": {"type": ..., "message": ..., "hint": ...}}
 """
 
@@ -43,8 +43,11 @@ class _Lines:
             self.write(at=[phase.value, done, total])
 
 
-def run_child(audit: Callable[[str, AuditTrail], None], counters: Counters) -> None:
-    """Run an audit on the request in standard input, and tell what it finds as it goes."""
+def run_child(audit: Callable[[str, AuditTrail], Any], counters: Counters) -> None:
+    """Run an audit on the request in standard input, and tell what it finds as it goes.
+
+    What ``audit`` returns, JSON values or None, is told beside the counters.
+    """
     lines = _Lines()
     trail = AuditTrail(
         counters,
@@ -52,7 +55,7 @@ def run_child(audit: Callable[[str, AuditTrail], None], counters: Counters) -> N
         on_finding=lambda finding: lines.write(finding=finding.to_json()),
     )
     try:
-        audit(sys.stdin.read(), trail)
+        told = audit(sys.stdin.read(), trail)
     except LedgerError as error:
         lines.write(
             error={"type": type(error).__name__, "message": error.message, "hint": error.hint}
@@ -63,6 +66,7 @@ def run_child(audit: Callable[[str, AuditTrail], None], counters: Counters) -> N
             "findings_total": trail.findings_total,
             "notes": trail.notes,
             "counters": trail.counters.to_json(),
+            "told": told,
         }
     )
 

@@ -52,12 +52,14 @@ def audit_home(request: AuditRequest, progress: Progress | None = None) -> Audit
     return trail.report()
 
 
-def run_isolated(module: str, request: str, log: Path, trail: AuditTrail) -> None:
+def run_isolated(module: str, request: str, log: Path, trail: AuditTrail) -> Any:
     """Run ``module``, an audit that speaks as `ledger.fsck.child` does, on a request.
 
     What it finds is written down in ``trail``; ``log`` is the LMDB environment that its
-    death is blamed on. Raises the error that it ended with.
+    death is blamed on. Returns what it told beside, None where it died. Raises the error
+    that it ended with.
     """
+    told: list[Any] = []
     with tempfile.TemporaryFile() as complaints:
         child = subprocess.Popen(
             [sys.executable, "-m", module],
@@ -67,7 +69,7 @@ def run_isolated(module: str, request: str, log: Path, trail: AuditTrail) -> Non
             env=_environment(),
         )
         try:
-            ended = _follow(child, request, trail)
+            ended = _follow(child, request, trail, told)
             if not ended and _still_runs(child):
                 child.kill()
             code = child.wait()
@@ -81,9 +83,12 @@ def run_isolated(module: str, request: str, log: Path, trail: AuditTrail) -> Non
         if not ended:
             complaints.seek(0)
             _report_death(log, trail, code, complaints.read())
+    return told[0] if told else None
 
 
-def _follow(child: subprocess.Popen[bytes], request: str, trail: AuditTrail) -> bool:
+def _follow(
+    child: subprocess.Popen[bytes], request: str, trail: AuditTrail, told: list[Any]
+) -> bool:
     """Take down what the child says; whether it came to its end."""
     if child.stdin is None or child.stdout is None:
         raise StorageError("the audit's process has no pipes")
@@ -107,6 +112,7 @@ def _follow(child: subprocess.Popen[bytes], request: str, trail: AuditTrail) -> 
             trail.findings_total = end["findings_total"]
             trail.notes = end["notes"]
             trail.counters = type(trail.counters)(**end["counters"])
+            told.append(end["told"])
             return True
     return False
 

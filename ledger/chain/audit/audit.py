@@ -6,28 +6,36 @@ of ``data.mdb`` may kill; call this one only where that is not to be feared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from typing import Final
 
+from ledger.chain.audit.acquisition_check import check_shared_grants
 from ledger.chain.audit.block_walk import BlockWalk
 from ledger.chain.audit.consent_check import check_consents
 from ledger.chain.audit.counters import ChainCounters
+from ledger.chain.audit.exchange_check import check_exchange
+from ledger.chain.audit.fact_check import check_facts
 from ledger.chain.audit.history_check import HistoryCheck
+from ledger.chain.audit.home_facts import HomeFacts
 from ledger.chain.audit.log_check import check_chain_log
 from ledger.chain.audit.money_check import check_money
 from ledger.chain.audit.request import ChainAuditRequest
-from ledger.chain.audit.robot_check import check_robot
+from ledger.chain.audit.robot_check import RobotCheck
+from ledger.chain.audit.sharing_check import check_presentations, check_sharing
 from ledger.chain.audit.state_check import (
     check_heights,
     check_replayed_state,
     check_unexplained_state,
 )
+from ledger.chain.chronicle.chronicle import Chronicle
+from ledger.chain.header import Header
 from ledger.chain.state.leaf import decode_leaf
 from ledger.chain.state.store import Heights, heights, open_state
 from ledger.errors import CorruptStoreError, LedgerError
-from ledger.fsck.findings import MAX_FINDINGS, AuditTrail, FindingKind
+from ledger.fsck.findings import MAX_FINDINGS, AuditTrail, Depth, FindingKind
 from ledger.fsck.structure import audit_store, read_published
 from ledger.log_reader import ORIGIN
 from ledger.storage import ReadTransaction, Storage, Table
@@ -44,22 +52,37 @@ _UNUSED: Final = (
 """Tables of every store that only a robot's log has rows in."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChainPast:
+    """What an audit has read, for who wants to tell it: a chain and the homes beside it."""
+
+    chronicle: Chronicle
+    homes: tuple[HomeFacts, ...]
+    newest: Header | None
+    replayed_height: int
+
+
 def audit_chain_in_process(
     request: ChainAuditRequest, trail: AuditTrail, counters: ChainCounters
-) -> None:
+) -> ChainPast | None:
     """Audit a chain and write down what is found. ``counters`` are those of ``trail``.
 
-    Raises FormatVersionError, and StorageError for what is not damage.
+    Returns what was read, None of a chain that could not be. Raises FormatVersionError, and
+    StorageError for what is not damage.
     """
+    past: list[ChainPast] = []
 
     def audit(storage: Storage) -> None:
         # Before the snapshot: a writer publishes only what it has committed.
         with storage.read() as txn:
             published = read_published(request.published, txn.get(Table.META, ORIGIN), trail)
         with storage.read() as txn:
-            _audit_snapshot(txn, request, trail, counters, published)
+            found = _audit_snapshot(txn, request, trail, counters, published)
+            if found is not None:
+                past.append(found)
 
     audit_store(request.log, StoreKind.CHAIN, request.depth, trail, audit)
+    return past[0] if past else None
 
 
 def _audit_snapshot(
@@ -68,7 +91,7 @@ def _audit_snapshot(
     trail: AuditTrail,
     counters: ChainCounters,
     published: bytes | None,
-) -> None:
+) -> ChainPast | None:
     kept = _heights(txn, trail)
     history = HistoryCheck(txn, trail, kept)
     walk = BlockWalk(txn, trail, counters, history)
@@ -90,8 +113,36 @@ def _audit_snapshot(
             trail.find(FindingKind.ROW_EXTRA, subject, "a chain has no such rows")
     check_money(_stored_items(txn), trail)
     check_consents(_stored_items(txn), trail, counters)
+    if walk.chronicle is not None:
+        # Rows that are not the replay's are named already.
+        rows = replay.state.items() if replay is not None and explained else _stored_items(txn)
+        _check_chronicle(walk.chronicle, rows, request, trail, counters, walk.replayed_height)
+    robots = RobotCheck(lambda key: _get(txn, key), walk.chronicle, trail, counters)
     for home in request.robots:
-        check_robot(home, lambda key: _get(txn, key), trail, counters)
+        robots.check(home)
+    check_shared_grants(robots.homes, walk.chronicle, trail)
+    if walk.chronicle is None:
+        return None
+    return ChainPast(walk.chronicle, tuple(robots.homes), newest, walk.replayed_height)
+
+
+def _check_chronicle(
+    chronicle: Chronicle,
+    rows: Iterable[tuple[bytes, bytes]],
+    request: ChainAuditRequest,
+    trail: AuditTrail,
+    counters: ChainCounters,
+    replayed_height: int,
+) -> None:
+    """Check what was done by itself, and against the rows of the state that came of it."""
+    check_sharing(chronicle, trail, counters)
+    check_exchange(chronicle, trail, counters)
+    deep = request.depth is Depth.DEEP
+    check_presentations(chronicle, replayed_height, trail, counters, deep=deep)
+    if chronicle.unbroken:
+        check_facts(rows, chronicle, trail)
+    else:
+        trail.note("the state was not held against what was done: blocks of it are missing")
 
 
 def _heights(txn: ReadTransaction, trail: AuditTrail) -> Heights | None:

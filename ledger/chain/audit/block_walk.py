@@ -13,6 +13,9 @@ from hashlib import sha256
 from ledger.chain.audit.counters import ChainCounters
 from ledger.chain.audit.history_check import HistoryCheck
 from ledger.chain.audit.rule_replay import ReplayedTransaction, RuleReplay
+from ledger.chain.chronicle.beginning import open_with_state
+from ledger.chain.chronicle.chronicle import Chronicle
+from ledger.chain.chronicle.facts import Moment
 from ledger.chain.codes import ResultCode
 from ledger.chain.genesis import Genesis
 from ledger.chain.header import Header
@@ -46,6 +49,10 @@ class BlockWalk:
         self.replay: RuleReplay | None = None
         self.newest: Header | None = None
         """The newest header that could be read."""
+        self.chronicle: Chronicle | None = None
+        """What the transactions did; None where there is nothing to begin with."""
+        self.replayed_height = 0
+        """The last block that the rules explain."""
         self.named_attachments: set[bytes] = set()
         self._previous = b""  # leaf hash of the leaf that the next header must name
         self._first = 1  # leaf index of the first transaction of the block at work
@@ -112,6 +119,8 @@ class BlockWalk:
         except MalformedError as error:
             self._wrong_leaf(0, error.message)
             return
+        self.chronicle = Chronicle(self.genesis)
+        self.chronicle.open_with_genesis()
         self._previous = self.genesis.chain
 
     def _begin_with(self, index: int, message: bytes, root_at: RootAt) -> None:
@@ -139,6 +148,8 @@ class BlockWalk:
             rows = dict(state.items())
             if self.genesis is not None:
                 self.replay = RuleReplay(self.genesis, header.height, rows)
+                self.chronicle = Chronicle(self.genesis)
+                open_with_state(self.chronicle, Moment(header.height, header.time_ns), rows)
         except LedgerError as error:
             self._stop(header.height + 1, f"the snapshot's state is not kept: {error.message}")
             return
@@ -170,7 +181,9 @@ class BlockWalk:
         results = self._check_block_row(header, index)
         if self._whole:
             self._check_places(header)
-            self._replay(header, index, results)
+            self._tell(header, self._replay(header, index, results))
+        elif self.chronicle is not None:
+            self.chronicle.miss()
         self.newest, self._previous = header, header.app_hash
         self._first, self._block, self._whole = index + 1, [], True
 
@@ -249,17 +262,16 @@ class BlockWalk:
 
     # The rules
 
-    def _replay(self, header: Header, index: int, stored: list[bytes] | None) -> None:
+    def _replay(self, header: Header, index: int, stored: list[bytes] | None) -> list[bytes] | None:
+        """The results of a block: by the rules, or else those that its header names, if kept."""
         replay = self.replay
         if replay is None or replay.height + 1 != header.height:
-            self._check_results_root(header, stored)
-            return
+            return self._check_results_root(header, stored)
         try:
             block = replay.block(header.time_ns, self._block, self._attachment, _codes(stored))
         except LedgerError as error:
-            self._check_results_root(header, stored)
             self._stop(header.height, f"it cannot be carried out: {error.message}")
-            return
+            return self._check_results_root(header, stored)
         self._counters.attachments_gone += block.attachments_gone
         encoded = [each.result.encode() for each in block.transactions]
         self._counters.refused += sum(bool(each.result.code) for each in block.transactions)
@@ -273,9 +285,28 @@ class BlockWalk:
             explained = False
         if not explained:
             self._stop(header.height, "the rules do not give what its header says")
-            return
+            # What its operator says was done is what has to be told of it.
+            named = stored is not None and results_root(stored) == header.results_root
+            return stored if stored is not None and named and _are_results(stored) else None
         self._counters.blocks_replayed += 1
+        self.replayed_height = header.height
         self._history.block(header.height, block.root_before, block.update)
+        return encoded
+
+    def _tell(self, header: Header, results: list[bytes] | None) -> None:
+        """Have the chronicle take a block whose leaves are all there."""
+        if self.chronicle is None:
+            return
+        if results is None:
+            self.chronicle.miss()
+            return
+        parsed = [Result.parse(each) for each in results]
+        self.chronicle.block(
+            Moment(header.height, header.time_ns),
+            self._block,
+            [each.code for each in parsed],
+            [each.events for each in parsed],
+        )
 
     def _compare_results(
         self,
@@ -310,10 +341,13 @@ class BlockWalk:
         subject = f"transaction {replayed.id.hex()}"
         self._trail.find(kind, subject, message, entry=index, height=height)
 
-    def _check_results_root(self, header: Header, stored: list[bytes] | None) -> None:
+    def _check_results_root(self, header: Header, stored: list[bytes] | None) -> list[bytes] | None:
+        """The recorded results, if they are results, and those that the header names."""
         if stored is not None and results_root(stored) != header.results_root:
             message = "the recorded results are not those that its header names"
             self._find(FindingKind.BLOCK_ROW, f"block {header.height}", message, header.height)
+            return None
+        return stored if stored is not None and _are_results(stored) else None
 
     def _attachment(self, name: bytes) -> bytes | None:
         self.named_attachments.add(name)
@@ -359,6 +393,15 @@ def _codes(stored: list[bytes] | None) -> list[int]:
         return [Result.parse(each).code for each in stored or ()]
     except MalformedError:
         return []
+
+
+def _are_results(stored: list[bytes]) -> bool:
+    try:
+        for each in stored:
+            Result.parse(each)
+    except MalformedError:
+        return False
+    return True
 
 
 def _code_name(code: int) -> str:

@@ -9,15 +9,17 @@ from ledger.chain.audit.audit import audit_chain_in_process
 from ledger.chain.audit.counters import ChainCounters
 from ledger.chain.audit.request import ChainAuditRequest
 from ledger.fsck.child import run_child
+from ledger.fsck.findings import AuditTrail
 
 
 def main() -> None:
     """Run one audit of a chain."""
     counters = ChainCounters()
-    run_child(
-        lambda text, trail: audit_chain_in_process(ChainAuditRequest.decode(text), trail, counters),
-        counters,
-    )
+
+    def audit(text: str, trail: AuditTrail) -> None:
+        audit_chain_in_process(ChainAuditRequest.decode(text), trail, counters)
+
+    run_child(audit, counters)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ def check_consents(
             consent = parse_message(ConsentRecord, value, "consent")
         except MalformedError:
             continue  # named as a key of the state
+        counters.consents += 1
+        counters.consents_withdrawn += consent.withdrawn_height > 0
         missing = [name for name in consent.record_id if name not in set(consent.erased)]
         if consent.status != CONSENT_STATUS_WITHDRAWN or not missing:
             continue

@@ -18,7 +18,22 @@ _NAMES: Final = (
     "state_keys",
     "attachments_gone",
     "robots",
+    "contracts",
+    "offers",
+    "offers_checked",
+    "grants",
+    "uses",
+    "presentations",
+    "channels",
+    "channels_open",
+    "sales",
+    "sales_open",
+    "complaints",
+    "consents",
+    "consents_withdrawn",
     "erasures_missing",
+    "acquisitions",
+    "trainings",
 )
 
 
@@ -36,6 +51,27 @@ class ChainCounters(Counters):
     """Attachments that a transaction names and that were pruned."""
     robots: int = 0
     """Robots' logs that were held against their anchors."""
+    contracts: int = 0
+    offers: int = 0
+    offers_checked: int = 0
+    """Offers that were held against the robot's home."""
+    grants: int = 0
+    uses: int = 0
+    """Nullifiers: uses of contracts, each by a member that nobody knows."""
+    presentations: int = 0
+    """Grants whose presentation was verified, by the replay or, if `Depth.DEEP`, after it."""
+    channels: int = 0
+    channels_open: int = 0
+    sales: int = 0
+    """Atomic ones."""
+    sales_open: int = 0
+    complaints: int = 0
+    """Sales that ended with the seller's deposit lost."""
+    consents: int = 0
+    consents_withdrawn: int = 0
+    acquisitions: int = 0
+    """Purchases in the homes that were named, held against their grants."""
+    trainings: int = 0
     erasures_missing: int = 0
     """Recordings under a withdrawn consent without a receipt of their erasure."""
 

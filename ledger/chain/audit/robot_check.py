@@ -1,79 +1,94 @@
-"""Robots' logs against what the chain anchored of them: size and root, from their entries."""
+"""Robots' homes against the chain: what was anchored, offered and bought, from their entries.
+
+A home that is named is read whole, and held against what the chain says of it; where homes
+of sellers and of buyers are named, so are the two sides of each sale.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from ledger.chain.audit.acquisition_check import check_acquisitions, check_trainings
 from ledger.chain.audit.counters import ChainCounters
+from ledger.chain.audit.home_facts import HomeFacts, HomeReading
+from ledger.chain.audit.offer_check import check_offers
+from ledger.chain.chronicle.chronicle import Chronicle
 from ledger.chain.state_keys import anchor_key
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, MalformedError
 from ledger.fsck.findings import AuditTrail, FindingKind
-from ledger.log_reader import LogReader
-from ledger.merkle.compact_range import CompactRange
-from ledger.merkle.hashing import leaf_hashes
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.storage.lmdb import LmdbStorage, verify_pages
-
-_HASHED_AT_ONCE = 4_096
 
 Get = Callable[[bytes], bytes | None]
 """The value of a key of the chain's state."""
 
 
-def check_robot(home: Path, get: Get, trail: AuditTrail, counters: ChainCounters) -> None:
-    """Check that the robot's log begins with the leaves that were anchored."""
-    log = home / "log"
-    if not (log / "data.mdb").is_file():
-        _find(trail, str(home), "there is no robot's home", home)
-        return
-    wrong = verify_pages(log)  # what is damaged could end this process
-    if wrong:
-        _find(trail, str(home), f"its store is damaged: {wrong[0]}", home)
-        return
-    storage = LmdbStorage.open_reader(log)
-    try:
-        reader = LogReader(storage)
-        _compare(home, reader, get, trail, counters)
-    except LedgerError as error:
-        _find(trail, str(home), f"its log cannot be read: {error.message}", home)
-    finally:
-        storage.close()
+class RobotCheck:
+    """Takes homes one by one. ``homes`` are those that could be read, as they are."""
 
+    def __init__(
+        self, get: Get, chronicle: Chronicle | None, trail: AuditTrail, counters: ChainCounters
+    ) -> None:
+        self._get = get
+        self._chronicle = chronicle
+        self._trail = trail
+        self._counters = counters
+        self.homes: list[HomeFacts] = []
 
-def _compare(
-    home: Path, log: LogReader, get: Get, trail: AuditTrail, counters: ChainCounters
-) -> None:
-    origin = log.origin
-    row = get(anchor_key(origin))
-    if row is None:
-        trail.note(f"no checkpoint of {origin} is anchored")
-        return
-    anchor = parse_message(AnchorRecord, row, "anchor")
-    counters.robots += 1
-    if log.size < anchor.size:
-        message = f"{anchor.size} entries are anchored; the log has {log.size}"
-        _find(trail, origin, message, home, anchor.height)
-        return
-    if _root(log, anchor.size) != anchor.root:
-        message = f"its first {anchor.size} entries are not those that were anchored"
-        _find(trail, origin, message, home, anchor.height)
+    def check(self, home: Path) -> None:
+        """Check that the robot's log begins with the leaves that were anchored, and all else."""
+        log = home / "log"
+        if not (log / "data.mdb").is_file():
+            self._find(str(home), "there is no robot's home", home)
+            return
+        wrong = verify_pages(log)  # what is damaged could end this process
+        if wrong:
+            self._find(str(home), f"its store is damaged: {wrong[0]}", home)
+            return
+        storage = LmdbStorage.open_reader(log)
+        try:
+            self._check(HomeReading(home, storage))
+        except LedgerError as error:
+            self._find(str(home), f"its log cannot be read: {error.message}", home)
+        finally:
+            storage.close()
 
+    def _check(self, reading: HomeReading) -> None:
+        origin = reading.log.origin
+        row = self._get(anchor_key(origin))
+        if row is None:
+            self._trail.note(f"no checkpoint of {origin} is anchored")
+            facts = reading.facts()
+        else:
+            facts = self._compare(reading, self._anchor(origin, row, reading.path))
+        self.homes.append(facts)
+        if self._chronicle is not None:
+            check_offers(reading, facts, self._chronicle, self._trail, self._counters)
+            check_acquisitions(facts, self._chronicle, self._trail, self._counters)
+            check_trainings(facts, self._trail, self._counters)
 
-def _root(log: LogReader, size: int) -> bytes:
-    """The root over the first leaves, hashed anew."""
-    tree = CompactRange()
-    waiting: list[bytes] = []
-    for entry in log.entries(0, size):
-        waiting.append(entry)
-        if len(waiting) == _HASHED_AT_ONCE:
-            tree = tree.extend(leaf_hashes(waiting))
-            waiting.clear()
-    return tree.extend(leaf_hashes(waiting)).root()
+    def _anchor(self, origin: str, row: bytes, home: Path) -> AnchorRecord | None:
+        try:
+            return parse_message(AnchorRecord, row, "anchor")
+        except MalformedError as error:
+            self._find(origin, f"its anchor cannot be read: {error.message}", home)
+            return None
 
+    def _compare(self, reading: HomeReading, anchor: AnchorRecord | None) -> HomeFacts:
+        if anchor is None:
+            return reading.facts()
+        self._counters.robots += 1
+        facts, home = reading.facts(anchor.size), reading.path
+        if facts.size < anchor.size:
+            message = f"{anchor.size} entries are anchored; the log has {facts.size}"
+            self._find(facts.origin, message, home, anchor.height)
+        elif facts.root_at[anchor.size] != anchor.root:
+            message = f"its first {anchor.size} entries are not those that were anchored"
+            self._find(facts.origin, message, home, anchor.height)
+        return facts
 
-def _find(
-    trail: AuditTrail, subject: str, message: str, home: Path, height: int | None = None
-) -> None:
-    trail.find(FindingKind.ANCHOR_WRONG, f"log {subject}", message, file=str(home), height=height)
+    def _find(self, subject: str, message: str, home: Path, height: int | None = None) -> None:
+        kind = FindingKind.ANCHOR_WRONG
+        self._trail.find(kind, f"log {subject}", message, file=str(home), height=height)

@@ -135,10 +135,14 @@ def test_money_out_of_nothing(forged: ForgedChain) -> None:
     report = forged.audit()
     kinds = {finding.kind for finding in report.findings}
     assert kinds == {K.HEADER_WRONG, K.MONEY_WRONG}
-    header, money = sorted(report.findings, key=lambda finding: finding.kind.value)
+    header, *money = sorted(report.findings, key=lambda finding: finding.kind.value)
     assert (header.height, header.entry) == (2, 4)
     assert "state root" in header.message
-    assert money.subject == "asset 0"
+    # That there is too much of it, and who has it.
+    assert [finding.subject for finding in money] == [
+        "asset 0",
+        f"account {key_of('bob')[1:].hex()}",
+    ]
     assert any("up to block 1" in note for note in report.notes)
 
 
@@ -151,8 +155,11 @@ def test_money_that_was_never_minted_is_not_hidden_by_the_record(forged: ForgedC
         asset_key(0): record.SerializeToString(),
     }
     forged.write_block([encoded], changes, [result])
-    (finding,) = forged.audit().findings
-    assert (finding.kind, finding.height) == (K.HEADER_WRONG, 2)
+    header, *money = forged.audit().findings
+    assert (header.kind, header.height) == (K.HEADER_WRONG, 2)
+    assert {finding.kind for finding in money} == {K.MONEY_WRONG}
+    subjects = {finding.subject for finding in money}
+    assert subjects == {"asset 0", f"account {key_of('bob')[1:].hex()}"}
 
 
 def test_a_transaction_that_its_signer_did_not_sign(forged: ForgedChain) -> None:
