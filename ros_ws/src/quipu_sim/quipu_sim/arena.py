@@ -73,11 +73,12 @@ class Arena:
         return abs(x) < 0.5 * self.length and abs(y) < 0.5 * self.width
 
 
-def make_arena(seed: int, robots: int) -> Arena:
+def make_arena(seed: int, robots: int, *, obstacles: bool = True) -> Arena:
     """Lay out an arena for so many robots; the same arguments give the same arena.
 
     Its area and the number of its obstacles grow with (robots + 1) / 2: a robot alone
-    has 63 square metres, eight robots have 35 each and meet now and then.
+    has 63 square metres, eight robots have 35 each and meet now and then. Without
+    ``obstacles`` it is a hall with nothing in it but the robots.
     """
     if robots < 1:
         raise ValueError("an arena is for one robot or more")
@@ -85,14 +86,14 @@ def make_arena(seed: int, robots: int) -> Arena:
     crowd = 0.5 * (robots + 1)
     length, width = ARENA_LENGTH * math.sqrt(crowd), ARENA_WIDTH * math.sqrt(crowd)
     bare = Arena(length, width, ())
-    obstacles: list[Obstacle] = []
-    while len(obstacles) < round(OBSTACLE_COUNT * crowd):
+    standing: list[Obstacle] = []
+    while obstacles and len(standing) < round(OBSTACLE_COUNT * crowd):
         radius = float(random.uniform(0.18, 0.42))
         point = bare.somewhere(random, radius + PASSAGE)
-        if Arena(length, width, tuple(obstacles)).is_clear(point, radius + PASSAGE):
+        if Arena(length, width, tuple(standing)).is_clear(point, radius + PASSAGE):
             shape = Shape.BOX if random.random() < 0.5 else Shape.CYLINDER
-            obstacles.append(Obstacle(shape, *point, float(random.uniform(0, math.pi)), radius))
-    return Arena(length, width, tuple(obstacles))
+            standing.append(Obstacle(shape, *point, float(random.uniform(0, math.pi)), radius))
+    return Arena(length, width, tuple(standing))
 
 
 def free_pose(

@@ -37,6 +37,7 @@ _DECLARED: Final = {
     "seed": _Declared(
         1, "From which arena, starts, goals and noise come.", _Kind.INTEGER, 0, 2**31 - 1
     ),
+    "obstacles": _Declared(True, "Put obstacles into the arena; without them it is an empty hall."),
     "paced": _Declared(True, "Keep to the time of the wall, instead of as fast as possible."),
     "driver": _Declared("goal", "Who drives: 'goal', built in, or 'none': whoever sends cmd_vel."),
     "task": _Declared(True, "Give each robot goals, and publish the steps of its attempts."),
@@ -88,6 +89,7 @@ def declare(node: Any) -> Parameters:
         seed=values["seed"],
         driver=Driver(values["driver"]),
         task=values["task"],
+        obstacles=values["obstacles"],
     )
     if values["episodes"] and not setting.task:
         raise ValueError("episodes: without a task there are no attempts to record")

@@ -101,12 +101,17 @@ class BagWriter:
 
     def write(self, topic: str, stamp_ns: int, message: Any) -> None:
         """Append one message, published and received at ``stamp_ns`` (ns since 1970)."""
-        channel, kind = self._channels[topic]
+        _, kind = self._channels[topic]
+        self.write_serialized(topic, stamp_ns, bytes(TYPES.serialize_cdr(message, kind)))
+
+    def write_serialized(self, topic: str, stamp_ns: int, data: bytes) -> None:
+        """Append one message that is in CDR already."""
+        channel, _ = self._channels[topic]
         self._writer.add_message(
             channel,
             log_time=stamp_ns,
             publish_time=stamp_ns,
-            data=bytes(TYPES.serialize_cdr(message, kind)),
+            data=data,
             sequence=self._counts[topic],
         )
         self._counts[topic] += 1

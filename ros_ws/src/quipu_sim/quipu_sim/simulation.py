@@ -32,6 +32,7 @@ class Setting:
     seed: int = 1
     driver: Driver = Driver.GOAL
     task: bool = True
+    obstacles: bool = True
 
 
 class Simulation:
@@ -49,7 +50,7 @@ class Simulation:
         if len(set(robots)) != len(robots):
             raise ValueError("two robots have one name")
         rhythm = Rhythm(contract)
-        arena = make_arena(setting.seed, len(robots))
+        arena = make_arena(setting.seed, len(robots), obstacles=setting.obstacles)
         starts = starting_poses(arena, setting.seed, len(robots))
         self.period_ns: Final = rhythm.period_ns
         self._steps = math.ceil(rhythm.period_ns / 1e9 / LONGEST_STEP)
