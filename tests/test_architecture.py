@@ -123,7 +123,9 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.credentials": CHAIN | FILES,
     "ledger.wallet": CHAIN | FILES,
     "ledger.offering": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
-    "ledger.exchange": EXPERIENCE | CHAIN | {"ledger.chain.sale", "ledger.wallet"},
+    "ledger.exchange": EXPERIENCE
+    | CHAIN
+    | {"ledger.chain.sale", "ledger.unix_socket", "ledger.wallet"},
     "ledger.market": EXPERIENCE
     | CHAIN
     | {

@@ -32,6 +32,9 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `purchase`       the buyer's folder: terms, content, what was checked
 `buyer`          the buying end, one type for each point where it can stop
 `transport`      how a request becomes a reply; `buy` drives a purchase to its end
+`socket_frames`  requests and replies over a stream socket
+`socket_server`  a seller offered to other processes, over a Unix socket
+`socket_client`  the way to it
 `fairswap`       the atomic sale: sealing it all, checking it, complaining
 ===============  ===============================================================
 """

@@ -1,8 +1,8 @@
 """How a request becomes a reply, and a purchase that is driven to its end.
 
 The protocol knows no transport: `Transport` takes bytes to the seller and brings bytes back,
-in one process (`InProcess`), over a service or a socket. A reply may be lost: every request
-can be repeated.
+in one process (`InProcess`), over a service or a socket (`ledger.exchange.socket_client`). A
+reply may be lost: every request can be repeated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from ledger.errors import MalformedError
+from ledger.errors import LedgerError, MalformedError
 from ledger.exchange.buyer import (
     Asking,
     BadUnitError,
@@ -31,11 +31,27 @@ from ledger.wallet.payer import PayerOpen
 from ledger.wallet.wallet import Wallet
 
 
+class TransportError(LedgerError):
+    """No reply came. The seller may have the request or not: asking again is safe."""
+
+
+class NoSellerError(TransportError):
+    """Nobody is there who sells."""
+
+
+class SellerLostError(TransportError):
+    """The seller went away over a request."""
+
+
+class SellerSilentError(TransportError):
+    """The seller took too long."""
+
+
 class Transport(Protocol):
     """The way to one seller."""
 
     def ask(self, request: bytes) -> Reply:
-        """The seller's reply. Raises what the transport raises; asking again is safe."""
+        """The seller's reply. Raises TransportError, StorageError; asking again is safe."""
         ...
 
 
