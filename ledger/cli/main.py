@@ -47,6 +47,7 @@ VERBS = {
     "channel": "pay by the piece through a payment channel",
     "contract": "write a sharing contract, try it, and put it on a chain",
     "offer": "offer recordings under a contract, their quality proven",
+    "market": "find what is offered, and what it asks for",
     "credential": "make members of a fleet, who prove it without saying who",
     "fleet": "make, start and end the robots of one machine",
     "watch": "show the fleet live",

@@ -87,7 +87,7 @@ def test_transcripts_show_every_verb_in_text_and_json() -> None:
         for name in ("new", "invite", "request", "renew", "issue", "accept", "revoke", "gaps")
     }
     subverbs |= {"credential show", "credential enroll"}
-    subverbs |= {"offer post", "offer withdraw"}
+    subverbs |= {"offer post", "offer withdraw", "market search", "market show"}
     groups = {name.split()[0] for name in subverbs}
     names = {" ".join(words[: 2 if words[0] in groups else 1]) for words in run}
     assert names >= (set(VERBS) - groups) | subverbs

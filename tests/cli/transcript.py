@@ -47,6 +47,8 @@ PATTERNS = (
     (re.compile(r'"disk_free_bytes": \d+'), '"disk_free_bytes": <size>'),
     (re.compile(r'"checkpoint_time_ns": [1-9]\d+'), '"checkpoint_time_ns": <time>'),
     (re.compile(r"\b[\d.]+ s ago\b"), "<age> ago"),
+    (re.compile(r"\b\d{4} d\b"), "<age>"),
+    (re.compile(r'"age_ns": \d+'), '"age_ns": <age>'),
     # The clock's, and not those of recordings.
     (re.compile(r"\b20(2[5-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{9}Z)?"), "<now>"),
     (re.compile(r'("?time[_ ]ns"?:? )(1[7-9]|[2-9]\d)\d{17}\b'), r"\1<now>"),
