@@ -29,7 +29,7 @@ from ledger.chain.sale.masking import UnitMask, unit_size
 from ledger.errors import RefusedError, VerificationError
 from ledger.exchange.unit_source import UnitSource, UnitTree
 from ledger.experience.content_root import content_root_of_leaves
-from ledger.merkle.hashing import leaf_hash
+from ledger.merkle.hashing import leaf_hash, tree_root
 from ledger.schema.chain_exchange_pb2 import ComplainSale, LockSale, RevealKey
 
 
@@ -60,9 +60,17 @@ class MaskedContent:
         self._key: Final = os.urandom(SALE_KEY_SIZE)
         self._source: Final = source
         self._mask: Final = UnitMask(sale, self._key)
-        self._tree: Final = UnitTree([leaf_hash(self.unit(i)) for i in range(count)])
+        leaves, masked = [], []
+        for index in range(count):
+            unit = bytes(source.unit(index))
+            leaves.append(leaf_hash(unit))
+            masked.append(leaf_hash(self._mask.apply(index, unit)))
+        self.leaves: Final = tuple(leaves)
+        """All h_i, of the units as they are."""
+        self.masked_leaves: Final = tuple(masked)
+        """SHA256(0x00 || z_i) of each."""
         self.sold: Final = SoldContent(
-            sale, source.root, source.size, self._tree.root, key_hash(self._key)
+            sale, source.root, source.size, tree_root(masked), key_hash(self._key)
         )
         """What is proposed."""
 
@@ -118,6 +126,24 @@ class LockableUnits:
     _content: UnitTree = field(repr=False)
     _leaves: tuple[bytes, ...] = field(repr=False)
     _units: UnitTree = field(repr=False)
+
+    @classmethod
+    def of_leaves(
+        cls, sold: SoldContent, leaves: Sequence[bytes], masked: Sequence[bytes]
+    ) -> LockableUnits:
+        """As `ReceivingUnits.finish`, of units that were kept and checked one by one.
+
+        ``masked`` are SHA256(0x00 || z_i) of all of them. Raises VerificationError for
+        leaves that do not lead to the sale's roots.
+        """
+        if not len(leaves) == len(masked) == sold.count:
+            raise VerificationError(f"the sale has {sold.count} units")
+        content, units = UnitTree(leaves), UnitTree(masked)
+        if (content.root, units.root) != (sold.content_root, sold.unit_root):
+            raise VerificationError(
+                "these units are not those of the sale", hint="do not lock its price"
+            )
+        return cls(sold, content, tuple(leaves), units)
 
     def lock(self) -> LockSale:
         """What a transaction asks for that locks the price."""

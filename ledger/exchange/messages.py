@@ -47,6 +47,8 @@ class Reason(IntEnum):
     BAD_CLAIM = 8
     CHANNEL_ENDS = 9
     GONE = 10
+    NOT_YET = 16
+    NO_SALE = 17
 
 
 class Reply(NamedTuple):

@@ -5,6 +5,12 @@
     open     = Ed25519(grant's key, tag || 0x01 || chain || grant || channel || buyer's X25519)
     opened   = Ed25519(seller,      tag || 0x02 || SHA256(OpenStream) || seller's X25519)
     tag      = "quipu/exchange/v1\\0"         channel: 32 zeros where nothing is paid
+
+and for an atomic sale, with OpenSale in the place of OpenStream below
+
+    open     = Ed25519(grant's key, tag || 0x03 || chain || grant || buyer's X25519)
+    opened   = Ed25519(seller,      tag || 0x04 || SHA256(OpenSale) || seller's X25519 || sale id)
+
     session  = SHA256(OpenStream)[:16]
     PRK      = HKDF-Extract(salt = SHA256(OpenStream) || seller's X25519, X25519(both))
     mac key  = HKDF-Expand(PRK, "quipu/stream-mac/v1", 32)
@@ -14,8 +20,9 @@ What the seller reveals for a payment opens nothing without the unit key, so who
 on the network has ciphertext and secrets, and no content. Signing every request instead
 would cost a third of a chunk's time and hide nothing.
 
-The seller's X25519 key follows from the sale's key: taken up again after any crash, the same
-opening gives the same session, and a unit the same key.
+The seller's X25519 key follows from the stream's sale key: taken up again after any crash, the
+same opening gives the same session, and a unit the same key. An atomic sale keeps one beside
+its key, for that is shown to everybody in the end.
 """
 
 from __future__ import annotations
@@ -35,6 +42,8 @@ X25519_SIZE: Final = 32
 EXCHANGE_TAG: Final = b"quipu/exchange/v1\0"
 _OPEN: Final = b"\x01"
 _OPENED: Final = b"\x02"
+_OPEN_SALE: Final = b"\x03"
+_SALE_OPENED: Final = b"\x04"
 _MAC_LABEL: Final = b"quipu/stream-mac/v1"
 _KEY_LABEL: Final = b"quipu/stream-key/v1"
 _AGREEMENT_LABEL: Final = b"quipu/stream-agreement/v1"
@@ -64,8 +73,18 @@ def opened_statement(opening: bytes, session_key: bytes) -> bytes:
     return _OPENED + sha256(opening).digest() + session_key
 
 
+def open_sale_statement(chain: bytes, grant: bytes, session_key: bytes) -> bytes:
+    """What the grant's key signs that asks for an atomic sale, without the tag."""
+    return _OPEN_SALE + chain + grant + session_key
+
+
+def sale_opened_statement(opening: bytes, session_key: bytes, sale: bytes) -> bytes:
+    """What the seller signs in answer to the bytes of an OpenSale, without the tag."""
+    return _SALE_OPENED + sha256(opening).digest() + session_key + sale
+
+
 def new_agreement_key() -> bytes:
-    """A buyer's X25519 key, from the operating system's randomness."""
+    """An X25519 key, from the operating system's randomness."""
     return X25519PrivateKey.generate().private_bytes_raw()
 
 
@@ -81,7 +100,7 @@ def public_agreement_key(private: bytes) -> bytes:
 
 
 def session_id(opening: bytes) -> bytes:
-    """The id of the session that an OpenStream begins."""
+    """The id of the session that an OpenStream or OpenSale begins."""
     return sha256(opening).digest()[:SESSION_SIZE]
 
 

@@ -25,35 +25,47 @@ _sym_db = _symbol_database.Default()
 from ledger.schema import chain_channel_pb2 as ledger_dot_schema_dot_chain__channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cledger/schema/exchange.proto\x12\x11quipu.exchange.v1\x1a!ledger/schema/chain_channel.proto\"\xa2\x01\n\rStreamRequest\x12-\n\x04open\x18\x01 \x01(\x0b\x32\x1d.quipu.exchange.v1.OpenStreamH\x00\x12-\n\x05\x66\x65tch\x18\x02 \x01(\x0b\x32\x1c.quipu.exchange.v1.FetchUnitH\x00\x12,\n\x04\x64\x65\x65\x64\x18\x03 \x01(\x0b\x32\x1c.quipu.exchange.v1.FetchDeedH\x00\x42\x05\n\x03\x61sk\"T\n\nOpenStream\x12\r\n\x05grant\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\x0c\x12\x13\n\x0bsession_key\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"\x99\x01\n\tFetchUnit\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\x04\x12*\n\x07voucher\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x04 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x12\x0b\n\x03mac\x18\x05 \x01(\x0c\x42\x07\n\x05\x63laim\"\x8a\x01\n\tFetchDeed\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12*\n\x07voucher\x18\x02 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x12\x0b\n\x03mac\x18\x04 \x01(\x0c\x42\x07\n\x05\x63laim\"\xd1\x01\n\x0bStreamReply\x12\x31\n\x06opened\x18\x01 \x01(\x0b\x32\x1f.quipu.exchange.v1.StreamOpenedH\x00\x12\'\n\x04unit\x18\x02 \x01(\x0b\x32\x17.quipu.exchange.v1.UnitH\x00\x12-\n\x07refused\x18\x03 \x01(\x0b\x32\x1a.quipu.exchange.v1.RefusedH\x00\x12-\n\x04\x64\x65\x65\x64\x18\x04 \x01(\x0b\x32\x1d.quipu.exchange.v1.SealedDeedH\x00\x42\x08\n\x06\x61nswer\"\x97\x01\n\x0cStreamOpened\x12\x13\n\x0bsession_key\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12*\n\x07voucher\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x04 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x42\x07\n\x05\x63laim\"A\n\x04Unit\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x0c\n\x04path\x18\x04 \x03(\x0c\"(\n\nSealedDeed\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\r\"G\n\x04\x44\x65\x65\x64\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x30\n\x08openings\x18\x02 \x03(\x0b\x32\x1e.quipu.exchange.v1.DeedOpening\"L\n\x0b\x44\x65\x65\x64Opening\x12\x0c\n\x04kind\x18\x01 \x01(\r\x12\x0e\n\x06source\x18\x02 \x01(\r\x12\r\n\x05value\x18\x03 \x01(\x12\x12\x10\n\x08\x62linding\x18\x04 \x01(\x0c\"4\n\x07Refused\x12)\n\x06reason\x18\x01 \x01(\x0e\x32\x19.quipu.exchange.v1.Reason*\xfc\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10REASON_MALFORMED\x10\x01\x12\x13\n\x0fREASON_NO_GRANT\x10\x02\x12\x1a\n\x16REASON_WRONG_SIGNATURE\x10\x03\x12\x15\n\x11REASON_NO_CHANNEL\x10\x04\x12\x15\n\x11REASON_NO_SESSION\x10\x05\x12\x12\n\x0eREASON_NO_UNIT\x10\x06\x12\x11\n\rREASON_UNPAID\x10\x07\x12\x14\n\x10REASON_BAD_CLAIM\x10\x08\x12\x17\n\x13REASON_CHANNEL_ENDS\x10\t\x12\x0f\n\x0bREASON_GONE\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cledger/schema/exchange.proto\x12\x11quipu.exchange.v1\x1a!ledger/schema/chain_channel.proto\"\xb8\x02\n\rStreamRequest\x12-\n\x04open\x18\x01 \x01(\x0b\x32\x1d.quipu.exchange.v1.OpenStreamH\x00\x12-\n\x05\x66\x65tch\x18\x02 \x01(\x0b\x32\x1c.quipu.exchange.v1.FetchUnitH\x00\x12,\n\x04\x64\x65\x65\x64\x18\x03 \x01(\x0b\x32\x1c.quipu.exchange.v1.FetchDeedH\x00\x12\x30\n\topen_sale\x18\x08 \x01(\x0b\x32\x1b.quipu.exchange.v1.OpenSaleH\x00\x12\x30\n\x06leaves\x18\t \x01(\x0b\x32\x1e.quipu.exchange.v1.FetchLeavesH\x00\x12\x30\n\x06masked\x18\n \x01(\x0b\x32\x1e.quipu.exchange.v1.FetchMaskedH\x00\x42\x05\n\x03\x61sk\"T\n\nOpenStream\x12\r\n\x05grant\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\x0c\x12\x13\n\x0bsession_key\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"\x99\x01\n\tFetchUnit\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\x04\x12*\n\x07voucher\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x04 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x12\x0b\n\x03mac\x18\x05 \x01(\x0c\x42\x07\n\x05\x63laim\"\x8a\x01\n\tFetchDeed\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12*\n\x07voucher\x18\x02 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x12\x0b\n\x03mac\x18\x04 \x01(\x0c\x42\x07\n\x05\x63laim\"\xe1\x02\n\x0bStreamReply\x12\x31\n\x06opened\x18\x01 \x01(\x0b\x32\x1f.quipu.exchange.v1.StreamOpenedH\x00\x12\'\n\x04unit\x18\x02 \x01(\x0b\x32\x17.quipu.exchange.v1.UnitH\x00\x12-\n\x07refused\x18\x03 \x01(\x0b\x32\x1a.quipu.exchange.v1.RefusedH\x00\x12-\n\x04\x64\x65\x65\x64\x18\x04 \x01(\x0b\x32\x1d.quipu.exchange.v1.SealedDeedH\x00\x12\x34\n\x0bsale_opened\x18\x08 \x01(\x0b\x32\x1d.quipu.exchange.v1.SaleOpenedH\x00\x12+\n\x06leaves\x18\t \x01(\x0b\x32\x19.quipu.exchange.v1.LeavesH\x00\x12+\n\x06masked\x18\n \x01(\x0b\x32\x19.quipu.exchange.v1.MaskedH\x00\x42\x08\n\x06\x61nswer\"\x97\x01\n\x0cStreamOpened\x12\x13\n\x0bsession_key\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12*\n\x07voucher\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x04 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x42\x07\n\x05\x63laim\"A\n\x04Unit\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0e\n\x06secret\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x0c\n\x04path\x18\x04 \x03(\x0c\"(\n\nSealedDeed\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\r\"G\n\x04\x44\x65\x65\x64\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x30\n\x08openings\x18\x02 \x03(\x0b\x32\x1e.quipu.exchange.v1.DeedOpening\"L\n\x0b\x44\x65\x65\x64Opening\x12\x0c\n\x04kind\x18\x01 \x01(\r\x12\x0e\n\x06source\x18\x02 \x01(\r\x12\r\n\x05value\x18\x03 \x01(\x12\x12\x10\n\x08\x62linding\x18\x04 \x01(\x0c\"A\n\x08OpenSale\x12\r\n\x05grant\x18\x01 \x01(\x0c\x12\x13\n\x0bsession_key\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"9\n\x0b\x46\x65tchLeaves\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0c\n\x04page\x18\x02 \x01(\x04\x12\x0b\n\x03mac\x18\x03 \x01(\x0c\":\n\x0b\x46\x65tchMasked\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x0b\n\x03mac\x18\x03 \x01(\x0c\"B\n\nSaleOpened\x12\x13\n\x0bsession_key\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0c\n\x04sale\x18\x03 \x01(\x0c\"$\n\x06Leaves\x12\x0c\n\x04page\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\r\"%\n\x06Masked\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\r\"4\n\x07Refused\x12)\n\x06reason\x18\x01 \x01(\x0e\x32\x19.quipu.exchange.v1.Reason*\xa4\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10REASON_MALFORMED\x10\x01\x12\x13\n\x0fREASON_NO_GRANT\x10\x02\x12\x1a\n\x16REASON_WRONG_SIGNATURE\x10\x03\x12\x15\n\x11REASON_NO_CHANNEL\x10\x04\x12\x15\n\x11REASON_NO_SESSION\x10\x05\x12\x12\n\x0eREASON_NO_UNIT\x10\x06\x12\x11\n\rREASON_UNPAID\x10\x07\x12\x14\n\x10REASON_BAD_CLAIM\x10\x08\x12\x17\n\x13REASON_CHANNEL_ENDS\x10\t\x12\x0f\n\x0bREASON_GONE\x10\n\x12\x12\n\x0eREASON_NOT_YET\x10\x10\x12\x12\n\x0eREASON_NO_SALE\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.schema.exchange_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REASON']._serialized_start=1315
-  _globals['_REASON']._serialized_end=1567
+  _globals['_REASON']._serialized_start=1940
+  _globals['_REASON']._serialized_end=2232
   _globals['_STREAMREQUEST']._serialized_start=87
-  _globals['_STREAMREQUEST']._serialized_end=249
-  _globals['_OPENSTREAM']._serialized_start=251
-  _globals['_OPENSTREAM']._serialized_end=335
-  _globals['_FETCHUNIT']._serialized_start=338
-  _globals['_FETCHUNIT']._serialized_end=491
-  _globals['_FETCHDEED']._serialized_start=494
-  _globals['_FETCHDEED']._serialized_end=632
-  _globals['_STREAMREPLY']._serialized_start=635
-  _globals['_STREAMREPLY']._serialized_end=844
-  _globals['_STREAMOPENED']._serialized_start=847
-  _globals['_STREAMOPENED']._serialized_end=998
-  _globals['_UNIT']._serialized_start=1000
-  _globals['_UNIT']._serialized_end=1065
-  _globals['_SEALEDDEED']._serialized_start=1067
-  _globals['_SEALEDDEED']._serialized_end=1107
-  _globals['_DEED']._serialized_start=1109
-  _globals['_DEED']._serialized_end=1180
-  _globals['_DEEDOPENING']._serialized_start=1182
-  _globals['_DEEDOPENING']._serialized_end=1258
-  _globals['_REFUSED']._serialized_start=1260
-  _globals['_REFUSED']._serialized_end=1312
+  _globals['_STREAMREQUEST']._serialized_end=399
+  _globals['_OPENSTREAM']._serialized_start=401
+  _globals['_OPENSTREAM']._serialized_end=485
+  _globals['_FETCHUNIT']._serialized_start=488
+  _globals['_FETCHUNIT']._serialized_end=641
+  _globals['_FETCHDEED']._serialized_start=644
+  _globals['_FETCHDEED']._serialized_end=782
+  _globals['_STREAMREPLY']._serialized_start=785
+  _globals['_STREAMREPLY']._serialized_end=1138
+  _globals['_STREAMOPENED']._serialized_start=1141
+  _globals['_STREAMOPENED']._serialized_end=1292
+  _globals['_UNIT']._serialized_start=1294
+  _globals['_UNIT']._serialized_end=1359
+  _globals['_SEALEDDEED']._serialized_start=1361
+  _globals['_SEALEDDEED']._serialized_end=1401
+  _globals['_DEED']._serialized_start=1403
+  _globals['_DEED']._serialized_end=1474
+  _globals['_DEEDOPENING']._serialized_start=1476
+  _globals['_DEEDOPENING']._serialized_end=1552
+  _globals['_OPENSALE']._serialized_start=1554
+  _globals['_OPENSALE']._serialized_end=1619
+  _globals['_FETCHLEAVES']._serialized_start=1621
+  _globals['_FETCHLEAVES']._serialized_end=1678
+  _globals['_FETCHMASKED']._serialized_start=1680
+  _globals['_FETCHMASKED']._serialized_end=1738
+  _globals['_SALEOPENED']._serialized_start=1740
+  _globals['_SALEOPENED']._serialized_end=1806
+  _globals['_LEAVES']._serialized_start=1808
+  _globals['_LEAVES']._serialized_end=1844
+  _globals['_MASKED']._serialized_start=1846
+  _globals['_MASKED']._serialized_end=1883
+  _globals['_REFUSED']._serialized_start=1885
+  _globals['_REFUSED']._serialized_end=1937
 # @@protoc_insertion_point(module_scope)
