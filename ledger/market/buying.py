@@ -1,4 +1,4 @@
-"""Driving an acquisition: to its end, from wherever it stopped, or out of it again.
+"""Driving an acquisition to its end, from wherever it stopped.
 
 Each step leads from one state to the next, which is on disk before anything else is done. A
 step that was cut off is done again: requests and transactions as the same bytes, units that
@@ -7,10 +7,66 @@ were paid without paying.
 
 from __future__ import annotations
 
+from typing import Final
+
+from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.rules.grant import grant_id
+from ledger.chain.state_keys import grant_key
 from ledger.errors import LedgerError, RefusedError
+from ledger.exchange.deed import Promise
+from ledger.exchange.grant import Grant
+from ledger.exchange.purchase import Purchase
+from ledger.exchange.transport import TransportError, buy
+from ledger.experience.content_root import CHUNK_SIZE
+from ledger.experience.private_folder import remove_folder
+from ledger.market import asking, paying
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Abandoned, Closed, Kept
-from ledger.market.tools import Cancelled, Told, Tools, never, tell_nobody
+from ledger.market.acquisition_file import stage_of
+from ledger.market.acquisition_states import (
+    Abandoned,
+    Abandoning,
+    Bought,
+    ChannelOpened,
+    Closed,
+    Funded,
+    Granted,
+    Kept,
+    Refused,
+    Requested,
+    Streaming,
+    Wished,
+)
+from ledger.market.delivery import deliver, kept_deed
+from ledger.market.funding import need_of, need_of_price
+from ledger.market.giving_up import NotYetError, abandon
+from ledger.market.keeping import keep
+from ledger.market.refusal import GrantRefusedError
+from ledger.market.tools import Cancelled, Progress, Told, Tools, never, tell_nobody
+from ledger.schema.chain_grant_pb2 import GrantRecord
+from ledger.wallet.payer import PayerOpen
+from ledger.wallet.wallet import Wallet
+
+__all__ = [
+    "AcquisitionCancelledError",
+    "NotYetError",
+    "TooDearError",
+    "abandon",
+    "acquire",
+    "progress_of",
+]
+
+_AGAIN: Final = (
+    ResultCode.TIME_REFUSED,
+    ResultCode.REVOCATION_EPOCH,
+    ResultCode.ISSUER_EPOCH,
+    ResultCode.EXPIRED,
+    ResultCode.FEE_TOO_LOW,
+    ResultCode.ALREADY_USED,
+)
+"""What a request that was kept for a while is refused for, and another one need not be."""
+_LATER: Final = (ResultCode.MEMPOOL_FULL, ResultCode.BLOCK_FULL)
+_DEED_TRIES: Final = 3
+"""Times that a seller which cannot be reached is asked for the deed of what is here."""
 
 
 class AcquisitionCancelledError(LedgerError):
@@ -19,16 +75,6 @@ class AcquisitionCancelledError(LedgerError):
 
 class TooDearError(RefusedError):
     """It costs more than the wish allows. Nothing was spent."""
-
-
-class NotYetError(LedgerError):
-    """The close of a channel can still be challenged. ``until`` is the last height of that."""
-
-    def __init__(self, until: int) -> None:
-        super().__init__(
-            f"what is left comes back after block {until}", hint="give it up again then"
-        )
-        self.until = until
 
 
 def acquire(
@@ -40,23 +86,253 @@ def acquire(
     """Drive an acquisition to its end: `Kept`, or `Closed` where ``tools`` have no home.
 
     Raises:
-    `GrantRefusedError`, for good, with the chain's code: nothing is reserved any more.
+    `GrantRefusedError`, with the chain's code: nothing is reserved any more; where it was
+    ``asked``, the acquisition is `Refused` for good.
     `OverBudgetError`, `TooDearError`: nothing was spent; the acquisition stays as it is.
     `AcquisitionCancelledError`: ``cancelled`` said so.
-    `SellerRefusedError`, BadUnitError, VerificationError, MalformedError: the seller cheats, or
+    SellerRefusedError, BadUnitError, VerificationError, MalformedError: the seller cheats, or
     gives no more; ask again, or `abandon`.
-    `EngineError`, NotIncludedError, what the transport raises: later.
-    RefusedError for an acquisition that was given up or refused before, or whose credential
-    does not have what is to be shown; KeyStoreError, CorruptStoreError, StorageError.
+    `RefusalError`, `EngineError`, NotIncludedError, what the transport raises: later.
+    RefusedError for an acquisition that was given up or refused before; KeyStoreError,
+    CorruptStoreError, StorageError.
     """
-    raise NotImplementedError
+    drive = _Drive(acquisition, tools, told, cancelled)
+    while True:
+        state = acquisition.state
+        if isinstance(state, Kept) or (type(state) is Closed and tools.home is None):
+            return state
+        if cancelled():
+            raise AcquisitionCancelledError("the acquisition was stopped", hint="take it up again")
+        drive.step()
 
 
-def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
-    """Give an acquisition up: close its channel, and bring back what was not paid.
+class _Drive:
+    """One life of an acquisition."""
 
-    The seller has what was paid to it: one unit at most that did not come. May be called again
-    and again. Raises `NotYetError` while the close can be challenged; RefusedError for one that
-    is `Bought`, or further; `EngineError`, StorageError and their kin.
-    """
-    raise NotImplementedError
+    def __init__(
+        self, acquisition: Acquisition, tools: Tools, told: Told, cancelled: Cancelled
+    ) -> None:
+        self._acquisition: Final = acquisition
+        self._tools: Final = tools
+        self._told: Final = told
+        self._cancelled: Final = cancelled
+        self._asked_anew = False
+
+    def step(self) -> None:
+        """One state further, or none where what was refused is asked anew."""
+        acquisition, state = self._acquisition, self._acquisition.state
+        kind = type(state)
+        if isinstance(state, Wished):
+            acquisition.reach(self._request())
+        elif isinstance(state, Requested):
+            self._submit(state)
+        elif isinstance(state, Refused):
+            raise GrantRefusedError(state.code, state.words)
+        elif isinstance(state, Abandoned | Abandoning):
+            raise RefusedError("the acquisition was given up", hint="begin another")
+        elif kind is Granted:
+            self._fund(state)
+        elif kind is Funded and isinstance(state, Funded):
+            channel = paying.open_channel(
+                self._tools.chain, acquisition.folder, self._wallet, state.grant
+            )
+            acquisition.reach(
+                ChannelOpened(state.offer, state.record, state.grant, state.funded, channel)
+            )
+        elif kind is ChannelOpened and isinstance(state, ChannelOpened):
+            self._begin(state)
+        elif kind is Streaming and isinstance(state, Streaming):
+            self._stream(state)
+        elif kind is Bought and isinstance(state, Bought):
+            self._close(state)
+        elif isinstance(state, Closed):
+            self._keep(state)
+        self._tell()
+
+    @property
+    def _wallet(self) -> Wallet:
+        return paying.one_time_wallet(self._acquisition.folder)
+
+    # Asking
+
+    def _request(self) -> Requested:
+        tools, wish = self._tools, self._acquisition.wish
+        listing = asking.wanted(tools.chain, wish.offer)
+        terms = listing.terms
+        _require_cheap(listing.price, wish.max_price)
+        needed = need_of_price(listing.price, terms.asset, tools.chain.parameters.min_fee)
+        self._reserve(terms.asset, needed.get(terms.asset, 0))
+        try:
+            return asking.make_request(tools, wish, listing, self._wallet)
+        except LedgerError:
+            self._release()
+            raise
+
+    def _submit(self, state: Requested) -> None:
+        tools, wallet = self._tools, self._wallet
+        name = grant_id(tools.chain.chain, wallet.account)
+        record = tools.chain.read(GrantRecord, grant_key(name))
+        if record is None:
+            submitted = tools.chain.submit(state.request)
+            record = tools.chain.read(GrantRecord, grant_key(name))
+            if record is None:
+                self._refused(submitted.code, submitted.words)
+                return
+        grant = Grant.of_record(tools.chain.chain, name, record)
+        self._acquisition.reach(Granted(state.offer, record, grant))
+
+    def _refused(self, code: ResultCode, words: str) -> None:
+        acquisition = self._acquisition
+        if code in _LATER:
+            raise RefusalError(code, words, hint="ask again later")
+        fixed = code is ResultCode.ALREADY_USED and acquisition.wish.use is not None
+        if code in _AGAIN and not fixed and not self._asked_anew:
+            self._asked_anew = True
+            acquisition.reach(self._request())
+            return
+        refusal = GrantRefusedError(code if code else ResultCode.KEY_NOT_FRESH, words)
+        self._release()
+        acquisition.reach(Refused(refusal.code, words))
+        self._tell()
+        raise refusal
+
+    # Paying
+
+    def _fund(self, state: Granted) -> None:
+        tools, grant = self._tools, state.grant
+        _require_cheap(grant.price, self._acquisition.wish.max_price)
+        # The contract may have been amended since it was looked at.
+        needed = need_of(grant, tools.chain.parameters.min_fee)
+        self._reserve(grant.asset, needed.get(grant.asset, 0))
+        funded = paying.fund(tools.chain, tools.funding, grant)
+        self._acquisition.reach(Funded(state.offer, state.record, grant, funded))
+
+    def _close(self, state: Bought) -> None:
+        chain, folder, wallet = self._tools.chain, self._acquisition.folder, self._wallet
+        remove_folder(folder / "purchase")
+        spent = 0
+        if state.grant.price:
+            back = paying.give_back(chain, folder, wallet, state.record.fleet, state.grant.asset)
+            spent = max(0, state.funded - back)
+        if self._tools.budget is not None:
+            self._tools.budget.settle(self._acquisition.name, spent)
+        self._acquisition.reach(
+            Closed(state.offer, state.record, state.grant, state.funded, state.channel, spent)
+        )
+
+    def _reserve(self, asset: int, amount: int) -> None:
+        budget, acquisition = self._tools.budget, self._acquisition
+        if budget is not None:
+            budget.reserve(acquisition.name, acquisition.wish.purpose, asset, amount)
+
+    def _release(self) -> None:
+        if self._tools.budget is not None:
+            self._tools.budget.settle(self._acquisition.name, 0)
+
+    # Fetching
+
+    def _begin(self, state: ChannelOpened) -> None:
+        folder = self._acquisition.folder / "purchase"
+        if not (folder / "purchase").exists():
+            Purchase.create(folder, state.grant, state.channel).close()
+        self._acquisition.reach(
+            Streaming(state.offer, state.record, state.grant, state.funded, state.channel)
+        )
+
+    def _stream(self, state: Streaming) -> None:
+        acquisition, tools, wallet = self._acquisition, self._tools, self._wallet
+        purchase = Purchase.open(acquisition.folder / "purchase")
+        payer: PayerOpen | None = None
+        try:
+            if state.channel:
+                found = wallet.payer(state.channel)
+                if not isinstance(found, PayerOpen):
+                    found.release()
+                    raise RefusedError("the channel is closing", hint="give the purchase up")
+                payer = found
+            self._fetch(state, purchase, wallet, payer)
+            if payer is not None:
+                payer.flush()
+            deliver(tools.chain, acquisition.folder, purchase, state.offer)
+        finally:
+            purchase.close()
+            if payer is not None:
+                payer.release()
+        acquisition.reach(
+            Bought(state.offer, state.record, state.grant, state.funded, state.channel)
+        )
+
+    def _fetch(
+        self, state: Streaming, purchase: Purchase, wallet: Wallet, payer: PayerOpen | None
+    ) -> None:
+        def heard(kept: int) -> None:
+            self._told(_progress(state, kept, payer.paid if payer is not None else 0))
+            if kept < state.grant.count and self._cancelled():
+                raise AcquisitionCancelledError(
+                    f"the acquisition was stopped, {kept} of {state.grant.count} chunks are here",
+                    hint="take it up again",
+                )
+
+        way, promise = self._tools.way(state.grant), Promise.of_record(state.offer)
+        for last in [False] * (_DEED_TRIES - 1) + [True]:
+            try:
+                buy(purchase, wallet, payer, way, heard, promise)
+                return
+            except TransportError:
+                if not purchase.is_whole:
+                    raise
+                if last:
+                    return  # all that was paid for is here
+
+    def _keep(self, state: Closed) -> None:
+        acquisition, open_home = self._acquisition, self._tools.home
+        if open_home is None:
+            raise RefusedError("there is no home to keep it in", hint="name one")
+        deed = kept_deed(acquisition.folder)
+        with open_home() as home:
+            kept = keep(home, state, deed, acquisition.files, seal=self._tools.seal)
+        acquisition.reach(
+            Kept(
+                state.offer,
+                state.record,
+                state.grant,
+                state.funded,
+                state.channel,
+                state.spent,
+                kept.record_id,
+                kept.index,
+            )
+        )
+
+    def _tell(self) -> None:
+        self._told(progress_of(self._acquisition))
+
+
+def progress_of(acquisition: Acquisition) -> Progress:
+    """How far an acquisition is, as far as its state says."""
+    state = acquisition.state
+    if not isinstance(state, Granted):
+        return Progress(stage_of(state))
+    whole = isinstance(state, Bought | Closed)
+    grant = state.grant
+    return _progress(state, grant.count if whole else 0, grant.price if whole else 0)
+
+
+def _progress(state: Granted, kept: int, paid: int) -> Progress:
+    grant = state.grant
+    return Progress(
+        stage_of(state),
+        kept,
+        grant.count,
+        min(kept * CHUNK_SIZE, grant.content_size),
+        grant.content_size,
+        paid,
+        grant.price,
+    )
+
+
+def _require_cheap(price: int, max_price: int | None) -> None:
+    if max_price is not None and price > max_price:
+        raise TooDearError(
+            f"it costs {price}, and {max_price} was the most", hint="offer more, or look elsewhere"
+        )

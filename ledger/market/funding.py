@@ -19,7 +19,6 @@ from typing import Final, Protocol
 from ledger.chain.account import FEE_ASSET
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.proven.kept import require_carried_out
-from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import grant_key
 from ledger.errors import NotFoundError, RefusedError
 from ledger.exchange.grant import Grant
@@ -99,11 +98,16 @@ class PoolFunding:
 
 def need_of(grant: Grant, min_fee: int) -> dict[int, int]:
     """What a grant's key needs of each asset: the price of all, and its own fees."""
-    if not grant.price:
+    return need_of_price(grant.price, grant.asset, min_fee)
+
+
+def need_of_price(price: int, asset: int, min_fee: int) -> dict[int, int]:
+    """The same of a grant at this price; nothing for what is free."""
+    if not price:
         return {}
     needed = {FEE_ASSET: TRANSACTIONS * min_fee}
-    needed[grant.asset] = needed.get(grant.asset, 0) + grant.price
-    return {asset: amount for asset, amount in needed.items() if amount}
+    needed[asset] = needed.get(asset, 0) + price
+    return {each: amount for each, amount in needed.items() if amount}
 
 
 def denomination(amount: int) -> int:
@@ -117,8 +121,3 @@ def denomination(amount: int) -> int:
             if step * power >= amount:
                 return min(step * power, _MAX_AMOUNT) if step * power <= _MAX_AMOUNT else amount
         power *= 10
-
-
-def pool_of(fleet: bytes) -> bytes:
-    """The account to which what is left goes back."""
-    return pool_account(fleet)

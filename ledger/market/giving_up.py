@@ -1,0 +1,105 @@
+"""Giving an acquisition up: what was not paid to the seller comes back.
+
+The seller has what was paid to it, one unit more than what came at most. The channel is closed by
+this side, which the seller can challenge for some blocks; then what is left goes to the pool.
+"""
+
+from __future__ import annotations
+
+from ledger.chain.rules.grant import grant_id
+from ledger.chain.state_keys import grant_key
+from ledger.errors import LedgerError, RefusedError
+from ledger.exchange.grant import Grant
+from ledger.market import paying
+from ledger.market.acquisition import Acquisition
+from ledger.market.acquisition_states import (
+    Abandoned,
+    Abandoning,
+    Bought,
+    ChannelOpened,
+    Closed,
+    Funded,
+    Granted,
+    Refused,
+    Requested,
+)
+from ledger.market.tools import Tools
+from ledger.schema.chain_grant_pb2 import GrantRecord
+
+
+class NotYetError(LedgerError):
+    """The close of a channel can still be challenged. ``until`` is the last height of that."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__(
+            f"what is left comes back after block {until}", hint="give it up again then"
+        )
+        self.until = until
+
+
+def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
+    """Give an acquisition up: close its channel, and bring back what was not paid.
+
+    May be called again and again. Raises `NotYetError` while the close can be challenged, the
+    acquisition then being `Abandoning`; RefusedError for one that is `Bought`, or further, or was
+    refused; `RefusalError`, `EngineError`, StorageError and their kin.
+    """
+    state = acquisition.state
+    if isinstance(state, Abandoned):
+        return state
+    if isinstance(state, Bought | Closed):
+        raise RefusedError("all of it was bought and paid", hint="take it up again")
+    if isinstance(state, Refused):
+        raise RefusedError("no grant was given: there is nothing to give up", hint="begin another")
+    if isinstance(state, Requested):
+        state = _granted_meanwhile(acquisition, tools, state) or state
+    if not isinstance(state, Granted):
+        return _over(acquisition, tools, 0)
+    if not isinstance(state, Abandoning):
+        state = _giving_up(state, tools)
+        acquisition.reach(state)
+    return _bring_back(acquisition, tools, state)
+
+
+def _giving_up(state: Granted, tools: Tools) -> Abandoning:
+    # Killed between the payment and its state: the key has the money all the same.
+    funded = (
+        state.funded
+        if isinstance(state, Funded)
+        else tools.chain.balance(state.grant.buyer, state.grant.asset)
+    )
+    channel = state.channel if isinstance(state, ChannelOpened) else b""
+    return Abandoning(state.offer, state.record, state.grant, funded, channel, 0)
+
+
+def _bring_back(acquisition: Acquisition, tools: Tools, state: Abandoning) -> Abandoned:
+    chain, folder = tools.chain, acquisition.folder
+    if not state.grant.price:
+        return _over(acquisition, tools, 0)
+    wallet = paying.one_time_wallet(folder)
+    until = paying.close_channel(chain, folder, wallet, tools.settle_wait_s)
+    if until:
+        acquisition.reach(
+            Abandoning(state.offer, state.record, state.grant, state.funded, state.channel, until)
+        )
+        raise NotYetError(until)
+    back = paying.give_back(chain, folder, wallet, state.record.fleet, state.grant.asset)
+    return _over(acquisition, tools, max(0, state.funded - back))
+
+
+def _granted_meanwhile(acquisition: Acquisition, tools: Tools, state: Requested) -> Granted | None:
+    """The grant, if the request came through before anybody heard of it."""
+    chain = tools.chain
+    name = grant_id(chain.chain, paying.one_time_wallet(acquisition.folder).account)
+    record = chain.read(GrantRecord, grant_key(name))
+    if record is None:
+        return None
+    return Granted(state.offer, record, Grant.of_record(chain.chain, name, record))
+
+
+def _over(acquisition: Acquisition, tools: Tools, spent: int) -> Abandoned:
+    if tools.budget is not None:
+        tools.budget.settle(acquisition.name, spent)
+    over = Abandoned(spent)
+    acquisition.reach(over)
+    return over

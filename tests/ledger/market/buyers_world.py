@@ -1,0 +1,76 @@
+"""The buyers of a `SharingMarket` with all that `ledger.market` asks of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from ledger.chain.proven.chain import ProvenChain
+from ledger.credentials.member_file import MemberFile
+from ledger.exchange.grant import Grant
+from ledger.exchange.transport import InProcess, Transport
+from ledger.home import create_home, open_home_to_write
+from ledger.market.acquisition import Acquisition
+from ledger.market.budget import Budget, Limits
+from ledger.market.funding import PoolFunding
+from ledger.market.tools import Tools
+from ledger.market.wish import Wish
+from tests.fleet.sharing_market import YEAR_S, SharingMarket
+
+
+class BuyersWorld(SharingMarket):
+    """Acquisitions of its members' robots, over one light client."""
+
+    def __init__(self, root: Path, held: ExitStack) -> None:
+        super().__init__(root, held)
+        self.proven: Final = ProvenChain(self.engine, self.trust)
+        self.funding: Final = PoolFunding(
+            self.proven, self.buyers_wallet, self.buyers, root / "funded"
+        )
+
+    def member_file(self, robot_id: int, level: int = 3, role: str = "courier") -> MemberFile:
+        """A member's file with a credential that its fleet issued."""
+        file = MemberFile(self.root / self.name("member"))
+        invitation = self.issuer.invite(role, level, int(time.time()) + YEAR_S, robot_id)
+        file.accept(self.issuer.answer(file.request(invitation)))
+        return file
+
+    def way(self, grant: Grant) -> Transport:
+        """To the one counter that sells."""
+        return InProcess(self.counter)
+
+    def tools(self, member: MemberFile, **changed: Any) -> Tools:
+        """What a robot buys with."""
+        return Tools(
+            **{
+                "chain": self.proven,
+                "member": member,
+                "gaps": self.issuer.gaps,
+                "funding": self.funding,
+                "way": self.way,
+                "settle_wait_s": 0.0,
+                **changed,
+            }
+        )
+
+    def begin(self, offer: bytes, purpose: str = "training", **wish: Any) -> Acquisition:
+        """An acquisition in a folder of its own."""
+        return Acquisition.begin(self.root / self.name("acquisition"), Wish(offer, purpose, **wish))
+
+    def budget(self, **limits: Any) -> Budget:
+        """A budget of its own."""
+        return Budget.create(self.root / self.name("budget") / "budget", Limits(**limits))
+
+    def home(self, origin: str) -> Path:
+        """A buyer's robot's home."""
+        root = self.root / self.name("home")
+        create_home(root, origin)
+        return root
+
+
+def at_home(root: Path) -> Any:
+    """The `Home` of tools."""
+    return partial(open_home_to_write, root)
