@@ -49,11 +49,13 @@ class Port:
 
 
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, attempts: int = 1) -> None:
         self.clock = Clock()
         self.port = Port()
         self.warnings: list[str] = []
-        self.gate = RecordingGate({"r1": self.port}, "drive", self.warnings.append, self.clock)
+        self.gate = RecordingGate(
+            {"r1": self.port}, "drive", self.warnings.append, self.clock, attempts
+        )
 
     def may_begin(self) -> bool:
         return self.gate.may_begin(0)
@@ -86,6 +88,31 @@ def test_an_episode_from_end_to_end(scene: Scene) -> None:
     assert not scene.warnings
 
 
+def test_an_episode_of_several_attempts() -> None:
+    scene = Scene(attempts=3)
+    scene.may_begin()
+    scene.record_one()
+    for attempt in (ARRIVED, Attempt(2, Outcome.COLLIDED, -2.0, 3.0)):
+        scene.gate.ended(0, attempt)
+        scene.clock.now += LINGER
+        assert scene.may_begin(), "the episode goes on"
+    assert scene.port.asked == ["drive-0001"]
+    scene.gate.ended(0, ARRIVED)
+    scene.clock.now += LINGER
+    assert not scene.may_begin()
+    assert scene.port.asked[1:] == [Score(success=False, reward=23.0)]
+    scene.port.begun, scene.port.committed = None, True
+    assert not scene.may_begin()
+    assert scene.port.asked[2:] == ["drive-0004"]
+    # What the one before was worth is not in the next.
+    scene.record_one()
+    for _ in range(3):
+        scene.gate.ended(0, ARRIVED)
+    scene.clock.now += LINGER
+    scene.may_begin()
+    assert scene.port.asked[3] == Score(success=True, reward=37.5)
+
+
 def test_without_a_recorder_robots_drive_all_the_same(scene: Scene) -> None:
     scene.port.there = False
     assert scene.may_begin()
@@ -96,6 +123,12 @@ def test_without_a_recorder_robots_drive_all_the_same(scene: Scene) -> None:
     scene.port.there = True
     assert not scene.may_begin()
     assert scene.port.asked == ["drive-0003"]
+
+
+def test_whose_recorder_is_absent_is_known(scene: Scene) -> None:
+    assert scene.gate.absent() == []
+    scene.port.there = False
+    assert scene.gate.absent() == ["r1"]
 
 
 def test_a_refusal_costs_a_recording_and_no_drive(scene: Scene) -> None:

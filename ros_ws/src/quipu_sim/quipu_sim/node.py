@@ -113,10 +113,13 @@ class Simulator:
     def _recording_gate(self) -> RecordingGate:
         setting = self._parameters.setting
         tags = ("simulator=mujoco", f"seed={setting.seed}")
-        clients = {robot: RecorderClient(self._node, robot, tags) for robot in setting.robots}
+        attempts = self._parameters.attempts
+        clients = {
+            robot: RecorderClient(self._node, robot, tags, attempts) for robot in setting.robots
+        }
         # Names must be new in each robot's log, whatever has been simulated before.
         prefix = time.strftime("goal-%Y%m%dT%H%M%SZ", time.gmtime())
-        return RecordingGate(clients, prefix, self._log.warning)
+        return RecordingGate(clients, prefix, self._log.warning, attempts=attempts)
 
     def _subscribe(self, contract: Contract) -> None:
         topic = contract["cmd_vel"]
@@ -139,11 +142,15 @@ class Simulator:
         reminded = time.monotonic()
         while not self._stopping.is_set():
             missing = self._publishers.missing_readers(wanted)
-            if not missing:
+            absent = self._gate.absent() if wanted and self._gate else []
+            if not missing and not absent:
                 return
             if time.monotonic() - reminded > _REMIND:
                 reminded = time.monotonic()
-                self._log.info(f"waiting for {wanted} subscribers to {', '.join(missing)}")
+                if missing:
+                    self._log.info(f"waiting for {wanted} subscribers to {', '.join(missing)}")
+                if absent:
+                    self._log.info(f"waiting for the recorders of {', '.join(absent)}")
             time.sleep(_LOOK_AGAIN)
 
     def _close(self) -> None:

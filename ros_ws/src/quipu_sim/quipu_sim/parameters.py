@@ -41,7 +41,8 @@ _DECLARED: Final = {
     "paced": _Declared(True, "Keep to the time of the wall, instead of as fast as possible."),
     "driver": _Declared("goal", "Who drives: 'goal', built in, or 'none': whoever sends cmd_vel."),
     "task": _Declared(True, "Give each robot goals, and publish the steps of its attempts."),
-    "episodes": _Declared(False, "Have each attempt recorded as an episode by its recorder."),
+    "episodes": _Declared(False, "Have attempts recorded as episodes by each robot's recorder."),
+    "attempts": _Declared(1, "So many attempts are one episode.", _Kind.INTEGER, 1, 1000),
     "duration_s": _Declared(
         0.0, "End after so many simulated seconds; 0: never.", _Kind.FLOATING, 0.0, _LONGEST
     ),
@@ -49,7 +50,12 @@ _DECLARED: Final = {
         100.0, "Most messages a second of the wall on /clock.", _Kind.FLOATING, 1.0, 1000.0
     ),
     "wait_for_readers": _Declared(
-        0, "Begin when each topic of the robots has so many subscribers.", _Kind.INTEGER, 0, 100
+        0,
+        "Begin when each topic of the robots has so many subscribers, and, with episodes, each"
+        " robot its recorder.",
+        _Kind.INTEGER,
+        0,
+        100,
     ),
     "contract": _Declared("", "The topic contract; empty: the one that is installed with us."),
 }
@@ -62,6 +68,7 @@ class Parameters:
     setting: Setting
     paced: bool
     episodes: bool
+    attempts: int
     duration_s: float
     clock_limit_hz: float
     wait_for_readers: int
@@ -97,6 +104,7 @@ def declare(node: Any) -> Parameters:
         setting=setting,
         paced=values["paced"],
         episodes=values["episodes"],
+        attempts=values["attempts"],
         duration_s=values["duration_s"],
         clock_limit_hz=values["clock_limit_hz"],
         wait_for_readers=values["wait_for_readers"],

@@ -14,16 +14,18 @@ from quipu_sim.task import TIME_LIMIT
 
 TASK: Final = "drive to a goal among obstacles"
 
-# An episode that nobody ends, because the simulator was killed, ends itself.
+# An episode that nobody ends, because the simulator was killed, ends itself: after so many
+# seconds of the wall for each of its attempts.
 _LONGEST: Final = 2 * TIME_LIMIT
 
 
 class RecorderClient:
     """A `quipu_sim.recording_gate.RecorderPort` of the recorder at ``/ROBOT/recorder``."""
 
-    def __init__(self, node: Any, robot: str, tags: tuple[str, ...]) -> None:
+    def __init__(self, node: Any, robot: str, tags: tuple[str, ...], attempts: int = 1) -> None:
         recorder = f"/{robot}/recorder"
         self._tags = list(tags)
+        self._longest = attempts * _LONGEST
         self._episodes = ActionClient(node, RecordEpisode, f"{recorder}/record_episode")
         self._mark = node.create_client(MarkEpisode, f"{recorder}/mark_episode")
         self._stop = node.create_client(Trigger, f"{recorder}/stop_episode")
@@ -40,7 +42,7 @@ class RecorderClient:
     def start(self, name: str) -> None:
         """Ask for an episode of this name to begin."""
         goal = RecordEpisode.Goal(
-            name=name, task=TASK, tags=self._tags, max_duration_s=float(_LONGEST)
+            name=name, task=TASK, tags=self._tags, max_duration_s=self._longest
         )
         self._episode = _Episode()
         asked = self._episodes.send_goal_async(goal, feedback_callback=self._episode.goes_on)

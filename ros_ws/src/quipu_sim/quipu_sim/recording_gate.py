@@ -1,8 +1,8 @@
-"""Has each attempt of each robot recorded as an episode, by that robot's recorder.
+"""Has the attempts of each robot recorded as episodes, by that robot's recorder.
 
-An attempt begins when the recorder has begun its episode, and the next one when the episode
-is sealed and committed; in between the robot stands. Robots without a recorder drive all
-the same. Nothing here knows ROS: a `RecorderPort` does.
+An episode is one attempt, or so many. Its first attempt begins when the recorder has begun
+it, and that of the next when it is sealed and committed; in between the robot stands. Robots
+without a recorder drive all the same. Nothing here knows ROS: a `RecorderPort` does.
 """
 
 from __future__ import annotations
@@ -24,10 +24,17 @@ Warn = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What the task says of an episode."""
+    """What the task says of an episode: success if all attempts were, all rewards together."""
 
     success: bool
     reward: float
+
+    def with_another(self, attempt: Attempt) -> Score:
+        """The score of one attempt more."""
+        return Score(self.success and attempt.outcome.success, self.reward + attempt.reward)
+
+
+_NOTHING: Final = Score(success=True, reward=0.0)
 
 
 class RecorderPort(Protocol):
@@ -64,12 +71,15 @@ class _Robot:
     """One robot's recorder, and how far its episode is."""
 
     def __init__(
-        self, name: str, port: RecorderPort, warn: Warn, clock: Callable[[], float]
+        self, name: str, port: RecorderPort, attempts: int, warn: Warn, clock: Callable[[], float]
     ) -> None:
         self._name = name
         self._port = port
+        self._wanted = attempts
         self._warn = warn
         self._clock = clock
+        self._ended = 0
+        self._sum = _NOTHING
         self._state = _State.IDLE
         self._until = 0.0
         self._score: Score | None = None
@@ -80,6 +90,10 @@ class _Robot:
     def idle(self) -> bool:
         return self._state is _State.IDLE
 
+    @property
+    def absent(self) -> bool:
+        return not self._port.is_there()
+
     def may_begin(self, name: str) -> bool:
         """Go on as far as possible; whether an attempt may begin now."""
         self.go_on()
@@ -89,13 +103,21 @@ class _Robot:
         if self._state is _State.ASKED:
             begun = self._port.started()
             if begun:
+                self._ended, self._sum = 0, _NOTHING
                 self._enter(_State.RECORDING)
             elif begun is not None or self._late():
                 self._fail("did not begin an episode")
         return self._state in (_State.IDLE, _State.RECORDING)
 
+    def ended(self, attempt: Attempt) -> None:
+        """An attempt is over, and the episode with its last."""
+        self._ended += 1
+        self._sum = self._sum.with_another(attempt)
+        if self._ended >= self._wanted:
+            self.end(self._sum)
+
     def end(self, score: Score | None) -> None:
-        """The attempt is over, or will never begin."""
+        """The episode is over, or will never begin."""
         if self._state is _State.RECORDING:
             self._score = score
             self._enter(_State.LINGERING, LINGER)
@@ -139,13 +161,16 @@ class RecordingGate:
         prefix: str,
         warn: Warn,
         clock: Callable[[], float] = time.monotonic,
+        attempts: int = 1,
     ) -> None:
         """Take a port for each robot, in order, by the robot's name.
 
-        Episodes are called ``prefix``, a dash, and a number that counts for each robot.
+        Episodes, each of so many ``attempts``, are called ``prefix``, a dash, and the number
+        of their first, which counts for each robot.
         """
         self._prefix = prefix
-        self._robots = [_Robot(name, port, warn, clock) for name, port in ports.items()]
+        self._names = tuple(ports)
+        self._robots = [_Robot(name, port, attempts, warn, clock) for name, port in ports.items()]
         self._attempts = [0] * len(ports)
 
     @property
@@ -158,6 +183,10 @@ class RecordingGate:
         """Episodes that recorders have not begun, or not committed."""
         return sum(robot.failed for robot in self._robots)
 
+    def absent(self) -> list[str]:
+        """The robots whose recorders have not been seen."""
+        return [name for name, robot in zip(self._names, self._robots, strict=True) if robot.absent]
+
     def may_begin(self, robot: int) -> bool:
         """Whether the recorder is recording, or there is none."""
         name = f"{self._prefix}-{self._attempts[robot] + 1:04}"
@@ -167,8 +196,8 @@ class RecordingGate:
         return True
 
     def ended(self, robot: int, attempt: Attempt) -> None:
-        """Have the episode marked and committed."""
-        self._robots[robot].end(Score(attempt.outcome.success, attempt.reward))
+        """Have the episode marked and committed, if this was its last attempt."""
+        self._robots[robot].ended(attempt)
 
     def close(self) -> None:
         """End every episode in progress, without a score."""
