@@ -5,11 +5,14 @@
 `catalogue`           offers found by walking the chain; `Catalogue`, `find_listing`
 `budget`              what may be spent: in all, on a purchase, for a purpose
 `funding`             the one-time key's money: `Funding`, `PoolFunding`
+`own_funding`         the same from a wallet of the buyer's own
 `wish`                what is wanted, on which conditions
 `refusal`             why there is no grant: `GrantRefusedError`, with the ResultCode
 `acquisition`         the folder of one purchase; `Acquisition.begin`, `.open`, `.look`
 `acquisition_states`  where it can stand, one type each; `Stage` numbers them
 `acquisition_file`    the two files that say what is wanted and how far it is
+`shelf`               all purchases of a buyer on a chain, and their budgets
+`placing`             copies of what was bought, where people want them
 `tools`               what it works with: `Tools`; what it tells: `Progress`
 `buying`              `acquire` drives it to its end, `abandon` gives it up
 `asking`              the request for a grant

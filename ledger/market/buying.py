@@ -7,6 +7,7 @@ were paid without paying.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from typing import Final
 
 from ledger.chain.codes import RefusalError, ResultCode
@@ -212,7 +213,9 @@ class _Drive:
         remove_folder(folder / "purchase")
         spent = 0
         if state.grant.price:
-            back = paying.give_back(chain, folder, wallet, state.record.fleet, state.grant.asset)
+            back = paying.give_back(
+                chain, folder, wallet, self._tools.rest_of(state), state.grant.asset
+            )
             spent = max(0, state.funded - back)
         if self._tools.budget is not None:
             self._tools.budget.settle(self._acquisition.name, spent)
@@ -274,15 +277,18 @@ class _Drive:
                 )
 
         way, promise = self._tools.way(state.grant), Promise.of_record(state.offer)
-        for last in [False] * (_DEED_TRIES - 1) + [True]:
-            try:
-                buy(purchase, wallet, payer, way, heard, promise)
-                return
-            except TransportError:
-                if not purchase.is_whole:
-                    raise
-                if last:
-                    return  # all that was paid for is here
+        with ExitStack() as held:
+            if isinstance(way, AbstractContextManager):
+                held.enter_context(way)
+            for last in [False] * (_DEED_TRIES - 1) + [True]:
+                try:
+                    buy(purchase, wallet, payer, way, heard, promise)
+                    return
+                except TransportError:
+                    if not purchase.is_whole:
+                        raise
+                    if last:
+                        return  # all that was paid for is here
 
     def _keep(self, state: Closed) -> None:
         acquisition, open_home = self._acquisition, self._tools.home

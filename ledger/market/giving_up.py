@@ -83,7 +83,7 @@ def _bring_back(acquisition: Acquisition, tools: Tools, state: Abandoning) -> Ab
             Abandoning(state.offer, state.record, state.grant, state.funded, state.channel, until)
         )
         raise NotYetError(until)
-    back = paying.give_back(chain, folder, wallet, state.record.fleet, state.grant.asset)
+    back = paying.give_back(chain, folder, wallet, tools.rest_of(state), state.grant.asset)
     return _over(acquisition, tools, max(0, state.funded - back))
 
 

@@ -5,7 +5,7 @@ Every transaction of the one-time key is in the acquisition's folder before it l
     open.tx       opens the channel
     close.tx      closes it, with what was paid
     settle.tx     ends it once nobody can challenge that
-    back-N.tx     pays what is left of asset N back to the fleet's pool
+    back-N.tx     pays what is left of asset N back to where it came from
 
 The channel's deposit is the price of all, so of a whole purchase nothing is left in it: the
 seller closes that, and the buyer need not.
@@ -24,7 +24,6 @@ from ledger.chain.channel.payword import MAX_LINKS
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.proven.chain import EXPIRY_BLOCKS, ProvenChain
 from ledger.chain.proven.kept import carry_out_once, follow, require_carried_out, signing
-from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import channel_key
 from ledger.chain.transaction import parse_transaction
 from ledger.errors import KeyStoreError, RefusedError
@@ -125,19 +124,23 @@ def close_channel(chain: ProvenChain, folder: Path, wallet: Wallet, wait_s: floa
         closing.release()
 
 
-def give_back(chain: ProvenChain, folder: Path, wallet: Wallet, fleet: bytes, asset: int) -> int:
-    """Pay what a one-time key has left back to the fleet's pool; how much of ``asset``.
+def give_back(
+    chain: ProvenChain, folder: Path, wallet: Wallet, recipient: bytes, asset: int
+) -> int:
+    """Pay what a one-time key has left back to where it came from; how much of ``asset``.
 
     Raises `RefusalError`, `EngineError`, StorageError and their kin.
     """
     given = {
-        each: _give_back(chain, folder, wallet, fleet, each)
+        each: _give_back(chain, folder, wallet, recipient, each)
         for each in sorted({asset, FEE_ASSET}, reverse=True)  # that of fees last: it pays them
     }
     return given[asset]
 
 
-def _give_back(chain: ProvenChain, folder: Path, wallet: Wallet, fleet: bytes, asset: int) -> int:
+def _give_back(
+    chain: ProvenChain, folder: Path, wallet: Wallet, recipient: bytes, asset: int
+) -> int:
     path = folder / f"back-{asset}.tx"
     fee = chain.parameters.min_fee
 
@@ -146,7 +149,7 @@ def _give_back(chain: ProvenChain, folder: Path, wallet: Wallet, fleet: bytes, a
         return held - fee if asset == FEE_ASSET else held
 
     def sign() -> bytes:
-        transfer = Transfer(asset=asset, recipient=pool_account(fleet), amount=left())
+        transfer = Transfer(asset=asset, recipient=recipient, amount=left())
         return signing(chain, wallet, transfer)()
 
     with storage_errors(path):

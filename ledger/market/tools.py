@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.sponsorship import pool_account
 from ledger.credentials.member_file import MemberFile
 from ledger.exchange.grant import Grant
 from ledger.exchange.transport import Transport
 from ledger.home import HomeWriter
-from ledger.market.acquisition_states import Stage
+from ledger.market.acquisition_states import Granted, Stage
 from ledger.market.budget import Budget
 from ledger.market.funding import Funding
 
@@ -41,7 +42,7 @@ would."""
 Cancelled: TypeAlias = Callable[[], bool]
 """Asked before each step and between units."""
 Way: TypeAlias = Callable[[Grant], Transport]
-"""Leads to the seller of a grant."""
+"""Leads to the seller of a grant. One that is a context manager is left once all is fetched."""
 Home: TypeAlias = Callable[[], AbstractContextManager[HomeWriter]]
 """Opens the home that keeps what was bought, to write: ``MemoryOwner.writer``, or
 ``partial(open_home_to_write, root)``."""
@@ -79,5 +80,11 @@ class Tools:
     seal: bool = False
     """Whether the home keeps it encrypted."""
     now_s: Callable[[], int] = clock_s
+    rest_to: bytes | None = None
+    """The account that what is left of the money goes back to; None: the pool of the fleet."""
     settle_wait_s: float = 60.0
     """How long `abandon` waits for the end of a challenge before it says: again later."""
+
+    def rest_of(self, state: Granted) -> bytes:
+        """The account that what is left of a grant's money goes back to."""
+        return self.rest_to or pool_account(state.record.fleet)
