@@ -8,6 +8,7 @@
 `channel_journal`  payments of a stream, written at once and synced by the dozen
 `payer`            the paying end: opening, open, closing
 `payee`            the paid end: open, closing
+`looking`          what a channel has earned, while others have it open
 `statement`        every movement of an account's money, from a chain's blocks
 =================  ==============================================================
 

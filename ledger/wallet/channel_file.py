@@ -184,7 +184,7 @@ class ChannelFile(Generic[R]):
         self.path: Final = path
         self.row = row
         self._lock: Final = lock
-        self._journal: Final = ChannelJournal(path, len(row.progress))
+        self._journal = ChannelJournal(path, len(row.progress))
 
     @classmethod
     def create(cls, path: Path, row: R) -> ChannelFile[R]:
@@ -215,21 +215,9 @@ class ChannelFile(Generic[R]):
             raise NotFoundError(f"the wallet has no channel {path.name}")
         lock = _lock(path)
         try:
-            with storage_errors(path):
-                data = path.read_bytes()
-            try:
-                found = decode(data)
-            except MalformedError as error:
-                raise CorruptStoreError(f"{path} is damaged: {error.message}") from error
-            if path.stem != found.terms.channel.hex():
-                raise CorruptStoreError(f"{path} is the file of another channel")
-            file = cls(path, found, lock)
-            progress = file._journal.read(data[-_DIGEST_SIZE:])
-            if progress is not None:
-                try:
-                    file.row = advanced(found, progress)
-                except MalformedError as error:
-                    raise CorruptStoreError(f"{path} is damaged: {error.message}") from error
+            row, journal = read_row(path, decode, advanced)
+            file = cls(path, row, lock)
+            file._journal = journal
             return file
         except BaseException:
             lock.release()
@@ -269,6 +257,28 @@ class ChannelFile(Generic[R]):
             self._journal.close()
         finally:
             self._lock.release()
+
+
+def read_row(
+    path: Path, decode: Callable[[bytes], R], advanced: Callable[[R, bytes], R]
+) -> tuple[R, ChannelJournal]:
+    """What a file and its journal say, and the journal, at its end.
+
+    Raises NotFoundError, CorruptStoreError, StorageError.
+    """
+    if not path.exists():
+        raise NotFoundError(f"the wallet has no channel {path.name}")
+    with storage_errors(path):
+        data = path.read_bytes()
+    try:
+        row = decode(data)
+        if path.stem != row.terms.channel.hex():
+            raise CorruptStoreError(f"{path} is the file of another channel")
+        journal = ChannelJournal(path, len(row.progress))
+        progress = journal.read(data[-_DIGEST_SIZE:])
+        return row if progress is None else advanced(row, progress), journal
+    except MalformedError as error:
+        raise CorruptStoreError(f"{path} is damaged: {error.message}") from error
 
 
 def _lock(path: Path) -> WriterLock:

@@ -3,10 +3,12 @@
 ::
 
     WALLET/            mode 0700
-      key              the private key (`ledger.wallet.key_file`)
+      key              the private key (`ledger.wallet.key_file`), or
+      account          the public one, where the private key is kept elsewhere
       channels/        one file an end of a channel (`ledger.wallet.channel_file`)
 
-One wallet may be used on any number of chains: a channel's file says which it is on.
+One wallet may be used on any number of chains: a channel's file says which it is on. A robot
+that sells under its own key has a wallet `over` it: the key stays in the robot's home.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from ledger.chain.channel.payword import PayWordChain
 from ledger.chain.transaction import sign_transaction
 from ledger.durable_file import sync_folder
 from ledger.ed25519 import PrivateKey, PublicKey
-from ledger.errors import RefusedError
+from ledger.errors import KeyStoreError, RefusedError
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_pb2 import TransactionBody
 from ledger.storage.os_errors import storage_errors
@@ -33,7 +35,7 @@ from ledger.wallet.channel_file import (
     PayerRow,
     Stage,
 )
-from ledger.wallet.key_file import create_key, read_key
+from ledger.wallet.key_file import create_key, name_account, read_account, read_key
 from ledger.wallet.payee import PayeeOpen, PayeeState, resume_payee
 from ledger.wallet.payer import (
     PayerOpening,
@@ -67,18 +69,37 @@ class Wallet:
     @classmethod
     def create(cls, root: Path) -> Wallet:
         """Make a wallet with a new key. Raises RefusedError where one is, StorageError."""
-        with storage_errors(root):
-            root.parent.mkdir(parents=True, exist_ok=True)
-            for folder in (root, root / "channels"):
-                folder.mkdir(_PRIVATE_FOLDER, exist_ok=True)
-                folder.chmod(_PRIVATE_FOLDER)  # whatever the umask
-                sync_folder(folder.parent)
+        if read_account(root / "account") is not None:
+            raise RefusedError(f"{root} is the wallet of a key that is kept elsewhere")
+        _make_folders(root)
         return cls(root, create_key(root / "key"))
 
     @classmethod
     def open(cls, root: Path) -> Wallet:
-        """Open a wallet. Raises KeyStoreError where there is none."""
+        """Open a wallet that has its own key. Raises KeyStoreError where there is none."""
+        if read_account(root / "account") is not None:
+            raise KeyStoreError(
+                f"the key of the wallet {root} is kept elsewhere", hint="in its robot's home"
+            )
         return cls(root, read_key(root / "key"))
+
+    @classmethod
+    def over(cls, root: Path, key: PrivateKey) -> Wallet:
+        """The wallet of a key that is kept elsewhere, made where there is none yet.
+
+        No secret is written: the folder names the account. Raises RefusedError for a wallet
+        of another key, or one that has a key of its own; KeyStoreError for one whose account
+        cannot be read; StorageError.
+        """
+        if (root / "key").exists():
+            raise RefusedError(f"the wallet {root} has a key of its own", hint="open that one")
+        account = bytes(key.public_key)
+        if read_account(root / "account") is None:
+            _make_folders(root)
+            name_account(root / "account", account)
+        if read_account(root / "account") != account:
+            raise RefusedError(f"{root} is the wallet of another key", hint="choose another")
+        return cls(root, key)
 
     def __repr__(self) -> str:
         return f"Wallet({self.root}, account {self.account.hex()})"
@@ -174,3 +195,12 @@ class Wallet:
 
     def _path(self, channel: bytes, end: End) -> Path:
         return self.root / "channels" / f"{channel.hex()}{end.value}"
+
+
+def _make_folders(root: Path) -> None:
+    with storage_errors(root):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (root, root / "channels"):
+            folder.mkdir(_PRIVATE_FOLDER, exist_ok=True)
+            folder.chmod(_PRIVATE_FOLDER)  # whatever the umask
+            sync_folder(folder.parent)

@@ -39,6 +39,45 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     assert Wallet.open(tmp_path).account == made.account
 
 
+def test_a_wallet_over_a_key_that_is_kept_elsewhere(tmp_path: Path) -> None:
+    root, key = tmp_path / "robots" / "wallet", PrivateKey.generate()
+    made = Wallet.over(root, key)
+    assert made.account == bytes(key.public_key)
+    made.open_channel(bytes(32), 0, **terms()).release()
+    again = Wallet.over(root, key)
+    assert again.account == made.account
+    assert again.channels() == made.channels()
+    # No file has the secret, in any form that a key is written in.
+    secret = key.to_pem()
+    for path in root.rglob("*"):
+        if path.is_file():
+            assert secret not in path.read_bytes()
+            assert secret.splitlines()[1] not in path.read_bytes()
+    assert (mode(root), mode(root / "channels"), mode(root / "account")) == (0o700, 0o700, 0o600)
+    with pytest.raises(RefusedError, match="another key"):
+        Wallet.over(root, PrivateKey.generate())
+    with pytest.raises(KeyStoreError, match="elsewhere"):
+        Wallet.open(root)
+    with pytest.raises(RefusedError, match="elsewhere"):
+        Wallet.create(root)
+    assert not (root / "key").exists()
+
+
+def test_a_wallet_is_over_one_key(tmp_path: Path) -> None:
+    Wallet.create(tmp_path / "own")
+    with pytest.raises(RefusedError, match="of its own"):
+        Wallet.over(tmp_path / "own", PrivateKey.generate())
+    key = PrivateKey.generate()
+    Wallet.over(tmp_path / "over", key)
+    path = tmp_path / "over" / "account"
+    for spoilt in (b"", path.read_bytes()[:-1], b"A" * 64 + b"\n"):
+        path.write_bytes(spoilt)
+        with pytest.raises(KeyStoreError, match="damaged"):
+            Wallet.over(tmp_path / "over", key)
+        with pytest.raises(KeyStoreError, match="damaged"):
+            Wallet.open(tmp_path / "over")
+
+
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     Wallet.create(tmp_path)
     (tmp_path / "key").chmod(0o640)
