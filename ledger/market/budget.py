@@ -38,7 +38,15 @@ _MAX_AMOUNT: Final = 2**64 - 1
 
 
 class OverBudgetError(RefusedError):
-    """A purchase would cost more than may be spent. Nothing was reserved."""
+    """A purchase may cost more than may be spent, in smallest units. Nothing was reserved."""
+
+    def __init__(self, amount: int, left: int) -> None:
+        super().__init__(
+            f"it may cost {amount}, and {left} may still be spent on it",
+            hint="raise the limit, or look for a cheaper one",
+        )
+        self.amount = amount
+        self.left = left
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +165,7 @@ class Budget:
                 )
             left = now.left(purpose, without=name)
             if left is not None and amount > left:
-                raise OverBudgetError(
-                    f"it may cost {amount}, and {left} may still be spent on it",
-                    hint="raise the limit, or look for a cheaper one",
-                )
+                raise OverBudgetError(amount, left)
             reserved = {**now.reserved, name: Reserved(amount, purpose)}
             self._write(replace(now, reserved=reserved))
 

@@ -75,7 +75,14 @@ class AcquisitionCancelledError(LedgerError):
 
 
 class TooDearError(RefusedError):
-    """It costs more than the wish allows. Nothing was spent."""
+    """It costs more than the wish allows, both in smallest units. Nothing was spent."""
+
+    def __init__(self, price: int, max_price: int) -> None:
+        super().__init__(
+            f"it costs {price}, and {max_price} was the most", hint="offer more, or look elsewhere"
+        )
+        self.price = price
+        self.max_price = max_price
 
 
 def acquire(
@@ -339,6 +346,4 @@ def _progress(state: Granted, kept: int, paid: int) -> Progress:
 
 def _require_cheap(price: int, max_price: int | None) -> None:
     if max_price is not None and price > max_price:
-        raise TooDearError(
-            f"it costs {price}, and {max_price} was the most", hint="offer more, or look elsewhere"
-        )
+        raise TooDearError(price, max_price)
