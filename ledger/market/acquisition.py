@@ -6,7 +6,6 @@
       wish               what is wanted, and a name of 16 random bytes; written once
       state              how far it is, replaced whole (`ledger.market.acquisition_file`)
       wallet/            the one-time key and its channel (`ledger.wallet`)
-      request            the signed request, before it is submitted
       *.tx               each transaction of the one-time key, before it is submitted
       purchase/          content as far as it came (`ledger.exchange.purchase`)
       deed               the seller's entry and the openings of its commitments
@@ -24,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from ledger.errors import NotFoundError, RefusedError
+from ledger.errors import LockedError, NotFoundError, RefusedError
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.acquisition_file import read_state, read_wish, write_state, write_wish
 from ledger.market.acquisition_states import AcquisitionState, Wished
@@ -71,7 +70,7 @@ class Acquisition:
         Raises RefusedError where one was begun, LockedError, StorageError.
         """
         make_private_folder(folder)
-        lock = WriterLock(folder / "lock")
+        lock = _lock(folder)
         try:
             if (folder / "wish").exists():
                 raise RefusedError(f"an acquisition was begun in {folder}", hint="take it up again")
@@ -90,7 +89,7 @@ class Acquisition:
         """
         if not (folder / "wish").is_file():
             raise NotFoundError(f"no acquisition was begun in {folder}", hint="check the folder")
-        lock = WriterLock(folder / "lock")
+        lock = _lock(folder)
         try:
             name, wish = read_wish(folder / "wish")
             state = read_state(folder / "state")
@@ -124,3 +123,13 @@ class Acquisition:
     def close(self) -> None:
         """Let others take it up; a second call does nothing."""
         self._lock.release()
+
+
+def _lock(folder: Path) -> WriterLock:
+    try:
+        return WriterLock(folder / "lock")
+    except LockedError as error:
+        holder = error.message.partition(" is writing")[0]
+        raise LockedError(
+            f"{holder} has the acquisition {folder} open", hint="one at a time can go on with it"
+        ) from None

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ledger.chain.proven.chain import ProvenChain
 from ledger.credentials.member_file import MemberFile
 from ledger.exchange.grant import Grant
+from ledger.exchange.seller import ClosingSale
 from ledger.exchange.transport import InProcess, Transport
 from ledger.home import create_home, open_home_to_write
 from ledger.market.acquisition import Acquisition
@@ -18,6 +19,7 @@ from ledger.market.budget import Budget, Limits
 from ledger.market.funding import PoolFunding
 from ledger.market.tools import Tools
 from ledger.market.wish import Wish
+from ledger.schema.chain_pb2 import Transaction, TransactionBody
 from tests.fleet.sharing_market import YEAR_S, SharingMarket
 
 
@@ -37,6 +39,19 @@ class BuyersWorld(SharingMarket):
         invitation = self.issuer.invite(role, level, int(time.time()) + YEAR_S, robot_id)
         file.accept(self.issuer.answer(file.request(invitation)))
         return file
+
+    def earned(self, grant: Grant) -> int:
+        """What the seller's claims under a grant come to."""
+        sale = self.counter.sale(grant.grant)
+        return sale.earned if sale is not None else 0
+
+    def close_sale(self, grant: Grant) -> None:
+        """The seller claims what it was paid under a grant."""
+        closing = self.counter.close_sale(grant.grant)
+        assert isinstance(closing, ClosingSale)
+        message = closing.message()
+        assert message is not None
+        self.must(self.seller, message)
 
     def way(self, grant: Grant) -> Transport:
         """To the one counter that sells."""
@@ -59,6 +74,11 @@ class BuyersWorld(SharingMarket):
     def begin(self, offer: bytes, purpose: str = "training", **wish: Any) -> Acquisition:
         """An acquisition in a folder of its own."""
         return Acquisition.begin(self.root / self.name("acquisition"), Wish(offer, purpose, **wish))
+
+    @staticmethod
+    def body(encoded: bytes) -> TransactionBody:
+        """What a transaction asks for."""
+        return TransactionBody.FromString(Transaction.FromString(encoded).body)
 
     def budget(self, **limits: Any) -> Budget:
         """A budget of its own."""
