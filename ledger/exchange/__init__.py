@@ -26,6 +26,7 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `deed_file`      what became of a purchase's deed
 `unit_source`    the seller's content as units with their paths
 `home_units`     the same of recordings in a home, until they are erased
+`sought_units`   the same, looked for again each time
 `sale_file`      what a seller must never forget
 `seller`         the selling end: offered, open, closing
 `counter`        the seller's sales together: any bytes in, a reply out

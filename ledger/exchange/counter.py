@@ -6,7 +6,7 @@ import logging
 from collections import OrderedDict
 from typing import Final
 
-from ledger.errors import ErasedError, MalformedError, NotFoundError
+from ledger.errors import ErasedError, MalformedError
 from ledger.exchange.messages import (
     DeedFetch,
     Fetch,
@@ -19,15 +19,19 @@ from ledger.exchange.messages import (
     encode_unit,
     parse_request,
 )
+from ledger.exchange.sale_file import kept_sales, read_sale
 from ledger.exchange.seller import (
-    Contents,
+    ClosingSale,
     Desk,
     OfferedSale,
     OpenSale,
     SaleRefusedError,
     SaleState,
+    resume_sale,
 )
 from ledger.exchange.session import Session
+from ledger.exchange.sought_units import SoughtUnits
+from ledger.exchange.unit_source import Contents
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 
 MAX_SESSIONS: Final = 64
@@ -59,6 +63,30 @@ class Counter:
             logger.debug("refused: %s", refusal.message)
             return encode_refused(refusal.reason)
 
+    def resume(self) -> None:
+        """Take up every sale that is kept, before anybody asks.
+
+        Raises LockedError, CorruptStoreError, StorageError, and what the chain raises; what
+        was taken up before that stays.
+        """
+        for grant in kept_sales(self._desk.folder):
+            row = read_sale(self._desk.folder, grant)
+            if row is None or grant in self._sales:
+                continue
+            content = SoughtUnits(self._contents, row.grant)
+            sale = resume_sale(self._desk, row, content)
+            if sale is not None:
+                self._sales[grant] = sale
+
+    def knows(self, session: bytes) -> bool:
+        """Whether a session is open here."""
+        return session in self._sessions
+
+    @property
+    def sales(self) -> tuple[SaleState, ...]:
+        """Those that are open here."""
+        return tuple(self._sales.values())
+
     def observe(self, grant: bytes, record: ChannelRecord) -> None:
         """Take over what the chain says of the channel that pays a sale."""
         sale = self._sales.get(grant)
@@ -76,6 +104,13 @@ class Counter:
             sale = self._sales[grant] = sale.close()
         return sale
 
+    def forget_sale(self, grant: bytes) -> None:
+        """Forget a sale, once the chain has its channel no more. Raises StorageError."""
+        sale = self.close_sale(grant)
+        if isinstance(sale, ClosingSale):
+            sale.forget()
+        self._sales.pop(grant, None)
+
     def close(self) -> None:
         """Have everything on disk, and let go of it. Raises StorageError."""
         self._sessions.clear()
@@ -88,11 +123,11 @@ class Counter:
             grant = self._desk.chain.grant(opening.grant)
             if grant is None:
                 raise SaleRefusedError(Reason.NO_GRANT, "the chain has no such grant")
+            content = SoughtUnits(self._contents, grant)
             try:
-                content = self._contents.find(grant)
-            except (ErasedError, NotFoundError) as error:
+                sale = OfferedSale(self._desk, grant, content).open(opening)
+            except ErasedError as error:
                 raise SaleRefusedError(Reason.GONE, error.message) from error
-            sale = OfferedSale(self._desk, grant, content).open(opening)
             self._sales[opening.grant] = sale
         session, opened = sale.agree(opening)
         self._sessions[session.session] = (opening.grant, session)

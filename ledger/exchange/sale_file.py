@@ -12,6 +12,7 @@ every secret can be given again. The channel is all zeros where units are free.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +25,7 @@ from ledger.exchange.grant import GRANT_SIZE, Grant
 from ledger.storage.os_errors import storage_errors
 
 SALE_KEY_SIZE: Final = 32
+_NAME: Final = re.compile(r"([0-9a-f]{64})\.sale")
 _MAGIC: Final = b"quipu-sale/v1\n"
 _SIZE: Final = len(_MAGIC) + GRANT_SIZE + ID_SIZE + SALE_KEY_SIZE + 32
 
@@ -75,6 +77,13 @@ def read_sale(folder: Path, grant: bytes) -> SaleRow | None:
         raise CorruptStoreError(f"{path} is the sale of another grant")
     channel = rest[GRANT_SIZE : GRANT_SIZE + ID_SIZE]
     return SaleRow(found, channel if any(channel) else b"", rest[GRANT_SIZE + ID_SIZE :])
+
+
+def kept_sales(folder: Path) -> tuple[bytes, ...]:
+    """The grants under which sales are kept, ascending. Raises StorageError."""
+    with storage_errors(folder):
+        names = sorted(path.name for path in folder.iterdir())
+    return tuple(bytes.fromhex(found[1]) for name in names if (found := _NAME.fullmatch(name)))
 
 
 def forget_sale(folder: Path, grant: bytes) -> None:

@@ -3,6 +3,7 @@
 ::
 
     OfferedSale --open(opening)--> OpenSale --close(), or a channel that closes--> ClosingSale
+                   resume_sale(row)--^------------------------------------------------^
 
 A claim is written before the secret that it pays for leaves, so a seller that is killed
 anywhere has earned all that it gave. What is paid is given again whenever it is asked for,
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from ledger.ed25519 import PublicKey
 from ledger.errors import (
@@ -62,14 +63,6 @@ class SaleRefusedError(LedgerError):
         self.reason = reason
 
 
-class Contents(Protocol):
-    """Where a seller finds what a grant is about."""
-
-    def find(self, grant: Grant) -> UnitSource:
-        """The content of this root. Raises NotFoundError, ErasedError, CorruptStoreError."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What every sale of one seller needs."""
@@ -78,6 +71,8 @@ class Desk:
     chain: SaleChain
     folder: Path
     """Where sales are kept; it exists."""
+    least_challenge: int = 0
+    """Blocks that a channel must leave this end to notice a close and answer it."""
 
 
 class OfferedSale:
@@ -127,9 +122,12 @@ class OfferedSale:
             or record.payee != grant.seller
             or record.asset != grant.asset
             or record.closing_height
+            or record.challenge < desk.least_challenge
             or (record.HasField("payword") and not _fits(grant, record.payword.unit))
         ):
             raise SaleRefusedError(Reason.NO_CHANNEL, "no open channel that pays this grant")
+        if desk.chain.height() + record.challenge >= record.expiry_height:
+            raise SaleRefusedError(Reason.CHANNEL_ENDS, "nothing could be paid through it any more")
         # Killed between the channel's file and the sale's: the first is there already.
         if (channel, End.PAYEE) in desk.wallet.channels():
             return desk.wallet.payee(channel)
@@ -157,6 +155,26 @@ class _Sale:
     def grant(self) -> Grant:
         """What is sold to whom."""
         return self._row.grant
+
+    @property
+    def channel(self) -> bytes:
+        """The id of the channel that pays, or nothing where units are free."""
+        return self._row.channel
+
+    @property
+    def payee(self) -> PayeeState | None:
+        """The paid end of the channel; None where units are free."""
+        return self._payee
+
+    @property
+    def given(self) -> int:
+        """Units that left since this was opened, sealed, while the grant was good."""
+        return self._given
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is paid."""
+        return self.earned >= self.grant.price > 0
 
     @property
     def earned(self) -> int:
@@ -221,6 +239,11 @@ class _Sale:
             raise SaleRefusedError(Reason.GONE, error.message) from error
         self.deed_given = True
         return DeedReply(*seal_deed(deed, grant, session))
+
+    def flush(self) -> None:
+        """Have every payment on disk that was only written. Raises StorageError."""
+        if isinstance(self._payee, PayeeOpen):
+            self._payee.flush()
 
     def release(self) -> None:
         """Have everything on disk, and let others open the sale. Raises StorageError."""
@@ -289,7 +312,7 @@ class OpenSale(_Sale):
 
     def _closing(self) -> ClosingSale:
         closing = ClosingSale(self._desk, self._row, self._content, self._payee)
-        closing.deed_given = self.deed_given
+        closing.deed_given, closing._given = self.deed_given, self._given
         return closing
 
 
@@ -312,6 +335,29 @@ class ClosingSale(_Sale):
 
 
 SaleState: TypeAlias = OpenSale | ClosingSale
+
+
+def resume_sale(desk: Desk, row: SaleRow, content: UnitSource) -> SaleState | None:
+    """A sale that was kept, as it was left, nobody having asked.
+
+    None for one that was being forgotten. Raises LockedError, CorruptStoreError,
+    StorageError, and what the chain raises.
+    """
+    if not row.channel:
+        return OpenSale(desk, row, content, None)
+    try:
+        payee = desk.wallet.payee(row.channel)
+    except NotFoundError:
+        # Killed while forgetting; or the wallet came back from before the sale, and then
+        # the buyer's next request shows what it paid.
+        record = desk.chain.channel(row.channel)
+        if record is None or record.closing_height:
+            forget_sale(desk.folder, row.grant.grant)
+            return None
+        payee = desk.wallet.begin_payee(row.grant.chain, row.channel, record)
+    if isinstance(payee, PayeeOpen):
+        return OpenSale(desk, row, content, payee)
+    return ClosingSale(desk, row, content, payee)
 
 
 def _fits(grant: Grant, unit: int) -> bool:

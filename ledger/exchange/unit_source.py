@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from ledger.errors import CorruptStoreError, NotFoundError
 from ledger.exchange.deed import Deed
+from ledger.exchange.grant import Grant
 from ledger.experience.content_hashing import ChunkSource
 from ledger.experience.content_root import CHUNK_SIZE, chunk_count, chunk_length, chunk_salt
 from ledger.experience.disclosure import SALT_SIZE
@@ -41,6 +42,17 @@ class UnitSource(Protocol):
         """The log entry, and what is kept that opens it.
 
         Raises NotFoundError where there is none, ErasedError, CorruptStoreError.
+        """
+        ...
+
+
+class Contents(Protocol):
+    """Where a seller finds what a grant is about."""
+
+    def find(self, grant: Grant) -> UnitSource:
+        """The content of this root; asked for at each unit.
+
+        Raises NotFoundError, ErasedError, CorruptStoreError, KeyStoreError.
         """
         ...
 
