@@ -20,10 +20,11 @@ from ledger.schema import chain_pb2
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.schema.chain_channel_pb2 import ChannelRecord
-from ledger.schema.chain_consent_pb2 import ConsentRecord
+from ledger.schema.chain_consent_pb2 import ConsentRecord, WithdrawnRecord
 from ledger.schema.chain_exchange_pb2 import SaleRecord
 from ledger.schema.chain_grant_pb2 import AnonymousFees, GrantRecord, NullifierRecord
 from ledger.schema.chain_identity_pb2 import FleetRecord, RobotRecord
+from ledger.schema.chain_learning_pb2 import ModelRecord
 from ledger.schema.chain_payment_pb2 import AssetRecord, CapRecord
 from ledger.schema.chain_sharing_pb2 import ContractRecord, ContractVersion, OfferRecord
 
@@ -35,6 +36,7 @@ _RECORDS: Final[Mapping[int, type[Message]]] = {
     0x20: AnchorRecord,
     0x30: ChannelRecord,
     0x40: ConsentRecord,
+    0x41: WithdrawnRecord,
     0x50: ContractRecord,
     0x51: OfferRecord,
     0x52: ContractVersion,
@@ -42,6 +44,7 @@ _RECORDS: Final[Mapping[int, type[Message]]] = {
     0x61: NullifierRecord,
     0x70: SaleRecord,
     0x62: AnonymousFees,
+    0x80: ModelRecord,
 }
 _TEXTS: Final = frozenset({"note", "evidence", "witness_policy", "policy"})
 """Fields of bytes that hold text."""

@@ -1,9 +1,8 @@
 """What can come of a transaction, as numbers that every replica agrees on.
 
 0 is success. The hundreds digit says which part of the chain refused: 0 the chain itself,
-1 payment, 2 identity, 3 anchor, 4 channel, 5 consent, 6 sharing, 7 grant,
-8 exchange. A number keeps its
-meaning for ever: results are hashed into headers.
+1 payment, 2 identity, 3 anchor, 4 channel, 5 consent, 6 sharing, 7 grant, 8 exchange,
+9 learning. A number keeps its meaning for ever: results are hashed into headers.
 """
 
 from __future__ import annotations
@@ -101,6 +100,8 @@ class ResultCode(IntEnum):
     """The entry is no Erasure of the robot, or not of what the consent is about."""
     NOT_ANCHORED = 503
     """The path does not lead to the anchored checkpoint of the robot's log."""
+    CONSENT_WITHDRAWN = 504
+    """Of the recording that is offered, asked for or sold."""
 
     UNKNOWN_CONTRACT = 600
     CONTRACT_OVER = 601
@@ -135,7 +136,7 @@ class ResultCode(IntEnum):
     """The key that is to be of one time has signed before."""
     UNKNOWN_GRANT = 707
     GRANT_STATE = 708
-    """Not to be pruned yet."""
+    """Not to be pruned yet, or confirmed already."""
 
     UNKNOWN_SALE = 800
     SALE_TERMS = 801
@@ -148,6 +149,12 @@ class ResultCode(IntEnum):
     """Not a unit of this sale, or paths that lead elsewhere."""
     UNIT_IS_RIGHT = 806
     """The unit that is complained of opens to what was granted."""
+
+    UNKNOWN_MODEL = 900
+    MODEL_EXISTS = 901
+    MODEL_STATE = 902
+    """It was withdrawn before."""
+    OTHER_FLEETS_GRANT = 903
 
 
 class RefusalError(LedgerError):

@@ -20,6 +20,7 @@ _NAMES: Final = {
     0x20: "anchor",
     0x30: "channel",
     0x40: "consent",
+    0x41: "withdrawn",
     0x50: "contract",
     0x51: "offer",
     0x52: "terms",
@@ -27,9 +28,12 @@ _NAMES: Final = {
     0x61: "nullifier",
     0x70: "sale",
     0x62: "anonymous-fees",
+    0x80: "model",
 }
 _TEXT: Final = frozenset({0x11, 0x20})
 _ASSET_BYTES: Final = 4
+RECORD_ID_SIZE: Final = 16
+"""Bytes in the id of a robot's record."""
 
 
 def describe_key(key: bytes) -> str:
@@ -50,4 +54,7 @@ def describe_key(key: bytes) -> str:
     if name == "terms":
         version = int.from_bytes(rest[ID_SIZE:], "big")
         return f"{name} of contract {rest[:ID_SIZE].hex()}, version {version}"
+    if name == "withdrawn":
+        origin = rest[RECORD_ID_SIZE:].decode("utf-8", "replace")
+        return f"{name} {origin} {rest[:RECORD_ID_SIZE].hex()}"
     return f"{name} {rest.hex()}"

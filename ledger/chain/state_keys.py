@@ -59,6 +59,11 @@ def consent_key(consent: bytes) -> bytes:
     return b"\x40" + consent
 
 
+def withdrawn_key(origin: str, record_id: bytes) -> bytes:
+    """0x41 || record id, 16 bytes || origin in UTF-8 -> WithdrawnRecord, while it counts."""
+    return b"\x41" + record_id + origin.encode("utf-8")
+
+
 def contract_key(contract: bytes) -> bytes:
     """0x50 || contract id, 32 bytes -> ContractRecord."""
     return b"\x50" + contract
@@ -92,3 +97,8 @@ def anonymous_fees_key(fleet: bytes) -> bytes:
 def sale_key(sale: bytes) -> bytes:
     """0x70 || sale id, 32 bytes -> SaleRecord, while the sale is on."""
     return b"\x70" + sale
+
+
+def model_key(model: bytes) -> bytes:
+    """0x80 || model id, 32 bytes -> ModelRecord."""
+    return b"\x80" + model

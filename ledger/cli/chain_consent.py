@@ -20,7 +20,7 @@ import click
 from ledger.chain.rules.consent import consent_id
 from ledger.chain.state_keys import anchor_key, consent_key
 from ledger.cli.chain_access import working
-from ledger.cli.chain_names import parse_id
+from ledger.cli.chain_names import parse_id, parse_record
 from ledger.cli.chain_robot import robot_home, robot_option
 from ledger.cli.chain_submit import (
     Terms,
@@ -32,9 +32,10 @@ from ledger.cli.chain_submit import (
 )
 from ledger.cli.entry_choice import find_entry
 from ledger.cli.main import Invocation, verb
-from ledger.errors import MalformedError, NotFoundError, RefusedError
+from ledger.errors import NotFoundError, RefusedError
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.schema.chain_consent_pb2 import (
+    AcknowledgeConsent,
     ConsentRecord,
     GrantConsent,
     ReportErasure,
@@ -43,7 +44,6 @@ from ledger.schema.chain_consent_pb2 import (
 
 SUBJECT_TAG: Final = b"quipu/subject/v1\0"
 _SALT_SIZE: Final = 32
-_RECORD_DIGITS: Final = 32
 
 
 @click.group("consent")
@@ -101,7 +101,7 @@ def grant(
         return GrantConsent(
             subject=about,
             origin=origin,
-            record_id=sorted({_record(each) for each in records}),
+            record_id=sorted({parse_record(each) for each in records}),
             purpose=purpose,
             expiry_height=expiry_height or 0,
         )
@@ -120,6 +120,30 @@ def grant(
             "salt": salt.hex() if salt is not None else None,
         },
         *lines,
+    )
+
+
+@verb("acknowledge")
+@click.argument("consent_hex", metavar="CONSENT")
+@transaction_options
+def acknowledge(
+    invocation: Invocation,
+    consent_hex: str,
+    fee: str | None,
+    wallet_folder: Path | None,
+    chain_home: Path | None,
+) -> None:
+    """Acknowledge, as the robot or its fleet, that who granted CONSENT may speak for the records.
+
+    From then on its withdrawal ends their sale.
+    """
+    name = parse_id(consent_hex, "consent")
+    with working(chain_home) as work:
+        message = AcknowledgeConsent(consent=name)
+        included = carry_out(work, open_wallet(wallet_folder), message, Terms(fee))
+    invocation.output.text(
+        {**inclusion_json(included), "consent": name.hex()},
+        f"[green]acknowledged[/] {name.hex()}: {where(included)}",
     )
 
 
@@ -188,17 +212,5 @@ def report(
     )
 
 
-def _record(text: str) -> bytes:
-    try:
-        found = bytes.fromhex(text) if len(text) == _RECORD_DIGITS else b""
-    except ValueError:
-        found = b""
-    if not found:
-        raise MalformedError(
-            f"{text[:40]!r} is no record id", hint="it is 32 hex digits: `quipu show ENTRY`"
-        )
-    return found
-
-
-for _each in (grant, withdraw, report):
+for _each in (grant, acknowledge, withdraw, report):
     consent.add_command(_each)

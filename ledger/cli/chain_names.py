@@ -23,11 +23,13 @@ from ledger.chain.state_keys import (
     contract_version_key,
     fleet_key,
     grant_key,
+    model_key,
     nullifier_key,
     offer_key,
     robot_by_key_key,
     robot_key,
     sale_key,
+    withdrawn_key,
 )
 from ledger.cli.amounts import format_amount, parse_amount
 from ledger.cli.chain_access import ChainAccess
@@ -36,6 +38,7 @@ from ledger.note import VerifierKey
 from ledger.schema.chain_payment_pb2 import Asset, AssetRecord
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
+_RECORD: Final = re.compile("[0-9a-f]{32}")
 _NULLIFIER: Final = re.compile("[0-9a-f]{96}")
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_ASSET: Final = 2**32 - 1
@@ -56,6 +59,8 @@ QUERIES: Final = (
     "grant ID",
     "sale ID",
     "nullifier HEX",
+    "withdrawn ORIGIN RECORD",
+    "model ID",
     "anonymous-fees FLEET",
     "parameters",
     "governors",
@@ -66,6 +71,15 @@ def parse_id(text: str, what: str) -> bytes:
     """32 bytes as 64 hex digits. Raises MalformedError."""
     if not _ID.fullmatch(text):
         raise MalformedError(f"{text[:70]!r} is no {what}", hint="it is written as 64 hex digits")
+    return bytes.fromhex(text)
+
+
+def parse_record(text: str) -> bytes:
+    """A record's id, as 32 hex digits. Raises MalformedError."""
+    if not _RECORD.fullmatch(text):
+        raise MalformedError(
+            f"{text[:40]!r} is no record id", hint="it is 32 hex digits: `quipu show ENTRY`"
+        )
     return bytes.fromhex(text)
 
 
@@ -161,6 +175,10 @@ def parse_query(access: ChainAccess, words: Sequence[str]) -> bytes:
             return grant_key(parse_id(name, "grant"))
         case ("sale", name):
             return sale_key(parse_id(name, "sale"))
+        case ("withdrawn", origin, record) if origin:
+            return withdrawn_key(origin, parse_record(record))
+        case ("model", name):
+            return model_key(parse_id(name, "model"))
         case ("nullifier", name) if _NULLIFIER.fullmatch(name):
             return nullifier_key(bytes.fromhex(name))
         case ("anonymous-fees", name):

@@ -22,33 +22,34 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from ledger.schema import chain_sharing_pb2 as ledger_dot_schema_dot_chain__sharing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ledger/schema/chain_channel.proto\x12\x0equipu.chain.v1\"\xce\x01\n\x0bOpenChannel\x12\r\n\x05payee\x18\x01 \x01(\x0c\x12\r\n\x05\x61sset\x18\x02 \x01(\r\x12\x0f\n\x07\x64\x65posit\x18\x03 \x01(\x04\x12\x15\n\rexpiry_height\x18\x04 \x01(\x04\x12\x11\n\tchallenge\x18\x05 \x01(\r\x12.\n\x07voucher\x18\x06 \x01(\x0b\x32\x1b.quipu.chain.v1.VoucherModeH\x00\x12.\n\x07payword\x18\x07 \x01(\x0b\x32\x1b.quipu.chain.v1.PayWordModeH\x00\x42\x06\n\x04mode\"\r\n\x0bVoucherMode\"6\n\x0bPayWordMode\x12\n\n\x02w0\x18\x01 \x01(\x0c\x12\x0c\n\x04unit\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\r\"/\n\x0cTopUpChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x04\"0\n\x07Voucher\x12\x12\n\ncumulative\x18\x01 \x01(\x04\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"&\n\x07PayWord\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04link\x18\x02 \x01(\x0c\"\x80\x01\n\x0c\x43loseChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\x12*\n\x07voucher\x18\x02 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x42\x07\n\x05\x63laim\"\x82\x01\n\x0e\x43hallengeClose\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\x12*\n\x07voucher\x18\x02 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x42\x07\n\x05\x63laim\" \n\rSettleChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\"\x96\x02\n\rChannelRecord\x12\r\n\x05payer\x18\x01 \x01(\x0c\x12\r\n\x05payee\x18\x02 \x01(\x0c\x12\r\n\x05\x61sset\x18\x03 \x01(\r\x12\x0f\n\x07\x64\x65posit\x18\x04 \x01(\x04\x12\x15\n\rexpiry_height\x18\x05 \x01(\x04\x12\x11\n\tchallenge\x18\x06 \x01(\r\x12.\n\x07voucher\x18\x07 \x01(\x0b\x32\x1b.quipu.chain.v1.VoucherModeH\x00\x12.\n\x07payword\x18\x08 \x01(\x0b\x32\x1b.quipu.chain.v1.PayWordModeH\x00\x12\x0f\n\x07\x63laimed\x18\t \x01(\x04\x12\x16\n\x0e\x63losing_height\x18\n \x01(\x04\x12\x0c\n\x04link\x18\x0b \x01(\x0c\x42\x06\n\x04modeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ledger/schema/chain_channel.proto\x12\x0equipu.chain.v1\x1a!ledger/schema/chain_sharing.proto\"\xdd\x01\n\x0bOpenChannel\x12\r\n\x05payee\x18\x01 \x01(\x0c\x12\r\n\x05\x61sset\x18\x02 \x01(\r\x12\x0f\n\x07\x64\x65posit\x18\x03 \x01(\x04\x12\x15\n\rexpiry_height\x18\x04 \x01(\x04\x12\x11\n\tchallenge\x18\x05 \x01(\r\x12.\n\x07voucher\x18\x06 \x01(\x0b\x32\x1b.quipu.chain.v1.VoucherModeH\x00\x12.\n\x07payword\x18\x07 \x01(\x0b\x32\x1b.quipu.chain.v1.PayWordModeH\x00\x12\r\n\x05grant\x18\x08 \x01(\x0c\x42\x06\n\x04mode\"\r\n\x0bVoucherMode\"6\n\x0bPayWordMode\x12\n\n\x02w0\x18\x01 \x01(\x0c\x12\x0c\n\x04unit\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\r\"/\n\x0cTopUpChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x04\"0\n\x07Voucher\x12\x12\n\ncumulative\x18\x01 \x01(\x04\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"&\n\x07PayWord\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04link\x18\x02 \x01(\x0c\"\x80\x01\n\x0c\x43loseChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\x12*\n\x07voucher\x18\x02 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x42\x07\n\x05\x63laim\"\x82\x01\n\x0e\x43hallengeClose\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\x12*\n\x07voucher\x18\x02 \x01(\x0b\x32\x17.quipu.chain.v1.VoucherH\x00\x12*\n\x07payword\x18\x03 \x01(\x0b\x32\x17.quipu.chain.v1.PayWordH\x00\x42\x07\n\x05\x63laim\" \n\rSettleChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\x0c\"\xd1\x02\n\rChannelRecord\x12\r\n\x05payer\x18\x01 \x01(\x0c\x12\r\n\x05payee\x18\x02 \x01(\x0c\x12\r\n\x05\x61sset\x18\x03 \x01(\r\x12\x0f\n\x07\x64\x65posit\x18\x04 \x01(\x04\x12\x15\n\rexpiry_height\x18\x05 \x01(\x04\x12\x11\n\tchallenge\x18\x06 \x01(\r\x12.\n\x07voucher\x18\x07 \x01(\x0b\x32\x1b.quipu.chain.v1.VoucherModeH\x00\x12.\n\x07payword\x18\x08 \x01(\x0b\x32\x1b.quipu.chain.v1.PayWordModeH\x00\x12\x0f\n\x07\x63laimed\x18\t \x01(\x04\x12\x16\n\x0e\x63losing_height\x18\n \x01(\x04\x12\x0c\n\x04link\x18\x0b \x01(\x0c\x12\r\n\x05grant\x18\x0c \x01(\x0c\x12*\n\troyalties\x18\r \x03(\x0b\x32\x17.quipu.chain.v1.RoyaltyB\x06\n\x04modeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.schema.chain_channel_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OPENCHANNEL']._serialized_start=54
-  _globals['_OPENCHANNEL']._serialized_end=260
-  _globals['_VOUCHERMODE']._serialized_start=262
-  _globals['_VOUCHERMODE']._serialized_end=275
-  _globals['_PAYWORDMODE']._serialized_start=277
-  _globals['_PAYWORDMODE']._serialized_end=331
-  _globals['_TOPUPCHANNEL']._serialized_start=333
-  _globals['_TOPUPCHANNEL']._serialized_end=380
-  _globals['_VOUCHER']._serialized_start=382
-  _globals['_VOUCHER']._serialized_end=430
-  _globals['_PAYWORD']._serialized_start=432
-  _globals['_PAYWORD']._serialized_end=470
-  _globals['_CLOSECHANNEL']._serialized_start=473
-  _globals['_CLOSECHANNEL']._serialized_end=601
-  _globals['_CHALLENGECLOSE']._serialized_start=604
-  _globals['_CHALLENGECLOSE']._serialized_end=734
-  _globals['_SETTLECHANNEL']._serialized_start=736
-  _globals['_SETTLECHANNEL']._serialized_end=768
-  _globals['_CHANNELRECORD']._serialized_start=771
-  _globals['_CHANNELRECORD']._serialized_end=1049
+  _globals['_OPENCHANNEL']._serialized_start=89
+  _globals['_OPENCHANNEL']._serialized_end=310
+  _globals['_VOUCHERMODE']._serialized_start=312
+  _globals['_VOUCHERMODE']._serialized_end=325
+  _globals['_PAYWORDMODE']._serialized_start=327
+  _globals['_PAYWORDMODE']._serialized_end=381
+  _globals['_TOPUPCHANNEL']._serialized_start=383
+  _globals['_TOPUPCHANNEL']._serialized_end=430
+  _globals['_VOUCHER']._serialized_start=432
+  _globals['_VOUCHER']._serialized_end=480
+  _globals['_PAYWORD']._serialized_start=482
+  _globals['_PAYWORD']._serialized_end=520
+  _globals['_CLOSECHANNEL']._serialized_start=523
+  _globals['_CLOSECHANNEL']._serialized_end=651
+  _globals['_CHALLENGECLOSE']._serialized_start=654
+  _globals['_CHALLENGECLOSE']._serialized_end=784
+  _globals['_SETTLECHANNEL']._serialized_start=786
+  _globals['_SETTLECHANNEL']._serialized_end=818
+  _globals['_CHANNELRECORD']._serialized_start=821
+  _globals['_CHANNELRECORD']._serialized_end=1158
 # @@protoc_insertion_point(module_scope)

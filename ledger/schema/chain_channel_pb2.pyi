@@ -1,13 +1,15 @@
 # mypy: disable-error-code="type-arg"
+from ledger.schema import chain_sharing_pb2 as _chain_sharing_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class OpenChannel(_message.Message):
-    __slots__ = ("payee", "asset", "deposit", "expiry_height", "challenge", "voucher", "payword")
+    __slots__ = ("payee", "asset", "deposit", "expiry_height", "challenge", "voucher", "payword", "grant")
     PAYEE_FIELD_NUMBER: _ClassVar[int]
     ASSET_FIELD_NUMBER: _ClassVar[int]
     DEPOSIT_FIELD_NUMBER: _ClassVar[int]
@@ -15,6 +17,7 @@ class OpenChannel(_message.Message):
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     VOUCHER_FIELD_NUMBER: _ClassVar[int]
     PAYWORD_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
     payee: bytes
     asset: int
     deposit: int
@@ -22,7 +25,8 @@ class OpenChannel(_message.Message):
     challenge: int
     voucher: VoucherMode
     payword: PayWordMode
-    def __init__(self, payee: _Optional[bytes] = ..., asset: _Optional[int] = ..., deposit: _Optional[int] = ..., expiry_height: _Optional[int] = ..., challenge: _Optional[int] = ..., voucher: _Optional[_Union[VoucherMode, _Mapping]] = ..., payword: _Optional[_Union[PayWordMode, _Mapping]] = ...) -> None: ...
+    grant: bytes
+    def __init__(self, payee: _Optional[bytes] = ..., asset: _Optional[int] = ..., deposit: _Optional[int] = ..., expiry_height: _Optional[int] = ..., challenge: _Optional[int] = ..., voucher: _Optional[_Union[VoucherMode, _Mapping]] = ..., payword: _Optional[_Union[PayWordMode, _Mapping]] = ..., grant: _Optional[bytes] = ...) -> None: ...
 
 class VoucherMode(_message.Message):
     __slots__ = ()
@@ -89,7 +93,7 @@ class SettleChannel(_message.Message):
     def __init__(self, channel: _Optional[bytes] = ...) -> None: ...
 
 class ChannelRecord(_message.Message):
-    __slots__ = ("payer", "payee", "asset", "deposit", "expiry_height", "challenge", "voucher", "payword", "claimed", "closing_height", "link")
+    __slots__ = ("payer", "payee", "asset", "deposit", "expiry_height", "challenge", "voucher", "payword", "claimed", "closing_height", "link", "grant", "royalties")
     PAYER_FIELD_NUMBER: _ClassVar[int]
     PAYEE_FIELD_NUMBER: _ClassVar[int]
     ASSET_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +105,8 @@ class ChannelRecord(_message.Message):
     CLAIMED_FIELD_NUMBER: _ClassVar[int]
     CLOSING_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     LINK_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    ROYALTIES_FIELD_NUMBER: _ClassVar[int]
     payer: bytes
     payee: bytes
     asset: int
@@ -112,4 +118,6 @@ class ChannelRecord(_message.Message):
     claimed: int
     closing_height: int
     link: bytes
-    def __init__(self, payer: _Optional[bytes] = ..., payee: _Optional[bytes] = ..., asset: _Optional[int] = ..., deposit: _Optional[int] = ..., expiry_height: _Optional[int] = ..., challenge: _Optional[int] = ..., voucher: _Optional[_Union[VoucherMode, _Mapping]] = ..., payword: _Optional[_Union[PayWordMode, _Mapping]] = ..., claimed: _Optional[int] = ..., closing_height: _Optional[int] = ..., link: _Optional[bytes] = ...) -> None: ...
+    grant: bytes
+    royalties: _containers.RepeatedCompositeFieldContainer[_chain_sharing_pb2.Royalty]
+    def __init__(self, payer: _Optional[bytes] = ..., payee: _Optional[bytes] = ..., asset: _Optional[int] = ..., deposit: _Optional[int] = ..., expiry_height: _Optional[int] = ..., challenge: _Optional[int] = ..., voucher: _Optional[_Union[VoucherMode, _Mapping]] = ..., payword: _Optional[_Union[PayWordMode, _Mapping]] = ..., claimed: _Optional[int] = ..., closing_height: _Optional[int] = ..., link: _Optional[bytes] = ..., grant: _Optional[bytes] = ..., royalties: _Optional[_Iterable[_Union[_chain_sharing_pb2.Royalty, _Mapping]]] = ...) -> None: ...

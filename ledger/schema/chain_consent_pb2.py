@@ -24,21 +24,29 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ledger/schema/chain_consent.proto\x12\x0equipu.chain.v1\"j\n\x0cGrantConsent\x12\x0f\n\x07subject\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x11\n\trecord_id\x18\x03 \x03(\x0c\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x15\n\rexpiry_height\x18\x05 \x01(\x04\"\"\n\x0fWithdrawConsent\x12\x0f\n\x07\x63onsent\x18\x01 \x01(\x0c\"L\n\rReportErasure\x12\x0f\n\x07\x63onsent\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\r\n\x05index\x18\x03 \x01(\x04\x12\x0c\n\x04path\x18\x04 \x03(\x0c\"\xe6\x01\n\rConsentRecord\x12\x0f\n\x07grantor\x18\x01 \x01(\x0c\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x11\n\trecord_id\x18\x04 \x03(\x0c\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x15\n\rexpiry_height\x18\x06 \x01(\x04\x12-\n\x06status\x18\x07 \x01(\x0e\x32\x1d.quipu.chain.v1.ConsentStatus\x12\x18\n\x10withdrawn_height\x18\x08 \x01(\x04\x12\x0e\n\x06\x65rased\x18\t \x03(\x0c\x12\x0f\n\x07vouched\x18\n \x01(\x08*d\n\rConsentStatus\x12\x1a\n\x16\x43ONSENT_STATUS_GRANTED\x10\x00\x12\x1c\n\x18\x43ONSENT_STATUS_WITHDRAWN\x10\x01\x12\x19\n\x15\x43ONSENT_STATUS_ERASED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ledger/schema/chain_consent.proto\x12\x0equipu.chain.v1\"j\n\x0cGrantConsent\x12\x0f\n\x07subject\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x11\n\trecord_id\x18\x03 \x03(\x0c\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x15\n\rexpiry_height\x18\x05 \x01(\x04\"\"\n\x0fWithdrawConsent\x12\x0f\n\x07\x63onsent\x18\x01 \x01(\x0c\"L\n\rReportErasure\x12\x0f\n\x07\x63onsent\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\r\n\x05index\x18\x03 \x01(\x04\x12\x0c\n\x04path\x18\x04 \x03(\x0c\"%\n\x12\x41\x63knowledgeConsent\x12\x0f\n\x07\x63onsent\x18\x01 \x01(\x0c\"\x1f\n\x0e\x43onfirmErasure\x12\r\n\x05grant\x18\x01 \x01(\x0c\"\x93\x02\n\rConsentRecord\x12\x0f\n\x07grantor\x18\x01 \x01(\x0c\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x11\n\trecord_id\x18\x04 \x03(\x0c\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x15\n\rexpiry_height\x18\x06 \x01(\x04\x12-\n\x06status\x18\x07 \x01(\x0e\x32\x1d.quipu.chain.v1.ConsentStatus\x12\x18\n\x10withdrawn_height\x18\x08 \x01(\x04\x12\x0e\n\x06\x65rased\x18\t \x03(\x0c\x12\x0f\n\x07vouched\x18\n \x01(\x08\x12\x0e\n\x06height\x18\x0b \x01(\x04\x12\x1b\n\x13\x61\x63knowledged_height\x18\x0c \x01(\x04\"B\n\x0fWithdrawnRecord\x12/\n\x0bwithdrawals\x18\x01 \x03(\x0b\x32\x1a.quipu.chain.v1.Withdrawal\"O\n\nWithdrawal\x12\x0f\n\x07grantor\x18\x01 \x01(\x0c\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63onsent\x18\x03 \x01(\x0c\x12\x0e\n\x06height\x18\x04 \x01(\x04*d\n\rConsentStatus\x12\x1a\n\x16\x43ONSENT_STATUS_GRANTED\x10\x00\x12\x1c\n\x18\x43ONSENT_STATUS_WITHDRAWN\x10\x01\x12\x19\n\x15\x43ONSENT_STATUS_ERASED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.schema.chain_consent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONSENTSTATUS']._serialized_start=508
-  _globals['_CONSENTSTATUS']._serialized_end=608
+  _globals['_CONSENTSTATUS']._serialized_start=774
+  _globals['_CONSENTSTATUS']._serialized_end=874
   _globals['_GRANTCONSENT']._serialized_start=53
   _globals['_GRANTCONSENT']._serialized_end=159
   _globals['_WITHDRAWCONSENT']._serialized_start=161
   _globals['_WITHDRAWCONSENT']._serialized_end=195
   _globals['_REPORTERASURE']._serialized_start=197
   _globals['_REPORTERASURE']._serialized_end=273
-  _globals['_CONSENTRECORD']._serialized_start=276
-  _globals['_CONSENTRECORD']._serialized_end=506
+  _globals['_ACKNOWLEDGECONSENT']._serialized_start=275
+  _globals['_ACKNOWLEDGECONSENT']._serialized_end=312
+  _globals['_CONFIRMERASURE']._serialized_start=314
+  _globals['_CONFIRMERASURE']._serialized_end=345
+  _globals['_CONSENTRECORD']._serialized_start=348
+  _globals['_CONSENTRECORD']._serialized_end=623
+  _globals['_WITHDRAWNRECORD']._serialized_start=625
+  _globals['_WITHDRAWNRECORD']._serialized_end=691
+  _globals['_WITHDRAWAL']._serialized_start=693
+  _globals['_WITHDRAWAL']._serialized_end=772
 # @@protoc_insertion_point(module_scope)

@@ -3,7 +3,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -49,8 +49,20 @@ class ReportErasure(_message.Message):
     path: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, consent: _Optional[bytes] = ..., entry: _Optional[bytes] = ..., index: _Optional[int] = ..., path: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class AcknowledgeConsent(_message.Message):
+    __slots__ = ("consent",)
+    CONSENT_FIELD_NUMBER: _ClassVar[int]
+    consent: bytes
+    def __init__(self, consent: _Optional[bytes] = ...) -> None: ...
+
+class ConfirmErasure(_message.Message):
+    __slots__ = ("grant",)
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    grant: bytes
+    def __init__(self, grant: _Optional[bytes] = ...) -> None: ...
+
 class ConsentRecord(_message.Message):
-    __slots__ = ("grantor", "subject", "origin", "record_id", "purpose", "expiry_height", "status", "withdrawn_height", "erased", "vouched")
+    __slots__ = ("grantor", "subject", "origin", "record_id", "purpose", "expiry_height", "status", "withdrawn_height", "erased", "vouched", "height", "acknowledged_height")
     GRANTOR_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +73,8 @@ class ConsentRecord(_message.Message):
     WITHDRAWN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     ERASED_FIELD_NUMBER: _ClassVar[int]
     VOUCHED_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     grantor: bytes
     subject: bytes
     origin: str
@@ -71,4 +85,24 @@ class ConsentRecord(_message.Message):
     withdrawn_height: int
     erased: _containers.RepeatedScalarFieldContainer[bytes]
     vouched: bool
-    def __init__(self, grantor: _Optional[bytes] = ..., subject: _Optional[bytes] = ..., origin: _Optional[str] = ..., record_id: _Optional[_Iterable[bytes]] = ..., purpose: _Optional[str] = ..., expiry_height: _Optional[int] = ..., status: _Optional[_Union[ConsentStatus, str]] = ..., withdrawn_height: _Optional[int] = ..., erased: _Optional[_Iterable[bytes]] = ..., vouched: _Optional[bool] = ...) -> None: ...
+    height: int
+    acknowledged_height: int
+    def __init__(self, grantor: _Optional[bytes] = ..., subject: _Optional[bytes] = ..., origin: _Optional[str] = ..., record_id: _Optional[_Iterable[bytes]] = ..., purpose: _Optional[str] = ..., expiry_height: _Optional[int] = ..., status: _Optional[_Union[ConsentStatus, str]] = ..., withdrawn_height: _Optional[int] = ..., erased: _Optional[_Iterable[bytes]] = ..., vouched: _Optional[bool] = ..., height: _Optional[int] = ..., acknowledged_height: _Optional[int] = ...) -> None: ...
+
+class WithdrawnRecord(_message.Message):
+    __slots__ = ("withdrawals",)
+    WITHDRAWALS_FIELD_NUMBER: _ClassVar[int]
+    withdrawals: _containers.RepeatedCompositeFieldContainer[Withdrawal]
+    def __init__(self, withdrawals: _Optional[_Iterable[_Union[Withdrawal, _Mapping]]] = ...) -> None: ...
+
+class Withdrawal(_message.Message):
+    __slots__ = ("grantor", "subject", "consent", "height")
+    GRANTOR_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    grantor: bytes
+    subject: bytes
+    consent: bytes
+    height: int
+    def __init__(self, grantor: _Optional[bytes] = ..., subject: _Optional[bytes] = ..., consent: _Optional[bytes] = ..., height: _Optional[int] = ...) -> None: ...

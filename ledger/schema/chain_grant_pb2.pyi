@@ -49,7 +49,7 @@ class SetRevocationEpoch(_message.Message):
     def __init__(self, fleet: _Optional[bytes] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class GrantRecord(_message.Message):
-    __slots__ = ("offer", "contract", "version", "terms", "key", "fleet", "purpose", "expiry_height", "nullifier", "seller", "content_root", "content_size")
+    __slots__ = ("offer", "contract", "version", "terms", "key", "fleet", "purpose", "expiry_height", "nullifier", "seller", "content_root", "content_size", "erased_height")
     OFFER_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,7 @@ class GrantRecord(_message.Message):
     SELLER_FIELD_NUMBER: _ClassVar[int]
     CONTENT_ROOT_FIELD_NUMBER: _ClassVar[int]
     CONTENT_SIZE_FIELD_NUMBER: _ClassVar[int]
+    ERASED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     offer: bytes
     contract: bytes
     version: int
@@ -74,7 +75,8 @@ class GrantRecord(_message.Message):
     seller: bytes
     content_root: bytes
     content_size: int
-    def __init__(self, offer: _Optional[bytes] = ..., contract: _Optional[bytes] = ..., version: _Optional[int] = ..., terms: _Optional[_Union[_chain_sharing_pb2.Terms, _Mapping]] = ..., key: _Optional[bytes] = ..., fleet: _Optional[bytes] = ..., purpose: _Optional[str] = ..., expiry_height: _Optional[int] = ..., nullifier: _Optional[bytes] = ..., seller: _Optional[bytes] = ..., content_root: _Optional[bytes] = ..., content_size: _Optional[int] = ...) -> None: ...
+    erased_height: int
+    def __init__(self, offer: _Optional[bytes] = ..., contract: _Optional[bytes] = ..., version: _Optional[int] = ..., terms: _Optional[_Union[_chain_sharing_pb2.Terms, _Mapping]] = ..., key: _Optional[bytes] = ..., fleet: _Optional[bytes] = ..., purpose: _Optional[str] = ..., expiry_height: _Optional[int] = ..., nullifier: _Optional[bytes] = ..., seller: _Optional[bytes] = ..., content_root: _Optional[bytes] = ..., content_size: _Optional[int] = ..., erased_height: _Optional[int] = ...) -> None: ...
 
 class NullifierRecord(_message.Message):
     __slots__ = ("contract",)

@@ -7,6 +7,7 @@ from ledger.schema import chain_consent_pb2 as _chain_consent_pb2
 from ledger.schema import chain_sharing_pb2 as _chain_sharing_pb2
 from ledger.schema import chain_grant_pb2 as _chain_grant_pb2
 from ledger.schema import chain_exchange_pb2 as _chain_exchange_pb2
+from ledger.schema import chain_learning_pb2 as _chain_learning_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -35,6 +36,8 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_MINTED: _ClassVar[EventKind]
     EVENT_KIND_PAID: _ClassVar[EventKind]
     EVENT_KIND_CHANNEL_TOPPED_UP: _ClassVar[EventKind]
+    EVENT_KIND_ERASURE_CONFIRMED: _ClassVar[EventKind]
+    EVENT_KIND_CONSENT_ACKNOWLEDGED: _ClassVar[EventKind]
     EVENT_KIND_CONTRACT_DEPLOYED: _ClassVar[EventKind]
     EVENT_KIND_CONTRACT_AMENDED: _ClassVar[EventKind]
     EVENT_KIND_CONTRACT_WITHDRAWN: _ClassVar[EventKind]
@@ -47,6 +50,8 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_SALE_COMPLAINED: _ClassVar[EventKind]
     EVENT_KIND_SALE_REFUNDED: _ClassVar[EventKind]
     EVENT_KIND_SALE_SETTLED: _ClassVar[EventKind]
+    EVENT_KIND_MODEL_REGISTERED: _ClassVar[EventKind]
+    EVENT_KIND_MODEL_WITHDRAWN: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_FLEET_CREATED: EventKind
 EVENT_KIND_ROBOT_REGISTERED: EventKind
@@ -64,6 +69,8 @@ EVENT_KIND_ERASURE_REPORTED: EventKind
 EVENT_KIND_MINTED: EventKind
 EVENT_KIND_PAID: EventKind
 EVENT_KIND_CHANNEL_TOPPED_UP: EventKind
+EVENT_KIND_ERASURE_CONFIRMED: EventKind
+EVENT_KIND_CONSENT_ACKNOWLEDGED: EventKind
 EVENT_KIND_CONTRACT_DEPLOYED: EventKind
 EVENT_KIND_CONTRACT_AMENDED: EventKind
 EVENT_KIND_CONTRACT_WITHDRAWN: EventKind
@@ -76,6 +83,8 @@ EVENT_KIND_KEY_REVEALED: EventKind
 EVENT_KIND_SALE_COMPLAINED: EventKind
 EVENT_KIND_SALE_REFUNDED: EventKind
 EVENT_KIND_SALE_SETTLED: EventKind
+EVENT_KIND_MODEL_REGISTERED: EventKind
+EVENT_KIND_MODEL_WITHDRAWN: EventKind
 
 class Genesis(_message.Message):
     __slots__ = ("version", "origin", "time_ns", "parameters", "governors", "assets", "allocations")
@@ -144,7 +153,7 @@ class Transaction(_message.Message):
     def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class TransactionBody(_message.Message):
-    __slots__ = ("version", "signer", "sequence", "expiry_height", "fee", "sponsor", "attachments", "transfer", "mint", "create_asset", "set_spending_cap", "create_fleet", "change_authority", "set_issuer_key", "pay_from_pool", "set_sponsorship", "set_witness_policy", "register_robot", "rotate_key", "retire_key", "retire_robot", "begin_recovery", "cancel_recovery", "complete_recovery", "anchor_checkpoint", "report_fork", "open_channel", "top_up_channel", "close_channel", "challenge_close", "settle_channel", "grant_consent", "withdraw_consent", "report_erasure", "deploy_contract", "amend_contract", "withdraw_contract", "post_offer", "withdraw_offer", "request_grant", "prune_grants", "set_revocation_epoch", "propose_sale", "lock_sale", "reveal_key", "complain_sale", "refund_sale", "settle_sale")
+    __slots__ = ("version", "signer", "sequence", "expiry_height", "fee", "sponsor", "attachments", "transfer", "mint", "create_asset", "set_spending_cap", "create_fleet", "change_authority", "set_issuer_key", "pay_from_pool", "set_sponsorship", "set_witness_policy", "register_robot", "rotate_key", "retire_key", "retire_robot", "begin_recovery", "cancel_recovery", "complete_recovery", "anchor_checkpoint", "report_fork", "open_channel", "top_up_channel", "close_channel", "challenge_close", "settle_channel", "grant_consent", "withdraw_consent", "report_erasure", "confirm_erasure", "acknowledge_consent", "deploy_contract", "amend_contract", "withdraw_contract", "post_offer", "withdraw_offer", "request_grant", "prune_grants", "set_revocation_epoch", "propose_sale", "lock_sale", "reveal_key", "complain_sale", "refund_sale", "settle_sale", "register_model", "withdraw_model")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SIGNER_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +188,8 @@ class TransactionBody(_message.Message):
     GRANT_CONSENT_FIELD_NUMBER: _ClassVar[int]
     WITHDRAW_CONSENT_FIELD_NUMBER: _ClassVar[int]
     REPORT_ERASURE_FIELD_NUMBER: _ClassVar[int]
+    CONFIRM_ERASURE_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_CONSENT_FIELD_NUMBER: _ClassVar[int]
     DEPLOY_CONTRACT_FIELD_NUMBER: _ClassVar[int]
     AMEND_CONTRACT_FIELD_NUMBER: _ClassVar[int]
     WITHDRAW_CONTRACT_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +204,8 @@ class TransactionBody(_message.Message):
     COMPLAIN_SALE_FIELD_NUMBER: _ClassVar[int]
     REFUND_SALE_FIELD_NUMBER: _ClassVar[int]
     SETTLE_SALE_FIELD_NUMBER: _ClassVar[int]
+    REGISTER_MODEL_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAW_MODEL_FIELD_NUMBER: _ClassVar[int]
     version: int
     signer: bytes
     sequence: int
@@ -227,6 +240,8 @@ class TransactionBody(_message.Message):
     grant_consent: _chain_consent_pb2.GrantConsent
     withdraw_consent: _chain_consent_pb2.WithdrawConsent
     report_erasure: _chain_consent_pb2.ReportErasure
+    confirm_erasure: _chain_consent_pb2.ConfirmErasure
+    acknowledge_consent: _chain_consent_pb2.AcknowledgeConsent
     deploy_contract: _chain_sharing_pb2.DeployContract
     amend_contract: _chain_sharing_pb2.AmendContract
     withdraw_contract: _chain_sharing_pb2.WithdrawContract
@@ -241,7 +256,9 @@ class TransactionBody(_message.Message):
     complain_sale: _chain_exchange_pb2.ComplainSale
     refund_sale: _chain_exchange_pb2.RefundSale
     settle_sale: _chain_exchange_pb2.SettleSale
-    def __init__(self, version: _Optional[int] = ..., signer: _Optional[bytes] = ..., sequence: _Optional[int] = ..., expiry_height: _Optional[int] = ..., fee: _Optional[int] = ..., sponsor: _Optional[bytes] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., transfer: _Optional[_Union[_chain_payment_pb2.Transfer, _Mapping]] = ..., mint: _Optional[_Union[_chain_payment_pb2.Mint, _Mapping]] = ..., create_asset: _Optional[_Union[_chain_payment_pb2.CreateAsset, _Mapping]] = ..., set_spending_cap: _Optional[_Union[_chain_payment_pb2.SetSpendingCap, _Mapping]] = ..., create_fleet: _Optional[_Union[_chain_identity_pb2.CreateFleet, _Mapping]] = ..., change_authority: _Optional[_Union[_chain_identity_pb2.ChangeAuthority, _Mapping]] = ..., set_issuer_key: _Optional[_Union[_chain_identity_pb2.SetIssuerKey, _Mapping]] = ..., pay_from_pool: _Optional[_Union[_chain_identity_pb2.PayFromPool, _Mapping]] = ..., set_sponsorship: _Optional[_Union[_chain_identity_pb2.SetSponsorship, _Mapping]] = ..., set_witness_policy: _Optional[_Union[_chain_identity_pb2.SetWitnessPolicy, _Mapping]] = ..., register_robot: _Optional[_Union[_chain_identity_pb2.RegisterRobot, _Mapping]] = ..., rotate_key: _Optional[_Union[_chain_identity_pb2.RotateKey, _Mapping]] = ..., retire_key: _Optional[_Union[_chain_identity_pb2.RetireKey, _Mapping]] = ..., retire_robot: _Optional[_Union[_chain_identity_pb2.RetireRobot, _Mapping]] = ..., begin_recovery: _Optional[_Union[_chain_identity_pb2.BeginRecovery, _Mapping]] = ..., cancel_recovery: _Optional[_Union[_chain_identity_pb2.CancelRecovery, _Mapping]] = ..., complete_recovery: _Optional[_Union[_chain_identity_pb2.CompleteRecovery, _Mapping]] = ..., anchor_checkpoint: _Optional[_Union[_chain_anchor_pb2.AnchorCheckpoint, _Mapping]] = ..., report_fork: _Optional[_Union[_chain_anchor_pb2.ReportFork, _Mapping]] = ..., open_channel: _Optional[_Union[_chain_channel_pb2.OpenChannel, _Mapping]] = ..., top_up_channel: _Optional[_Union[_chain_channel_pb2.TopUpChannel, _Mapping]] = ..., close_channel: _Optional[_Union[_chain_channel_pb2.CloseChannel, _Mapping]] = ..., challenge_close: _Optional[_Union[_chain_channel_pb2.ChallengeClose, _Mapping]] = ..., settle_channel: _Optional[_Union[_chain_channel_pb2.SettleChannel, _Mapping]] = ..., grant_consent: _Optional[_Union[_chain_consent_pb2.GrantConsent, _Mapping]] = ..., withdraw_consent: _Optional[_Union[_chain_consent_pb2.WithdrawConsent, _Mapping]] = ..., report_erasure: _Optional[_Union[_chain_consent_pb2.ReportErasure, _Mapping]] = ..., deploy_contract: _Optional[_Union[_chain_sharing_pb2.DeployContract, _Mapping]] = ..., amend_contract: _Optional[_Union[_chain_sharing_pb2.AmendContract, _Mapping]] = ..., withdraw_contract: _Optional[_Union[_chain_sharing_pb2.WithdrawContract, _Mapping]] = ..., post_offer: _Optional[_Union[_chain_sharing_pb2.PostOffer, _Mapping]] = ..., withdraw_offer: _Optional[_Union[_chain_sharing_pb2.WithdrawOffer, _Mapping]] = ..., request_grant: _Optional[_Union[_chain_grant_pb2.RequestGrant, _Mapping]] = ..., prune_grants: _Optional[_Union[_chain_grant_pb2.PruneGrants, _Mapping]] = ..., set_revocation_epoch: _Optional[_Union[_chain_grant_pb2.SetRevocationEpoch, _Mapping]] = ..., propose_sale: _Optional[_Union[_chain_exchange_pb2.ProposeSale, _Mapping]] = ..., lock_sale: _Optional[_Union[_chain_exchange_pb2.LockSale, _Mapping]] = ..., reveal_key: _Optional[_Union[_chain_exchange_pb2.RevealKey, _Mapping]] = ..., complain_sale: _Optional[_Union[_chain_exchange_pb2.ComplainSale, _Mapping]] = ..., refund_sale: _Optional[_Union[_chain_exchange_pb2.RefundSale, _Mapping]] = ..., settle_sale: _Optional[_Union[_chain_exchange_pb2.SettleSale, _Mapping]] = ...) -> None: ...
+    register_model: _chain_learning_pb2.RegisterModel
+    withdraw_model: _chain_learning_pb2.WithdrawModel
+    def __init__(self, version: _Optional[int] = ..., signer: _Optional[bytes] = ..., sequence: _Optional[int] = ..., expiry_height: _Optional[int] = ..., fee: _Optional[int] = ..., sponsor: _Optional[bytes] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., transfer: _Optional[_Union[_chain_payment_pb2.Transfer, _Mapping]] = ..., mint: _Optional[_Union[_chain_payment_pb2.Mint, _Mapping]] = ..., create_asset: _Optional[_Union[_chain_payment_pb2.CreateAsset, _Mapping]] = ..., set_spending_cap: _Optional[_Union[_chain_payment_pb2.SetSpendingCap, _Mapping]] = ..., create_fleet: _Optional[_Union[_chain_identity_pb2.CreateFleet, _Mapping]] = ..., change_authority: _Optional[_Union[_chain_identity_pb2.ChangeAuthority, _Mapping]] = ..., set_issuer_key: _Optional[_Union[_chain_identity_pb2.SetIssuerKey, _Mapping]] = ..., pay_from_pool: _Optional[_Union[_chain_identity_pb2.PayFromPool, _Mapping]] = ..., set_sponsorship: _Optional[_Union[_chain_identity_pb2.SetSponsorship, _Mapping]] = ..., set_witness_policy: _Optional[_Union[_chain_identity_pb2.SetWitnessPolicy, _Mapping]] = ..., register_robot: _Optional[_Union[_chain_identity_pb2.RegisterRobot, _Mapping]] = ..., rotate_key: _Optional[_Union[_chain_identity_pb2.RotateKey, _Mapping]] = ..., retire_key: _Optional[_Union[_chain_identity_pb2.RetireKey, _Mapping]] = ..., retire_robot: _Optional[_Union[_chain_identity_pb2.RetireRobot, _Mapping]] = ..., begin_recovery: _Optional[_Union[_chain_identity_pb2.BeginRecovery, _Mapping]] = ..., cancel_recovery: _Optional[_Union[_chain_identity_pb2.CancelRecovery, _Mapping]] = ..., complete_recovery: _Optional[_Union[_chain_identity_pb2.CompleteRecovery, _Mapping]] = ..., anchor_checkpoint: _Optional[_Union[_chain_anchor_pb2.AnchorCheckpoint, _Mapping]] = ..., report_fork: _Optional[_Union[_chain_anchor_pb2.ReportFork, _Mapping]] = ..., open_channel: _Optional[_Union[_chain_channel_pb2.OpenChannel, _Mapping]] = ..., top_up_channel: _Optional[_Union[_chain_channel_pb2.TopUpChannel, _Mapping]] = ..., close_channel: _Optional[_Union[_chain_channel_pb2.CloseChannel, _Mapping]] = ..., challenge_close: _Optional[_Union[_chain_channel_pb2.ChallengeClose, _Mapping]] = ..., settle_channel: _Optional[_Union[_chain_channel_pb2.SettleChannel, _Mapping]] = ..., grant_consent: _Optional[_Union[_chain_consent_pb2.GrantConsent, _Mapping]] = ..., withdraw_consent: _Optional[_Union[_chain_consent_pb2.WithdrawConsent, _Mapping]] = ..., report_erasure: _Optional[_Union[_chain_consent_pb2.ReportErasure, _Mapping]] = ..., confirm_erasure: _Optional[_Union[_chain_consent_pb2.ConfirmErasure, _Mapping]] = ..., acknowledge_consent: _Optional[_Union[_chain_consent_pb2.AcknowledgeConsent, _Mapping]] = ..., deploy_contract: _Optional[_Union[_chain_sharing_pb2.DeployContract, _Mapping]] = ..., amend_contract: _Optional[_Union[_chain_sharing_pb2.AmendContract, _Mapping]] = ..., withdraw_contract: _Optional[_Union[_chain_sharing_pb2.WithdrawContract, _Mapping]] = ..., post_offer: _Optional[_Union[_chain_sharing_pb2.PostOffer, _Mapping]] = ..., withdraw_offer: _Optional[_Union[_chain_sharing_pb2.WithdrawOffer, _Mapping]] = ..., request_grant: _Optional[_Union[_chain_grant_pb2.RequestGrant, _Mapping]] = ..., prune_grants: _Optional[_Union[_chain_grant_pb2.PruneGrants, _Mapping]] = ..., set_revocation_epoch: _Optional[_Union[_chain_grant_pb2.SetRevocationEpoch, _Mapping]] = ..., propose_sale: _Optional[_Union[_chain_exchange_pb2.ProposeSale, _Mapping]] = ..., lock_sale: _Optional[_Union[_chain_exchange_pb2.LockSale, _Mapping]] = ..., reveal_key: _Optional[_Union[_chain_exchange_pb2.RevealKey, _Mapping]] = ..., complain_sale: _Optional[_Union[_chain_exchange_pb2.ComplainSale, _Mapping]] = ..., refund_sale: _Optional[_Union[_chain_exchange_pb2.RefundSale, _Mapping]] = ..., settle_sale: _Optional[_Union[_chain_exchange_pb2.SettleSale, _Mapping]] = ..., register_model: _Optional[_Union[_chain_learning_pb2.RegisterModel, _Mapping]] = ..., withdraw_model: _Optional[_Union[_chain_learning_pb2.WithdrawModel, _Mapping]] = ...) -> None: ...
 
 class Attachment(_message.Message):
     __slots__ = ("hash", "size")

@@ -124,7 +124,7 @@ class ContractVersion(_message.Message):
     def __init__(self, policy: _Optional[str] = ..., terms: _Optional[_Union[Terms, _Mapping]] = ..., height: _Optional[int] = ...) -> None: ...
 
 class OfferRecord(_message.Message):
-    __slots__ = ("contract", "version", "seller", "origin", "leaf", "index", "content_root", "content_size", "kind", "media_type", "tags", "topics", "start_ns", "end_ns", "qualities", "height", "withdrawn_height")
+    __slots__ = ("contract", "version", "seller", "origin", "leaf", "index", "content_root", "content_size", "kind", "media_type", "tags", "topics", "start_ns", "end_ns", "qualities", "height", "withdrawn_height", "record_id")
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SELLER_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +142,7 @@ class OfferRecord(_message.Message):
     QUALITIES_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     WITHDRAWN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    RECORD_ID_FIELD_NUMBER: _ClassVar[int]
     contract: bytes
     version: int
     seller: bytes
@@ -159,7 +160,8 @@ class OfferRecord(_message.Message):
     qualities: _containers.RepeatedCompositeFieldContainer[QualityBound]
     height: int
     withdrawn_height: int
-    def __init__(self, contract: _Optional[bytes] = ..., version: _Optional[int] = ..., seller: _Optional[bytes] = ..., origin: _Optional[str] = ..., leaf: _Optional[bytes] = ..., index: _Optional[int] = ..., content_root: _Optional[bytes] = ..., content_size: _Optional[int] = ..., kind: _Optional[str] = ..., media_type: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., topics: _Optional[_Iterable[str]] = ..., start_ns: _Optional[int] = ..., end_ns: _Optional[int] = ..., qualities: _Optional[_Iterable[_Union[QualityBound, _Mapping]]] = ..., height: _Optional[int] = ..., withdrawn_height: _Optional[int] = ...) -> None: ...
+    record_id: bytes
+    def __init__(self, contract: _Optional[bytes] = ..., version: _Optional[int] = ..., seller: _Optional[bytes] = ..., origin: _Optional[str] = ..., leaf: _Optional[bytes] = ..., index: _Optional[int] = ..., content_root: _Optional[bytes] = ..., content_size: _Optional[int] = ..., kind: _Optional[str] = ..., media_type: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., topics: _Optional[_Iterable[str]] = ..., start_ns: _Optional[int] = ..., end_ns: _Optional[int] = ..., qualities: _Optional[_Iterable[_Union[QualityBound, _Mapping]]] = ..., height: _Optional[int] = ..., withdrawn_height: _Optional[int] = ..., record_id: _Optional[bytes] = ...) -> None: ...
 
 class QualityBound(_message.Message):
     __slots__ = ("kind", "source", "low", "high", "offset", "scale")

@@ -19,8 +19,8 @@ P = 2**255 - 19
 Y_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826  # of a point of order 8
 SIGNATURE = r"— ([^\s+\0-\x1f]+) (\S+)\n"
 NOTE = re.compile(rf"((.+)\n(0|[1-9][0-9]{{0,18}})\n(\S+)\n)\n(?:{SIGNATURE}){{1,64}}")
-ACTIONS = [*range(16, 20), *range(24, 37), 40, 41, *range(48, 53), 56, 57, 58, *range(64, 69)]
-ACTIONS += [72, 73, 74, *range(80, 86)]
+ACTIONS = [*range(16, 20), *range(24, 37), 40, 41, *range(48, 53), *range(56, 61), *range(64, 69)]
+ACTIONS += [72, 73, 74, *range(80, 86), 96, 97]
 BODY = "ibiiib*" + "".join("b" if number in ACTIONS else "-" for number in range(8, 128))
 
 

@@ -42,6 +42,8 @@ CONSTANTS = {
         "MINTED": 14,
         "PAID": 15,
         "CHANNEL_TOPPED_UP": 16,
+        "ERASURE_CONFIRMED": 17,
+        "CONSENT_ACKNOWLEDGED": 18,
         "CONTRACT_DEPLOYED": 20,
         "CONTRACT_AMENDED": 21,
         "CONTRACT_WITHDRAWN": 22,
@@ -54,6 +56,8 @@ CONSTANTS = {
         "SALE_COMPLAINED": 43,
         "SALE_REFUNDED": 44,
         "SALE_SETTLED": 45,
+        "MODEL_REGISTERED": 50,
+        "MODEL_WITHDRAWN": 51,
     },
     "srv.SubmitTransaction.Response": {"NONE": 0, "REFUSED": 2, "UNAVAILABLE": 3},
     "srv.QueryState.Request": {

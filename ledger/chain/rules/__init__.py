@@ -12,7 +12,9 @@
 `sharing`          contracts: who may use a fleet's recordings, and on what terms
 `offers`           recordings offered under a contract, with what is proven of them
 `grant`            leave to use a recording, for a member that does not say who it is
+`buyer_erasure`    receipts of buyers who erased what they bought
 `exchange`         atomic sales under a grant: lock, reveal, complain, settle
+`learning`         models, and what they were trained on
 =================  ===========================================================
 """
 
@@ -25,12 +27,14 @@ from google.protobuf.message import Message
 
 from ledger.chain.rules import (
     anchor,
+    buyer_erasure,
     channel,
     consent,
     exchange,
     fleet,
     fork,
     grant,
+    learning,
     offers,
     payment,
     recovery,
@@ -53,7 +57,9 @@ ACTIONS: Final[Mapping[str, Action[Message]]] = {
         sharing,
         offers,
         grant,
+        buyer_erasure,
         exchange,
+        learning,
     )
     for action in rule.ACTIONS
 }

@@ -14,10 +14,16 @@ deposit wins. A payee that closes within ``challenge`` blocks is paid whatever i
 so it takes no payment once fewer than that are left before the expiry.
 
 Whether an account is a frozen or retired robot's is never asked: it may always close.
+
+A channel of a grant pays for a recording: it is opened by the grant's one-time key to the
+seller. It keeps the royalties of the grant's terms, and whenever it pays the payee, it pays
+them out of that as an atomic sale does (`royalties`). What becomes of the grant and of its
+contract later changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from google.protobuf.message import Message
@@ -30,6 +36,9 @@ from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.genesis import MAX_BLOCKS
 from ledger.chain.rules.action import Action, require_id
+from ledger.chain.rules.grant import read_grant
+from ledger.chain.rules.offers import require_sellable
+from ledger.chain.rules.royalties import pay_shares
 from ledger.chain.spending import debit
 from ledger.chain.state_keys import channel_key
 from ledger.ed25519 import SIGNATURE_SIZE, is_signed
@@ -49,11 +58,14 @@ from ledger.schema.chain_pb2 import (
     EVENT_KIND_CHANNEL_OPENED,
     EVENT_KIND_CHANNEL_TOPPED_UP,
 )
+from ledger.schema.chain_sharing_pb2 import Royalty
 
 
 def check_open_channel(message: OpenChannel) -> None:
     """Refuse what no channel may be."""
     require_id(message.payee, "payee")
+    if message.grant:
+        require_id(message.grant, "grant's id")
     require(message.deposit > 0, ResultCode.FIELD_REFUSED, "a channel without a deposit")
     require(
         message.challenge <= MAX_BLOCKS,
@@ -93,6 +105,7 @@ def open_channel(context: Context, message: OpenChannel) -> None:
         ResultCode.CHANNEL_TERMS,
         "a channel expires later than its first close could be settled",
     )
+    royalties = _royalties(context, message) if message.grant else []
     payee = ensure_account(context.state, message.payee)
     require(not payee.flags & IS_POOL, ResultCode.POOL_ACCOUNT, "a pool cannot close a channel")
     debit(context, context.signer, message.asset, message.deposit)
@@ -104,6 +117,8 @@ def open_channel(context: Context, message: OpenChannel) -> None:
         deposit=message.deposit,
         expiry_height=message.expiry_height,
         challenge=message.challenge,
+        grant=message.grant,
+        royalties=royalties,
     )
     if message.HasField("payword"):
         record.payword.CopyFrom(message.payword)
@@ -209,6 +224,24 @@ def settle_channel(context: Context, message: SettleChannel) -> None:
     _pay_out(context, message.channel, record)
 
 
+def _royalties(context: Context, message: OpenChannel) -> Sequence[Royalty]:
+    """Those of the grant that a channel pays for, if it is the one that it says."""
+    grant = read_grant(context.state, message.grant)
+    require(context.signer == grant.key, ResultCode.NOT_ALLOWED, "the grant's key opens")
+    require(
+        message.payee == grant.seller and message.asset == grant.terms.asset,
+        ResultCode.CHANNEL_TERMS,
+        "the channel of a grant pays its seller, in the asset of its terms",
+    )
+    require(
+        context.height <= grant.expiry_height,
+        ResultCode.CHANNEL_TERMS,
+        f"the grant was good up to block {grant.expiry_height}",
+    )
+    require_sellable(context.state, grant.offer)
+    return grant.terms.royalties
+
+
 def _read(context: Context, channel: bytes) -> ChannelRecord:
     record = context.state.read(ChannelRecord, channel_key(channel))
     if record is None:
@@ -307,8 +340,7 @@ def _require_within(record: ChannelRecord, amount: int) -> None:
 def _pay_out(context: Context, channel: bytes, record: ChannelRecord) -> None:
     """Divide the deposit, and forget the channel: its id never comes back."""
     rest = record.deposit - record.claimed
-    if record.claimed:
-        release(context.state, record.payee, record.asset, record.claimed)
+    pay_shares(context.state, record.asset, record.claimed, record.royalties, record.payee)
     if rest:
         release(context.state, record.payer, record.asset, rest)
     context.state.delete(channel_key(channel))

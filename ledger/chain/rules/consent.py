@@ -2,8 +2,10 @@
 
 Whoever may say so, a data subject or an owner, grants that records of a robot are used for
 a purpose; only the account that granted can withdraw. The chain sees a salted commitment
-instead of the subject. It cannot know whether the grantor may speak for these records: a
-consent binds whoever names it, such as a sharing contract, and nobody else.
+instead of the subject. It cannot know whether the grantor may speak for these records: that
+the robot or its fleet says, by granting on somebody's behalf or by `AcknowledgeConsent`. Who
+asks a robot to record them has this done first. From then on a withdrawal ends offers, grants
+and sales of the records, and tells those who bought them (`ledger.chain.withdrawn`).
 
 `ReportErasure` is the receipt: the robot's own signed `Erasure` entry, and the path from it
 to the checkpoint that the chain holds of the robot's log. So a light client that trusts the
@@ -11,7 +13,7 @@ chain's headers needs one state proof, of the ConsentRecord, to learn what was e
 
 - A report is good at any time, before a withdrawal too: it says what happened to records,
   and a robot may always keep less than it is allowed to. Consent whose records are all
-  erased is `ERASED` for good, and nothing of it is left to withdraw.
+  erased is `ERASED` for good. It can be withdrawn even so, for others may have bought them.
 - One entry may cover some of the records; the record says which are covered so far.
 - Any key that the robot ever had may have signed the entry, for it may be an old one. That
   the entry is in the anchored log dates it.
@@ -32,9 +34,10 @@ from google.protobuf.message import Message
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import read_fleet
-from ledger.chain.robots import read_robot
+from ledger.chain.robots import read_robot, valid_keys
 from ledger.chain.rules.action import Action, require_id, require_origin, require_text
 from ledger.chain.state_keys import anchor_key, consent_key
+from ledger.chain.withdrawn import lift_withdrawal, mark_withdrawn
 from ledger.checkpoint import log_id
 from ledger.ed25519 import is_signed
 from ledger.errors import LedgerError
@@ -47,6 +50,7 @@ from ledger.schema.chain_consent_pb2 import (
     CONSENT_STATUS_ERASED,
     CONSENT_STATUS_GRANTED,
     CONSENT_STATUS_WITHDRAWN,
+    AcknowledgeConsent,
     ConsentRecord,
     GrantConsent,
     ReportErasure,
@@ -54,6 +58,7 @@ from ledger.schema.chain_consent_pb2 import (
 )
 from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_ACTIVE, RobotRecord
 from ledger.schema.chain_pb2 import (
+    EVENT_KIND_CONSENT_ACKNOWLEDGED,
     EVENT_KIND_CONSENT_GRANTED,
     EVENT_KIND_CONSENT_WITHDRAWN,
     EVENT_KIND_ERASURE_REPORTED,
@@ -88,7 +93,7 @@ def check_grant_consent(message: GrantConsent) -> None:
 
 def grant_consent(context: Context, message: GrantConsent) -> None:
     """Write down what the signer allows; the robot has to be registered, in whatever state."""
-    read_robot(context.state, message.origin)
+    robot = read_robot(context.state, message.origin)
     require(
         not 0 < message.expiry_height < context.height,
         ResultCode.FIELD_REFUSED,
@@ -102,9 +107,30 @@ def grant_consent(context: Context, message: GrantConsent) -> None:
         record_id=message.record_id,
         purpose=message.purpose,
         expiry_height=message.expiry_height,
+        height=context.height,
     )
-    context.state.write(consent_key(consent), record)
     context.emit(EVENT_KIND_CONSENT_GRANTED, consent)
+    if _speaks_for(context, robot):
+        _acknowledge(context, consent, record)
+    context.state.write(consent_key(consent), record)
+
+
+def check_acknowledge_consent(message: AcknowledgeConsent) -> None:
+    """Refuse what is no id."""
+    require_id(message.consent, "consent's id")
+
+
+def acknowledge_consent(context: Context, message: AcknowledgeConsent) -> None:
+    """Note that the grantor may speak for the records; what it withdrew already counts then."""
+    record = _read_consent(context, message.consent)
+    require(
+        _speaks_for(context, read_robot(context.state, record.origin)),
+        ResultCode.NOT_ALLOWED,
+        "the robot acknowledges, or its fleet does",
+    )
+    require(not record.acknowledged_height, ResultCode.CONSENT_STATE, "it was acknowledged before")
+    _acknowledge(context, message.consent, record)
+    context.state.write(consent_key(message.consent), record)
 
 
 def check_withdraw_consent(message: WithdrawConsent) -> None:
@@ -120,12 +146,12 @@ def withdraw_consent(context: Context, message: WithdrawConsent) -> None:
         ResultCode.NOT_ALLOWED,
         "only who granted a consent can withdraw it",
     )
-    require(
-        record.status == CONSENT_STATUS_GRANTED,
-        ResultCode.CONSENT_STATE,
-        "it was withdrawn, or everything it is about erased",
-    )
-    record.status, record.withdrawn_height = CONSENT_STATUS_WITHDRAWN, context.height
+    require(not record.withdrawn_height, ResultCode.CONSENT_STATE, "it was withdrawn before")
+    record.withdrawn_height = context.height
+    if record.status == CONSENT_STATUS_GRANTED:
+        record.status = CONSENT_STATUS_WITHDRAWN
+    if record.acknowledged_height:
+        mark_withdrawn(context.state, message.consent, record)
     context.state.write(consent_key(message.consent), record)
     context.emit(EVENT_KIND_CONSENT_WITHDRAWN, message.consent)
 
@@ -161,6 +187,23 @@ def report_erasure(context: Context, message: ReportErasure) -> None:
         record.status = CONSENT_STATUS_ERASED
     context.state.write(consent_key(message.consent), record)
     context.emit(EVENT_KIND_ERASURE_REPORTED, message.consent, len(new))
+
+
+def _speaks_for(context: Context, robot: RobotRecord) -> bool:
+    """Whether the signer is the robot, or the authority of its fleet."""
+    return (
+        context.signer in valid_keys(robot, context.height)
+        or context.signer == read_fleet(context.state, robot.fleet).authority
+    )
+
+
+def _acknowledge(context: Context, consent: bytes, record: ConsentRecord) -> None:
+    record.acknowledged_height = context.height
+    if record.withdrawn_height:
+        mark_withdrawn(context.state, consent, record)
+    else:
+        lift_withdrawal(context.state, record)
+    context.emit(EVENT_KIND_CONSENT_ACKNOWLEDGED, consent)
 
 
 def _read_consent(context: Context, consent: bytes) -> ConsentRecord:
@@ -216,6 +259,9 @@ def _require_vouched(context: Context, robot: RobotRecord, message: ReportErasur
 
 ACTIONS: Final[tuple[Action[Message], ...]] = (
     Action("grant_consent", GrantConsent, check_grant_consent, grant_consent),
+    Action(
+        "acknowledge_consent", AcknowledgeConsent, check_acknowledge_consent, acknowledge_consent
+    ),
     Action("withdraw_consent", WithdrawConsent, check_withdraw_consent, withdraw_consent),
     Action("report_erasure", ReportErasure, check_report_erasure, report_erasure),
 )

@@ -15,7 +15,8 @@ it. A price is locked only for units that the buyer has checked (`ledger.exchang
 the chain sees two roots, a key, and in a dispute a single unit.
 
 The sale keeps what it needs of the grant: that may expire and be pruned meanwhile. A robot
-whose log forked sells nothing more, but what is locked ends as it would have.
+whose log forked sells nothing more, and no recording is sold whose consent is withdrawn; but
+what is locked ends as it would have.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.genesis import MAX_BLOCKS
 from ledger.chain.leaf import ID_SIZE
-from ledger.chain.robots import read_robot
 from ledger.chain.rules.action import Action, require_id
 from ledger.chain.rules.grant import read_grant
-from ledger.chain.rules.offers import read_offer
+from ledger.chain.rules.offers import require_sellable
+from ledger.chain.rules.royalties import pay_shares
 from ledger.chain.sale.complaint import SoldContent, check_complaint, is_right
 from ledger.chain.sale.identity import SALE_KEY_SIZE, key_hash, sale_id
 from ledger.chain.spending import debit
@@ -49,7 +50,6 @@ from ledger.schema.chain_exchange_pb2 import (
     SaleRecord,
     SettleSale,
 )
-from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_FROZEN
 from ledger.schema.chain_pb2 import (
     EVENT_KIND_KEY_REVEALED,
     EVENT_KIND_SALE_COMPLAINED,
@@ -58,9 +58,6 @@ from ledger.schema.chain_pb2 import (
     EVENT_KIND_SALE_REFUNDED,
     EVENT_KIND_SALE_SETTLED,
 )
-
-WHOLE: Final = 10_000
-"""Parts of a price that royalties are counted in."""
 
 
 def check_propose_sale(message: ProposeSale) -> None:
@@ -81,7 +78,7 @@ def propose_sale(context: Context, message: ProposeSale) -> None:
     require(
         context.signer == grant.seller, ResultCode.NOT_ALLOWED, "the grant is another's to sell"
     )
-    _require_sound_robot(context, grant.offer)
+    require_sellable(context.state, grant.offer)
     require(
         context.height <= message.lock_height <= grant.expiry_height,
         ResultCode.SALE_TERMS,
@@ -139,7 +136,7 @@ def lock_sale(context: Context, message: LockSale) -> None:
     require(not record.reveal_height, ResultCode.SALE_STATE, "the price is locked already")
     _require_in_time(context, record.lock_height)
     # No sale can be locked after its grant's last block, so the grant is still there.
-    _require_sound_robot(context, read_grant(context.state, record.grant).offer)
+    require_sellable(context.state, read_grant(context.state, record.grant).offer)
     debit(context, record.buyer, record.asset, record.price)
     record.reveal_height = context.height + record.reveal_blocks
     context.state.write(sale_key(message.sale), record)
@@ -241,13 +238,8 @@ def settle_sale(context: Context, message: SettleSale) -> None:
     record = _read(context, message.sale)
     require(record.complaint_height > 0, ResultCode.SALE_STATE, "no key was revealed yet")
     _require_over(context, record.complaint_height)
-    rest = record.price
-    for royalty in record.royalties:
-        # Rounded down, so that the parts are never more than the whole; the seller has the rest.
-        share = record.price * royalty.parts // WHOLE
-        _give(context, royalty.account, record, share)
-        rest -= share
-    _give(context, record.seller, record, rest + record.deposit)
+    pay_shares(context.state, record.asset, record.price, record.royalties, record.seller)
+    _give(context, record.seller, record, record.deposit)
     context.state.delete(sale_key(message.sale))
     context.emit(EVENT_KIND_SALE_SETTLED, message.sale, record.price)
 
@@ -273,16 +265,6 @@ def _judge(record: SaleRecord, message: ComplainSale, masked: bytes) -> None:
         not is_right(sold, record.key, message.index, masked, message.leaf),
         ResultCode.UNIT_IS_RIGHT,
         "the unit opens to what was granted",
-    )
-
-
-def _require_sound_robot(context: Context, offer: bytes) -> None:
-    """Refuse the sale of what a frozen robot recorded."""
-    robot = read_robot(context.state, read_offer(context.state, offer).origin)
-    require(
-        robot.status != ROBOT_STATUS_FROZEN,
-        ResultCode.ROBOT_FROZEN,
-        "the robot's log forked: nothing of it is sold",
     )
 
 

@@ -27,12 +27,12 @@ from ledger.chain.presentation_claim import (
     unbound_hash,
 )
 from ledger.chain.presentations import size_of_presentation, verify_claim
-from ledger.chain.robots import read_robot
 from ledger.chain.rules.action import Action, require_id, require_text
 from ledger.chain.rules.allowed_use import SECOND, allowed_version
-from ledger.chain.rules.offers import read_offer
+from ledger.chain.rules.offers import read_offer, require_sellable
 from ledger.chain.rules.sharing import read_contract
 from ledger.chain.state_keys import fleet_key, grant_key, nullifier_key
+from ledger.chain.withdrawn import is_withdrawn
 from ledger.chain.working_state import WorkingState
 from ledger.schema.chain_grant_pb2 import (
     GrantRecord,
@@ -41,7 +41,7 @@ from ledger.schema.chain_grant_pb2 import (
     RequestGrant,
     SetRevocationEpoch,
 )
-from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_FROZEN, FleetRecord
+from ledger.schema.chain_identity_pb2 import FleetRecord
 from ledger.schema.chain_pb2 import EVENT_KIND_GRANTED, TransactionBody
 from zkproofs.credential.attributes import MAX_NUMBER, MAX_TEXT_SIZE
 
@@ -124,11 +124,7 @@ def request_grant(context: Context, message: RequestGrant) -> None:
     _require_epochs(context, fleet, message)
     _require_time(context, message.time_s)
     offer = read_offer(state, message.offer)
-    require(
-        read_robot(state, offer.origin).status != ROBOT_STATUS_FROZEN,
-        ResultCode.ROBOT_FROZEN,
-        "the robot's log forked: nothing of it is sold",
-    )
+    require_sellable(state, message.offer)
     member = Member(fleet.name, message.min_level, message.role or None)
     contract, version = allowed_version(context, offer, member, message.purpose)
     require(
@@ -198,14 +194,22 @@ def check_prune_grants(message: PruneGrants) -> None:
 def prune_grants(context: Context, message: PruneGrants) -> None:
     """Delete grants whose time is over, and uses of contracts that are over for good.
 
-    A contract that has only expired may go on by an amendment, so its uses stay counted.
+    A contract that has only expired may go on by an amendment, so its uses stay counted. A
+    grant of a recording whose consent is withdrawn stays until its erasure is confirmed.
     """
     state = context.state
     for grant in message.grants:
+        record = read_grant(state, grant)
         require(
-            read_grant(state, grant).expiry_height < context.height,
+            record.expiry_height < context.height,
             ResultCode.GRANT_STATE,
             "the grant has not expired",
+        )
+        offer = read_offer(state, record.offer)
+        require(
+            bool(record.erased_height) or not is_withdrawn(state, offer.origin, offer.record_id),
+            ResultCode.GRANT_STATE,
+            "consent of the recording is withdrawn, and the buyer has not confirmed its erasure",
         )
         state.delete(grant_key(grant))
     for nullifier in message.nullifiers:

@@ -26,6 +26,7 @@ from ledger.chain.rules.action import Action, require_id, require_origin
 from ledger.chain.rules.quality_proofs import check_proofs, verify_qualities
 from ledger.chain.rules.sharing import current_version
 from ledger.chain.state_keys import anchor_key, offer_key
+from ledger.chain.withdrawn import require_consent
 from ledger.chain.working_state import WorkingState
 from ledger.checkpoint import log_id
 from ledger.ed25519 import is_signed
@@ -39,7 +40,6 @@ from ledger.schema.chain_pb2 import EVENT_KIND_OFFER_POSTED, EVENT_KIND_OFFER_WI
 from ledger.schema.chain_sharing_pb2 import (
     OfferRecord,
     PostOffer,
-    QualityBound,
     WithdrawOffer,
 )
 
@@ -105,11 +105,13 @@ def post_offer(context: Context, message: PostOffer) -> None:
         ResultCode.OFFER_STATE,
         "it is offered already",
     )
-    bounds = verify_qualities(context, experience, leaf, message.qualities)
-    posted = _offered(experience, bounds)
+    posted = _offered(experience)
+    posted.origin = message.origin
+    require_consent(state, posted)
+    posted.qualities.extend(verify_qualities(context, experience, leaf, message.qualities))
     posted.contract, posted.version = contract, record.version
     posted.seller, posted.height = context.signer, context.height
-    posted.origin, posted.leaf, posted.index = message.origin, leaf, message.index
+    posted.leaf, posted.index = leaf, message.index
     state.write(offer_key(offer), posted)
     context.emit(EVENT_KIND_OFFER_POSTED, offer, experience.content_size)
 
@@ -135,6 +137,20 @@ def read_offer(state: WorkingState, offer: bytes) -> OfferRecord:
     if record is None:
         raise RefusalError(ResultCode.UNKNOWN_OFFER, "there is no such offer")
     return record
+
+
+def require_sellable(state: WorkingState, offer: bytes) -> None:
+    """Refuse to grant or sell what a frozen robot recorded, or what consent is withdrawn of.
+
+    Raises RefusalError: `UNKNOWN_OFFER`, `ROBOT_FROZEN`, `CONSENT_WITHDRAWN`.
+    """
+    record = read_offer(state, offer)
+    require(
+        read_robot(state, record.origin).status != ROBOT_STATUS_FROZEN,
+        ResultCode.ROBOT_FROZEN,
+        "the robot's log forked: nothing of it is sold",
+    )
+    require_consent(state, record)
 
 
 def _offering_robot(context: Context, origin: str) -> RobotRecord:
@@ -194,10 +210,11 @@ def _require_anchored(state: WorkingState, message: PostOffer, entry: Entry, lea
     )
 
 
-def _offered(experience: Experience, bounds: list[QualityBound]) -> OfferRecord:
+def _offered(experience: Experience) -> OfferRecord:
     """What an offer shows of a recording."""
     kinds = [tag.value for tag in experience.tags if tag.key == "kind"]
     return OfferRecord(
+        record_id=experience.record_id,
         content_root=experience.content_root,
         content_size=experience.content_size,
         kind=kinds[0] if len(kinds) == 1 else "recording",
@@ -206,7 +223,6 @@ def _offered(experience: Experience, bounds: list[QualityBound]) -> OfferRecord:
         topics=sorted({topic.name for topic in experience.topics}),
         start_ns=experience.start_ns,
         end_ns=experience.end_ns,
-        qualities=bounds,
     )
 
 

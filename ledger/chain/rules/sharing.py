@@ -25,6 +25,7 @@ from ledger.chain.fleets import governed_fleet
 from ledger.chain.genesis import MAX_BLOCKS
 from ledger.chain.policy import Policy, PolicyError, read_policy
 from ledger.chain.rules.action import Action, require_id, require_text
+from ledger.chain.rules.royalties import WHOLE
 from ledger.chain.state_keys import asset_key, contract_key, contract_version_key
 from ledger.chain.working_state import WorkingState
 from ledger.errors import CorruptStoreError
@@ -45,8 +46,6 @@ from ledger.schema.chain_sharing_pb2 import (
 CONTRACT_TAG: Final = b"quipu/contract/v1\0"
 MAX_NAME: Final = 64
 MAX_ROYALTIES: Final = 16
-WHOLE: Final = 10_000
-"""The parts of a royalty that are all of a payment."""
 MAX_USES: Final = 65_536
 MAX_VERSIONS: Final = 2**32 - 1
 

@@ -152,6 +152,7 @@ def test_numbers_keep_their_meaning() -> None:
         501: "CONSENT_STATE",
         502: "NOT_AN_ERASURE",
         503: "NOT_ANCHORED",
+        504: "CONSENT_WITHDRAWN",
         600: "UNKNOWN_CONTRACT",
         601: "CONTRACT_OVER",
         602: "POLICY_REFUSED",
@@ -178,5 +179,9 @@ def test_numbers_keep_their_meaning() -> None:
         804: "WRONG_KEY",
         805: "BAD_COMPLAINT",
         806: "UNIT_IS_RIGHT",
+        900: "UNKNOWN_MODEL",
+        901: "MODEL_EXISTS",
+        902: "MODEL_STATE",
+        903: "OTHER_FLEETS_GRANT",
     }
     assert dict(EventKind.items())["EVENT_KIND_CHANNEL_TOPPED_UP"] == 16

@@ -51,6 +51,7 @@ from ledger.schema.chain_payment_pb2 import (
 )
 from tests.ledger.chain.frozen.eventful_exchange import exchange
 from tests.ledger.chain.frozen.eventful_grant import grant
+from tests.ledger.chain.frozen.eventful_learning import learn
 from tests.ledger.chain.frozen.eventful_sharing import share
 from tests.ledger.chain.rules.chain_world import account_of
 from tests.ledger.chain.rules.robot_world import ORIGIN, OTHER, RobotWorld, quorum
@@ -139,6 +140,8 @@ def build() -> EventfulChain:
     grant(chain, THIRD)
     chain.advance()
     exchange(chain, THIRD)
+    chain.advance()
+    learn(chain, THIRD)
     chain.advance()
     return chain
 

@@ -96,6 +96,7 @@ class TestGrant:
             record_id=IDS,
             purpose="to learn to walk",
             expiry_height=99,
+            height=1,
         )
         assert consent_record(world, consent).status == CONSENT_STATUS_GRANTED
 
@@ -174,10 +175,15 @@ class TestWithdraw:
         world.advance(10)
         assert withdraw(world, consent) == ResultCode.OK
 
-    def test_not_once_all_is_erased(self, world: ChainWorld, log: RobotLog) -> None:
+    def test_once_all_is_erased_for_those_who_bought_it(
+        self, world: ChainWorld, log: RobotLog
+    ) -> None:
         consent, index = grant(world), log.erase(*IDS)
         log.anchor()
         world.must(world.key("bob"), log.report(consent, index))
+        assert withdraw(world, consent) == ResultCode.OK
+        record = consent_record(world, consent)
+        assert (record.status, record.withdrawn_height) == (CONSENT_STATUS_ERASED, 1)
         assert withdraw(world, consent) == ResultCode.CONSENT_STATE
 
     def test_of_nothing(self, world: ChainWorld) -> None:

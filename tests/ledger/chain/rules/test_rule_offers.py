@@ -83,6 +83,7 @@ def test_an_offer_says_what_the_robots_entry_says(world: SharingWorld, contract:
             QualityBound(kind=3, low=0, high=2**16 - 1, scale=1_000),
         ],
         height=1,
+        record_id=experience().record_id,
     )
 
 
