@@ -30,6 +30,7 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `sale_file`      what a seller must never forget
 `seller`         the selling end: offered, open, closing
 `counter`        the seller's sales together: any bytes in, a reply out
+`kept_units`     units that were checked, on a buyer's disk
 `purchase`       the buyer's folder: terms, content, what was checked
 `buyer`          the buying end, one type for each point where it can stop
 `transport`      how a request becomes a reply; `buy` drives a purchase to its end
@@ -37,5 +38,15 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `socket_server`  a seller offered to other processes, over a Unix socket
 `socket_client`  the way to it
 `fairswap`       the atomic sale: sealing it all, checking it, complaining
+`swap_chain`     the chain as both sides of it ask it, and their deadlines
+`swap_cipher`    its units on their way, hidden from all but the buyer
+`swap_messages`  its requests and replies as bytes
+`swap_file`      what its seller must never forget
+`swap_seller`    its selling end: prepared, proposed, locked, revealed, ended
+`swap_counter`   where its requests arrive, and what the chain is told
+`swap_purchase`  its buyer's folder: leaves, masked units, what the key opened
+`swap_buyer`     its buying end: asking for the sale, and for all units
+`swap_payment`   its buying end: locking, opening, complaining, refunded
+`swap_driver`    where a purchase is; `swap` drives it to its end
 ===============  ===============================================================
 """

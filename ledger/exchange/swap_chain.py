@@ -1,0 +1,116 @@
+"""The chain as the two sides of an atomic sale see it, and what they leave themselves of time.
+
+Deadlines are heights of the chain, never a clock: a transaction that is submitted at height h
+is in block h + 1 at the earliest. Whoever reads a height first and a record afterwards may
+say of that record what had happened up to the height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.sale.identity import key_hash
+from ledger.chain.transaction import parse_transaction
+from ledger.schema.chain_exchange_pb2 import RevealKey, SaleRecord
+from ledger.schema.chain_pb2 import Attachment
+
+
+class SwapChain(Protocol):
+    """What both sides ask of a chain, verified by whoever implements it.
+
+    Every method may raise LedgerError where the chain cannot be reached; asking again is safe.
+    """
+
+    @property
+    def chain(self) -> bytes:
+        """Its id, 32 bytes."""
+        ...
+
+    def height(self) -> int:
+        """The height that the chain has reached."""
+        ...
+
+    def sequence(self, account: bytes) -> int:
+        """How many transactions of an account were carried out."""
+        ...
+
+    def sale(self, sale: bytes) -> SaleRecord | None:
+        """The record of a sale; None before it is proposed, and once it has ended."""
+        ...
+
+    def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
+        """The key of a sale that has ended, out of the blocks; see `find_key`."""
+        ...
+
+    def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
+        """Have a transaction carried out, and say what became of it.
+
+        The same bytes may be submitted again. A refusal moves nothing.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SellingTerms:
+    """What a seller proposes, in blocks, and how it behaves."""
+
+    lock_blocks: int = 60
+    """For the buyer to fetch everything and lock; so long the deposit may lie for nothing."""
+    reveal_blocks: int = 30
+    complaint_blocks: int = 120
+    """At least the chain's `Parameters.min_challenge`."""
+    margin: int = 3
+    """The key is not submitted in the last blocks: what is late is still seen by others."""
+    fee: int = 1
+    """Of each transaction, in asset 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuyingTerms:
+    """What a buyer agrees to, in blocks."""
+
+    most_reveal_blocks: int = 1_000
+    """So long its money may lie without a key."""
+    least_complaint_blocks: int = 2
+    """Enough to read the key, to open all units and to complain."""
+    fee: int = 1
+    """Of each transaction, in asset 0: the lock, and a complaint or refund."""
+
+
+def is_in_time(height: int, last: int, margin: int = 0) -> bool:
+    """Whether what is submitted now can be in a block up to ``last``, ``margin`` blocks early."""
+    return height + 1 + margin <= last
+
+
+def find_key(
+    chain: bytes, transactions: Iterable[bytes], sale: bytes, hashed: bytes
+) -> bytes | None:
+    """The key of a sale among transactions of blocks, or None.
+
+    A buyer that was away while its key came and the sale was settled finds it so. What has
+    the hash that was locked is the key, whoever showed it.
+    """
+    for encoded in transactions:
+        if sale not in encoded:
+            continue
+        try:
+            message = parse_transaction(chain, encoded).message
+        except RefusalError:
+            continue
+        if (
+            isinstance(message, RevealKey)
+            and message.sale == sale
+            and key_hash(message.key) == hashed
+        ):
+            return message.key
+    return None
+
+
+def named_attachments(attachments: Sequence[bytes]) -> list[Attachment]:
+    """How a transaction's body names attachments: ascending by hash."""
+    named = sorted((sha256(each).digest(), len(each)) for each in attachments)
+    return [Attachment(hash=name, size=size) for name, size in named]

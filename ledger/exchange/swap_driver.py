@@ -1,0 +1,158 @@
+"""Where an atomic purchase is, by its folder and the chain; and `swap`, which brings it to its end.
+
+`where` looks at nothing else, so a buyer that was killed anywhere goes on from there. Order
+matters: money that is locked comes first, and units that are missing second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from ledger.exchange.buyer import BadUnitError, SellerRefusedError
+from ledger.exchange.messages import Reason
+from ledger.exchange.swap_buyer import (
+    Asking,
+    BuyingEnd,
+    FetchingLeaves,
+    FetchingMasked,
+    OpeningSwap,
+)
+from ledger.exchange.swap_chain import is_in_time
+from ledger.exchange.swap_payment import (
+    AwaitingKey,
+    BoughtSwap,
+    LockableSwap,
+    OpeningUnits,
+    RefundableSwap,
+    ReturnedSwap,
+    end_purchase,
+)
+from ledger.exchange.swap_purchase import BuyingStage, ChosenSale
+from ledger.exchange.transport import Transport
+
+BuyingState: TypeAlias = (
+    Asking | LockableSwap | AwaitingKey | RefundableSwap | OpeningUnits | BoughtSwap | ReturnedSwap
+)
+
+
+def where(end: BuyingEnd) -> BuyingState:
+    """Where the purchase is now. Raises StorageError, and as the chain does."""
+    purchase, sale = end.purchase, end.purchase.sale
+    # Before the record: what was too late then is too late for the record.
+    height = end.chain.height()
+    if sale is None:
+        return _without_sale(end, height)
+    if sale.stage is BuyingStage.BOUGHT:
+        return BoughtSwap(purchase)
+    if sale.stage is BuyingStage.RETURNED:
+        return ReturnedSwap(purchase)
+    if sale.stage in (BuyingStage.KEYED, BuyingStage.COMPLAINING):
+        return _missing(end, height) or OpeningUnits(end, sale)
+    record = end.chain.sale(sale.sale)
+    if record is None:
+        return _after_end(end, sale, height)
+    if record.key:
+        return _with_key(end, sale, record.key, record.complaint_height)
+    if record.reveal_height:
+        if is_in_time(height, record.reveal_height):
+            return AwaitingKey(record.reveal_height, height)
+        return RefundableSwap(end, sale)
+    if not is_in_time(height, record.lock_height):
+        return _without_sale(end, height)
+    return _missing(end, height) or LockableSwap(end, sale)
+
+
+def swap(
+    end: BuyingEnd,
+    transport: Transport,
+    wait: Callable[[int], None],
+    told: Callable[[int, int], None] = lambda held, opened: None,
+) -> BoughtSwap | ReturnedSwap:
+    """Buy what a purchase is about, from where it was left.
+
+    ``wait`` returns once the chain is higher than the height it is given; ``told`` hears how
+    many masked units are here and how many are open, after each. A seller that has forgotten
+    the session is opened again, and what it sent wrong asked for again, once each.
+
+    Raises BadUnitError, SellerRefusedError, VerificationError, MalformedError for what the
+    seller does wrong; LateComplaintError; RefusedError; StorageError; and what chain,
+    transport and ``wait`` raise. The purchase can be taken up again after any of them, and
+    must be, once its price is locked: what is due back comes only to whoever asks in time.
+    """
+    purchase, tried, state = end.purchase, False, where(end)
+    while not isinstance(state, BoughtSwap | ReturnedSwap):
+        if isinstance(state, AwaitingKey):
+            wait(state.height)
+        elif isinstance(state, LockableSwap):
+            state.lock()
+        elif isinstance(state, RefundableSwap):
+            state.refund()
+        elif isinstance(state, OpeningUnits):
+            state.open(lambda opened: told(purchase.held, opened))
+        else:
+            held, asking = purchase.held, state
+            following: Asking | None = None
+            try:
+                following = asking.receive(transport.ask(asking.request()))
+            except BadUnitError:
+                if tried:
+                    raise
+                tried = True
+            except SellerRefusedError as refusal:
+                if refusal.reason is Reason.NOT_YET and isinstance(asking, OpeningSwap):
+                    wait(asking.height)
+                elif refusal.reason is Reason.NO_SESSION and not tried:
+                    tried, end.session = True, None
+                else:
+                    raise
+            if purchase.held > held:
+                tried = False
+                told(purchase.held, purchase.opened.kept)
+            if following is not None:
+                state = following
+                continue
+        state = where(end)
+    return state
+
+
+def _without_sale(end: BuyingEnd, height: int) -> OpeningSwap | ReturnedSwap:
+    """No sale can be locked: ask for one, unless the grant is over too."""
+    if is_in_time(height, end.purchase.grant.expiry_height):
+        return OpeningSwap(end, height)
+    return ReturnedSwap(end.purchase)
+
+
+def _after_end(end: BuyingEnd, sale: ChosenSale, height: int) -> BuyingState:
+    """The chain has the sale no more, and this side has no key."""
+    if sale.stage is BuyingStage.RECEIVING:
+        return _without_sale(end, height)
+    key = end.chain.revealed_key(sale.sale, sale.key_hash)
+    if key is not None:
+        return _with_key(end, sale, key, 0)
+    # Without a key a sale ends by a refund alone, if it was locked at all.
+    end_purchase(end.purchase, sale, BuyingStage.RETURNED)
+    return ReturnedSwap(end.purchase)
+
+
+def _with_key(end: BuyingEnd, sale: ChosenSale, key: bytes, complaint_height: int) -> BuyingState:
+    """Keep the key: the chain forgets it when the sale ends."""
+    keyed = replace(sale, stage=BuyingStage.KEYED, key=key, complaint_height=complaint_height)
+    end.purchase.write(keyed)
+    return where(end)
+
+
+def _missing(end: BuyingEnd, height: int) -> Asking | None:
+    """How to get what is not here yet."""
+    purchase = end.purchase
+    if purchase.units is not None and purchase.grant.count in (
+        purchase.held,
+        purchase.opened.kept,
+    ):
+        return None
+    if end.session is None:
+        return OpeningSwap(end, height)
+    if purchase.units is None:
+        return FetchingLeaves(end, end.session, ())
+    return FetchingMasked(end, end.session)

@@ -1,0 +1,194 @@
+"""The buying end of an atomic sale where its money is: locked, refunded, or paid for the key.
+
+::
+
+    (swap_buyer) -> LockableSwap --lock--> AwaitingKey --the key--> OpeningUnits --all-> BoughtSwap
+                                               |                        |
+                                          no key in time           a wrong unit: complain
+                                               v                        v
+                                        RefundableSwap --refund--> ReturnedSwap
+
+What is promised is written before it leaves: the price is locked only when every unit is on
+disk and was read again, and all of it comes back, with the seller's deposit, unless the key
+opened every one. Each transaction may be asked for again; it acts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ledger.chain.codes import ResultCode
+from ledger.errors import RefusedError, VerificationError
+from ledger.exchange.fairswap import Complaint, WrongUnitError
+from ledger.exchange.swap_buyer import BuyingEnd
+from ledger.exchange.swap_chain import is_in_time
+from ledger.exchange.swap_purchase import BuyingStage, ChosenSale, SwapPurchase
+from ledger.merkle.hashing import leaf_hash
+from ledger.schema.chain_exchange_pb2 import RefundSale
+from ledger.schema.chain_pb2 import TransactionBody
+
+_PATIENCE: Final = 100
+"""Blocks for which a refund may wait."""
+_CARRIED_OUT_OR_RACED: Final = (
+    ResultCode.OK,
+    ResultCode.SEQUENCE_PAST,
+    ResultCode.EXPIRED,
+    ResultCode.SALE_TIME_OVER,
+    ResultCode.SALE_STATE,
+    ResultCode.UNKNOWN_SALE,
+)
+"""After these the chain is looked at again."""
+
+
+class LateComplaintError(VerificationError):
+    """A unit is not what was granted, and the chain takes no complaint any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockableSwap:
+    """Every unit is here: the price may be locked."""
+
+    _end: BuyingEnd
+    _sale: ChosenSale
+
+    def lock(self) -> None:
+        """Read every unit again, and lock the price.
+
+        Where a unit is not as it came, it is to be fetched again instead. Raises
+        RefusedError where the chain does not take the price, StorageError, and what the
+        chain raises.
+        """
+        end, purchase = self._end, self._end.purchase
+        purchase.check_masked()
+        if purchase.held < purchase.grant.count or purchase.units is None:
+            return
+        if self._sale.stage is not BuyingStage.LOCKING:
+            purchase.write(replace(self._sale, stage=BuyingStage.LOCKING))
+        body = end.body(self._sale.lock_height)
+        body.lock_sale.CopyFrom(purchase.units.lock())
+        _require_taken(
+            end.submit(body),
+            "lock the price",
+            "nothing was paid; see that the one-time key has the price, and fees",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingKey:
+    """The price is locked, and the seller has until ``reveal_height``: wait for a block."""
+
+    reveal_height: int
+    height: int
+    """Of the chain, when there was no key."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundableSwap:
+    """No key came in time."""
+
+    _end: BuyingEnd
+    _sale: ChosenSale
+
+    def refund(self) -> None:
+        """Have price and deposit. Raises RefusedError, and what the chain raises."""
+        end = self._end
+        body = end.body(end.chain.height() + _PATIENCE)
+        body.refund_sale.CopyFrom(RefundSale(sale=self._sale.sale))
+        _require_taken(
+            end.submit(body),
+            "refund the sale",
+            "anybody may ask for it, for a fee; all of it goes to the one-time key",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningUnits:
+    """The key is here: units open, or are complained of."""
+
+    _end: BuyingEnd
+    _sale: ChosenSale
+
+    def open(self, told: Callable[[int], None] = lambda opened: None) -> None:
+        """Open and keep every unit, or complain at once of the first that is wrong.
+
+        ``told`` hears how many are open. A unit that the disk lost is to be fetched again.
+        Raises LateComplaintError for one that is wrong too late, RefusedError where the
+        chain does not take the complaint, StorageError, and what the chain raises.
+        """
+        purchase, units = self._end.purchase, self._end.purchase.units
+        if units is None:
+            return
+        opened, revealed = purchase.opened, units.revealed(self._sale.key)
+        while opened.kept < purchase.grant.count:
+            index = opened.kept
+            masked = purchase.masked_unit(index)
+            if not purchase.is_masked_unit(index, masked):
+                purchase.drop_from(index)
+                return
+            try:
+                unit = revealed.open(index, masked)
+            except WrongUnitError as wrong:
+                self._complain(index, wrong.complaint)
+                return
+            opened.keep(leaf_hash(unit), unit)
+            told(opened.kept)
+        opened.finish()
+        end_purchase(purchase, self._sale, BuyingStage.BOUGHT)
+
+    def _complain(self, index: int, complaint: Complaint) -> None:
+        end, sale = self._end, self._sale
+        account = end.wallet.account
+        if sale.stage is not BuyingStage.COMPLAINING:
+            sequence = end.chain.sequence(account)
+            sale = replace(sale, stage=BuyingStage.COMPLAINING, sequence=sequence)
+            end.purchase.write(sale)
+        body = TransactionBody(
+            sequence=sale.sequence,
+            expiry_height=sale.complaint_height,
+            fee=end.terms.fee,
+            complain_sale=complaint.message,
+        )
+        code = end.submit(body, complaint.attachment)
+        # Nothing else of this account is carried out meanwhile: its sequence tells.
+        if code is ResultCode.OK or end.chain.sequence(account) > sale.sequence:
+            end_purchase(end.purchase, sale, BuyingStage.RETURNED)
+            return
+        # Before the record: what was too late then is too late for the record.
+        height = end.chain.height()
+        record = end.chain.sale(sale.sale)
+        if record is None or not is_in_time(height, record.complaint_height):
+            raise LateComplaintError(
+                f"unit {index} is not what was granted, and the time for complaints is over",
+                hint="the price is lost; the units before it are in the purchase's folder",
+            )
+        raise RefusedError(
+            f"the chain does not take the complaint about unit {index}: {code.name}",
+            hint=f"try again until block {record.complaint_height}; see that the key has fees",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtSwap:
+    """All of it is here, checked and on disk; `SwapPurchase.place` gives it its files."""
+
+    purchase: SwapPurchase
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedSwap:
+    """Nothing was bought. The price never left, or came back with the seller's deposit."""
+
+    purchase: SwapPurchase
+
+
+def end_purchase(purchase: SwapPurchase, sale: ChosenSale, stage: BuyingStage) -> None:
+    """Write down how it ended, and let go of what no complaint needs any more. StorageError."""
+    purchase.write(replace(sale, stage=stage))
+    purchase.discard_masked()
+
+
+def _require_taken(code: ResultCode, verb: str, hint: str) -> None:
+    if code not in _CARRIED_OUT_OR_RACED:
+        raise RefusedError(f"the chain does not {verb}: {code.name}", hint=hint)

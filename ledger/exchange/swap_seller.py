@@ -1,0 +1,236 @@
+"""The selling end of an atomic sale, one type for each state that the chain can be in.
+
+::
+
+    prepare() -> PreparedSwap --the proposal--> ProposedSwap --the buyer locks--> LockedSwap
+                      |                              |                                |
+                      |             nobody locked: the deposit comes back         the key
+                      v                              v                                v
+                 EndedSwap <-------------------- EndedSwap <---- paid ---------- RevealedSwap
+
+`observe` says from the file and the chain where a sale is, so a seller that was killed
+anywhere goes on from there; `advance` does what can be done now, and has no effect twice.
+
+The key leaves only while a block can still take it with some to spare: shown too late it
+would give the content away and earn nothing. It is shown although the content was erased
+meanwhile, for the price of it is locked.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from ledger.chain.codes import ResultCode
+from ledger.chain.sale.identity import sale_id
+from ledger.errors import CorruptStoreError, RefusedError
+from ledger.exchange.fairswap import MaskedContent
+from ledger.exchange.grant import Grant, SaleChain
+from ledger.exchange.session import X25519_SIZE
+from ledger.exchange.swap_chain import SellingTerms, SwapChain, is_in_time
+from ledger.exchange.swap_file import SwapRow, SwapStage, forget_swap, write_swap
+from ledger.exchange.unit_source import UnitSource
+from ledger.experience.content_root import content_root_of_leaves
+from ledger.schema.chain_exchange_pb2 import RefundSale, RevealKey, SaleRecord, SettleSale
+from ledger.schema.chain_pb2 import TransactionBody
+from ledger.wallet.wallet import Wallet
+
+_PATIENCE: Final = 100
+"""Blocks for which a refund or a settlement may wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwapDesk:
+    """What every atomic sale of one seller needs."""
+
+    wallet: Wallet
+    grants: SaleChain
+    chain: SwapChain
+    folder: Path
+    """Where sales are kept; it exists."""
+    terms: SellingTerms
+
+
+@dataclass(frozen=True, slots=True)
+class _Swap:
+    desk: SwapDesk
+    row: SwapRow
+
+    def _submit(self, body: TransactionBody) -> ResultCode:
+        chain = self.desk.chain
+        return chain.submit(self.desk.wallet.sign(chain.chain, body))
+
+    def _body(self, expiry_height: int) -> TransactionBody:
+        desk = self.desk
+        return TransactionBody(
+            sequence=desk.chain.sequence(desk.wallet.account),
+            expiry_height=expiry_height,
+            fee=desk.terms.fee,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSwap(_Swap):
+    """The key is on disk; the chain does not have the proposal."""
+
+    refusal: ResultCode | None = None
+    """What the chain said to it last."""
+
+    def advance(self) -> SwapState:
+        """Propose it."""
+        row = self.row
+        code = self._submit(
+            TransactionBody(
+                sequence=row.sequence,
+                expiry_height=row.lock_height,
+                fee=self.desk.terms.fee,
+                propose_sale=row.proposal(),
+            )
+        )
+        found = observe(self.desk, row)
+        return replace(found, refusal=code) if isinstance(found, PreparedSwap) else found
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedSwap(_Swap):
+    """The deposit is set aside, and the buyer has until the lock height."""
+
+    record: SaleRecord
+
+    def advance(self) -> SwapState:
+        """Have the deposit back, once nobody can lock any more."""
+        height = self.desk.chain.height()
+        if is_in_time(height, self.record.lock_height):
+            return self
+        body = self._body(height + _PATIENCE)
+        body.refund_sale.CopyFrom(RefundSale(sale=self.row.sale))
+        self._submit(body)
+        return observe(self.desk, self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSwap(_Swap):
+    """The price is set aside: the key is due."""
+
+    record: SaleRecord
+
+    def advance(self) -> SwapState:
+        """Show the key, unless it is too late for that. Then all goes to the buyer."""
+        last = self.record.reveal_height
+        if not is_in_time(self.desk.chain.height(), last, self.desk.terms.margin):
+            return self
+        body = self._body(last)
+        body.reveal_key.CopyFrom(RevealKey(sale=self.row.sale, key=self.row.key))
+        self._submit(body)
+        return observe(self.desk, self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class RevealedSwap(_Swap):
+    """The key is on the chain, and the buyer may complain."""
+
+    record: SaleRecord
+
+    def advance(self) -> SwapState:
+        """Be paid, once nobody can complain any more."""
+        height = self.desk.chain.height()
+        if is_in_time(height, self.record.complaint_height):
+            return self
+        body = self._body(height + _PATIENCE)
+        body.settle_sale.CopyFrom(SettleSale(sale=self.row.sale))
+        self._submit(body)
+        return observe(self.desk, self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSwap(_Swap):
+    """The chain holds nothing of it any more, and never will."""
+
+    @property
+    def was_proposed(self) -> bool:
+        """Whether it ever was on the chain."""
+        return self.row.stage is SwapStage.ENDED
+
+    def advance(self) -> SwapState:
+        """Forget it, once its grant is over too, and nothing can be asked under it."""
+        if self.desk.chain.height() > self.row.grant.expiry_height:
+            forget_swap(self.desk.folder, self.row.grant.grant)
+        return self
+
+
+SwapState: TypeAlias = PreparedSwap | ProposedSwap | LockedSwap | RevealedSwap | EndedSwap
+
+
+def prepare(desk: SwapDesk, grant: Grant, content: UnitSource) -> PreparedSwap:
+    """Draw a key, mask everything once for its root, and have it on disk.
+
+    Every unit is read, and must be what was granted: a unit that is wrong costs the deposit.
+    Raises RefusedError for a grant that no sale can be made of, CorruptStoreError, ErasedError,
+    StorageError, and what the chain raises.
+    """
+    chain, terms = desk.chain, desk.terms
+    lock_height = min(chain.height() + terms.lock_blocks, grant.expiry_height)
+    if not grant.price or not grant.content_size:
+        raise RefusedError("what is free or empty is not sold whole")
+    if not is_in_time(chain.height(), lock_height):
+        raise RefusedError("the grant is over")
+    sequence = chain.sequence(desk.wallet.account)
+    masked = MaskedContent(sale_id(grant.chain, grant.grant, sequence), content, grant.count)
+    if content_root_of_leaves(masked.leaves) != grant.content_root:
+        raise CorruptStoreError(
+            "the content is not what was granted: its leaves have another root",
+            hint="audit the home",
+        )
+    row = SwapRow(
+        stage=SwapStage.PREPARED,
+        grant=grant,
+        key=masked.reveal().key,
+        agreement=os.urandom(X25519_SIZE),
+        sequence=sequence,
+        unit_root=masked.sold.unit_root,
+        lock_height=lock_height,
+        reveal_blocks=terms.reveal_blocks,
+        complaint_blocks=terms.complaint_blocks,
+        leaves=masked.leaves,
+        masked_leaves=masked.masked_leaves,
+    )
+    write_swap(desk.folder, row)
+    return PreparedSwap(desk, row)
+
+
+def observe(desk: SwapDesk, row: SwapRow) -> SwapState:
+    """Where a sale is, by what the chain says now. Raises StorageError, and as the chain does.
+
+    A proposal that cannot come any more is forgotten, one that has ended loses its secrets.
+    """
+    if row.stage is SwapStage.ENDED:
+        return EndedSwap(desk, row)
+    # Before the record: what was too late then is too late for the record.
+    height, sequence = desk.chain.height(), desk.chain.sequence(desk.wallet.account)
+    record = desk.chain.sale(row.sale)
+    if record is None:
+        if row.stage is SwapStage.PROPOSED:
+            ended = row.ended()
+            write_swap(desk.folder, ended)
+            return EndedSwap(desk, ended)
+        # A refused transaction can still be carried out later, with this key: only a sequence
+        # that is used, or a height that is past, says that it never will.
+        if sequence > row.sequence or not is_in_time(height, row.lock_height):
+            forget_swap(desk.folder, row.grant.grant)
+            return EndedSwap(desk, row)
+        return PreparedSwap(desk, row)
+    if (record.key_hash, record.unit_root) != (row.sold.key_hash, row.unit_root):
+        raise CorruptStoreError(
+            f"the chain's sale {row.sale.hex()} is of another key than this seller's file",
+            hint="two sellers use one account, or an old copy of the folder was put back",
+        )
+    if row.stage is SwapStage.PREPARED:
+        row = replace(row, stage=SwapStage.PROPOSED)
+        write_swap(desk.folder, row)
+    if record.complaint_height:
+        return RevealedSwap(desk, row, record)
+    if record.reveal_height:
+        return LockedSwap(desk, row, record)
+    return ProposedSwap(desk, row, record)
