@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from ledger.chain.proven.chain import ProvenChain
 from ledger.credentials.member_file import MemberFile
-from ledger.exchange.grant import Grant
-from ledger.exchange.seller import ClosingSale
+from ledger.exchange.counter import Counter
+from ledger.exchange.grant import Grant, SaleChain
+from ledger.exchange.seller import ClosingSale, Desk
 from ledger.exchange.transport import InProcess, Transport
 from ledger.home import create_home, open_home_to_write
 from ledger.market.acquisition import Acquisition
@@ -44,6 +45,14 @@ class BuyersWorld(SharingMarket):
         """What the seller's claims under a grant come to."""
         sale = self.counter.sale(grant.grant)
         return sale.earned if sale is not None else 0
+
+    def counter_over(self, chain: SaleChain) -> Counter:
+        """The recording sold by who knows the chain so."""
+        sales = self.root / self.name("sales")
+        sales.mkdir()
+        counter = Counter(Desk(self.sellers_wallet, chain, sales), self.contents)
+        self._held.callback(counter.close)
+        return counter
 
     def close_sale(self, grant: Grant) -> None:
         """The seller claims what it was paid under a grant."""

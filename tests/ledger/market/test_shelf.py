@@ -55,6 +55,13 @@ def test_acquisitions_of_an_offer_are_numbered_and_found(tmp_path: Path) -> None
     assert shelf.of_offer(OFFER[:8] + bytes(24)) == ()
 
 
+def test_where_the_rest_goes_is_remembered(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, CHAIN)
+    for rest in (None, b"w" * 32):
+        shelf.begin(Wish(OFFER, "training"), rest).close()
+    assert [each.rest_to for each in shelf.all()] == [None, b"w" * 32]
+
+
 def test_what_is_damaged_or_something_else_is_left_out(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, CHAIN)
     with shelf.begin(Wish(OFFER, "training")) as acquisition:
