@@ -7,6 +7,8 @@ then has ``asked`` False, and whoever runs the chain has heard nothing.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ledger.chain.codes import ResultCode
 from ledger.chain.fleets import fleet_id
 from ledger.chain.policy import Member, Policy, Recording, Use
@@ -20,7 +22,7 @@ from ledger.errors import RefusedError
 from ledger.market.acquisition_states import Requested
 from ledger.market.catalogue import find_listing
 from ledger.market.listing import Listing
-from ledger.market.refusal import GrantRefusedError
+from ledger.market.refusal import LEVEL_TOO_LOW, GrantRefusedError
 from ledger.market.tools import Tools
 from ledger.market.wish import Wish
 from ledger.schema.chain_identity_pb2 import FleetRecord
@@ -28,6 +30,9 @@ from ledger.schema.chain_sharing_pb2 import ContractRecord, OfferRecord
 from ledger.wallet.key_file import read_key
 from ledger.wallet.wallet import Wallet
 from zkproofs.credential import Credential, Gap
+
+_HIGHEST: Final = 2**32 - 1
+"""More than any level that a contract will ask for."""
 
 
 def wanted(chain: ProvenChain, offer: bytes) -> Listing:
@@ -102,6 +107,11 @@ def _least(wish: Wish, listing: Listing, credential: Credential) -> tuple[int, s
             return level, role
     if wish.min_level is not None:
         return wish.min_level, ""  # as it was asked for: the chain says why not
+    if any(
+        policy.allows(Member(attributes.fleet, _HIGHEST, role or None), recording, use)
+        for role in roles
+    ):
+        raise GrantRefusedError(ResultCode.POLICY_DENIES, because=LEVEL_TOO_LOW, asked=False)
     raise GrantRefusedError(ResultCode.POLICY_DENIES, asked=False)
 
 

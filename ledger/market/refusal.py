@@ -12,14 +12,14 @@ from ledger.chain.codes import RefusalError, ResultCode
 _WORDS: Final = {
     ResultCode.POLICY_DENIES: (
         "the contract does not let this member have it for this purpose",
-        "`quipu contract explain` says whom it does",
+        "`quipu market show OFFER` says whom it does, and what for",
     ),
     ResultCode.CREDENTIAL_NOT_PROVEN: (
         "the credential does not prove what was said of it",
         "ask for what it has, or renew it",
     ),
     ResultCode.OVER_USES: (
-        "the contract gives no member so many uses",
+        "this member has had every use that the contract gives one",
         "nothing but another contract gives more",
     ),
     ResultCode.ALREADY_USED: (
@@ -61,13 +61,28 @@ _WORDS: Final = {
 }
 
 
+LEVEL_TOO_LOW: Final = (
+    "the contract asks for a higher level than this member has",
+    "let a member of a higher level buy it, or look for another offer",
+)
+"""Why a policy denies, where that is known."""
+
+
 class GrantRefusedError(RefusalError):
     """No grant. ``code`` says why; `message` is one line for people.
 
     ``asked`` is False where it was clear beforehand, and nobody was asked.
     """
 
-    def __init__(self, code: ResultCode, words: str = "", *, asked: bool = True) -> None:
-        message, hint = _WORDS.get(code, (words or f"the chain refuses it ({code.name})", None))
+    def __init__(
+        self,
+        code: ResultCode,
+        words: str = "",
+        *,
+        because: tuple[str, str] | None = None,
+        asked: bool = True,
+    ) -> None:
+        unknown = (words or f"the chain refuses it ({code.name})", None)
+        message, hint = because or _WORDS.get(code, unknown)
         super().__init__(code, f"no grant: {message}", hint=hint)
         self.asked = asked

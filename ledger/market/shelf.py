@@ -4,6 +4,8 @@
 
     ROOT/<first 16 hex digits of the chain's id>/      mode 0700
       <first 16 hex digits of the offer>.<n>/          an acquisition, n from 1
+        rest-to                                        the account that is paid back what is
+                                                       left, 32 bytes; none: the fleet's pool
       budget-<asset>                                   `ledger.market.budget`
       paid/                                            `ledger.market.funding`
 
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ledger.durable_file import write_durably
 from ledger.errors import LedgerError, RefusedError
 from ledger.experience.private_folder import make_private_folder, remove_folder
 from ledger.market.acquisition import Acquisition
@@ -36,6 +39,7 @@ from ledger.market.wish import Wish
 from ledger.storage.os_errors import storage_errors
 
 _DIGITS: Final = 16
+_REST: Final = "rest-to"
 _FOLDER: Final = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,8})")
 
 
@@ -67,6 +71,13 @@ class Shelved:
         """The id of its grant; nothing before it has one."""
         state = self.state
         return state.grant.grant if isinstance(state, Granted) else b""
+
+    @property
+    def rest_to(self) -> bytes | None:
+        """The account that was said to get what is left; None: the fleet's pool. StorageError."""
+        path = self.folder / _REST
+        with storage_errors(path):
+            return path.read_bytes() if path.exists() else None
 
 
 class Shelf:
@@ -102,17 +113,24 @@ class Shelf:
             if not each.is_over and not isinstance(each.state, Abandoning)
         )
 
-    def begin(self, wish: Wish) -> Acquisition:
-        """Begin an acquisition in a folder of its own, durably."""
+    def begin(self, wish: Wish, rest_to: bytes | None = None) -> Acquisition:
+        """Begin an acquisition in a folder of its own, durably.
+
+        ``rest_to`` is the account that is paid back what is left, 32 bytes; None: the pool.
+        """
         make_private_folder(self.root)
         number = 1
         while True:
             folder = self.root / f"{wish.offer.hex()[:_DIGITS]}.{number}"
             if not folder.exists():
                 try:
-                    return Acquisition.begin(folder, wish)
+                    acquisition = Acquisition.begin(folder, wish)
                 except RefusedError:  # another process was first
-                    pass
+                    continue
+                if rest_to is not None:
+                    with storage_errors(folder):
+                        write_durably(folder / _REST, rest_to)
+                return acquisition
             number += 1
 
     def clear(self, offer: bytes) -> None:
