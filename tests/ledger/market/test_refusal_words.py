@@ -21,7 +21,7 @@ from tests.ledger.market.buyers_world import BuyersWorld
 def test_a_level_that_is_too_low_is_told_from_a_wrong_purpose(
     world: BuyersWorld, level: int, purpose: str, words: str
 ) -> None:
-    tools = world.tools(world.member_file(80 + level, level))
+    tools = world.tools(world.member_file(80 + 10 * level + len(purpose), level))
     with world.begin(world.offered().offer, purpose) as acquisition:
         with pytest.raises(GrantRefusedError, match=words) as refusal:
             acquire(acquisition, tools)
