@@ -85,7 +85,9 @@ def open_channel(chain: ProvenChain, folder: Path, wallet: Wallet, grant: Grant)
     state = _paying_end(wallet) or _prepare(chain, wallet, grant)
     try:
         if isinstance(state, PayerOpening):
-            require_carried_out(chain, folder / "open.tx", wallet, state.message)
+            message = state.message
+            message.grant = grant.grant  # so that its royalties are paid
+            require_carried_out(chain, folder / "open.tx", wallet, message)
             record = chain.read(ChannelRecord, channel_key(state.channel))
             if record is None:
                 raise RefusedError(
@@ -181,6 +183,7 @@ def _prepare(chain: ProvenChain, wallet: Wallet, grant: Grant) -> PayerOpening:
         expiry_height=grant.expiry_height + 2 * challenge + _AFTER_GRANT + EXPIRY_BLOCKS,
         challenge=challenge,
         payword=links_for(grant),
+        grant=grant.grant,
     )
 
 

@@ -48,6 +48,10 @@ _WORDS: Final = {
     ),
     ResultCode.OFFER_STATE: ("the offer was withdrawn", "look for another"),
     ResultCode.UNKNOWN_OFFER: ("there is no such offer", "`quipu market` lists what there is"),
+    ResultCode.CONSENT_WITHDRAWN: (
+        "consent to the use of the recording was withdrawn",
+        "look for another; nobody is to have this one any more",
+    ),
     ResultCode.ROBOT_FROZEN: (
         "the log of the robot that recorded it has forked: nothing of it is sold",
         "look for another robot's",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.rules.sharing import contract_id
 from ledger.credentials.member_file import MemberFile
 from ledger.exchange.counter import Counter
 from ledger.exchange.grant import Grant, SaleChain
@@ -21,7 +22,8 @@ from ledger.market.funding import PoolFunding
 from ledger.market.tools import Tools
 from ledger.market.wish import Wish
 from ledger.schema.chain_pb2 import Transaction, TransactionBody
-from tests.fleet.sharing_market import YEAR_S, SharingMarket
+from ledger.schema.chain_sharing_pb2 import DeployContract
+from tests.fleet.sharing_market import REWARD_AT_LEAST, YEAR_S, Offered, SharingMarket
 
 
 class BuyersWorld(SharingMarket):
@@ -45,6 +47,17 @@ class BuyersWorld(SharingMarket):
         """What the seller's claims under a grant come to."""
         sale = self.counter.sale(grant.grant)
         return sale.earned if sale is not None else 0
+
+    def offered_free(self) -> Offered:
+        """The recording under a contract that asks for no money."""
+        policy, terms = self.template()
+        terms.chunk_price = terms.record_price = 0
+        contract = contract_id(self.chain, self.seller_account, self.sequence(self.seller_account))
+        self.must(
+            self.seller,
+            DeployContract(fleet=self.sellers, name="free", policy=policy, terms=terms),
+        )
+        return self.post(contract, self.husky, REWARD_AT_LEAST)
 
     def counter_over(self, chain: SaleChain) -> Counter:
         """The recording sold by who knows the chain so."""

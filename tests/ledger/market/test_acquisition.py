@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import logging
+from pathlib import Path
+
+import pytest
+
+from ledger.chain.sponsorship import pool_account
+from ledger.exchange.grant import Grant
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import Acquisition as AcquisitionEntry
 from ledger.experience.kinds import CommitmentKind, Experience
 from ledger.home import open_home
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Kept, Stage
-from ledger.market.buying import acquire
+from ledger.market.acquisition_states import Kept, Requested, Stage
+from ledger.market.buying import AcquisitionCancelledError, acquire
+from ledger.market.delivery import kept_deed
+from ledger.market.paying import links_for
+from ledger.market.refusal import GrantRefusedError
 from ledger.market.tools import Progress
+from ledger.schema.chain_payment_pb2 import Transfer
 from tests.fleet.sharing_chain import FEE
 from tests.ledger.market.buyers_world import BuyersWorld, at_home
 
@@ -67,3 +79,98 @@ def test_a_recording_is_bought_and_kept(world: BuyersWorld) -> None:
     )
     with Acquisition.open(acquisition.folder) as again:
         assert again.state == end
+
+
+def test_what_is_free_needs_no_money(world: BuyersWorld) -> None:
+    offered, pool = world.offered_free(), world.pool
+    tools = world.tools(world.member_file(2), budget=world.budget(total=0))
+    with world.begin(offered.offer) as acquisition:
+        end = acquire(acquisition, tools)
+        deed = kept_deed(acquisition.folder)
+        files = [acquisition.files / name for name, _ in deed.files]
+    assert (end.spent, end.channel, end.grant.price) == (0, b"", 0)
+    assert world.pool == pool - FEE
+    assert b"".join(path.read_bytes() for path in files) == world.husky.content
+    assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+
+
+def test_what_takes_too_many_links_is_paid_by_vouchers(world: BuyersWorld) -> None:
+    world.must(world.authority, Transfer(recipient=pool_account(world.buyers), amount=200_000))
+    offered, pool = world.offered(record_price=70_000), world.pool
+    with world.begin(offered.offer) as acquisition:
+        end = acquire(acquisition, world.tools(world.member_file(3)))
+    record = world.channel(end.channel)
+    assert record is not None
+    assert record.HasField("voucher")
+    assert end.spent == 70_003 + 2 * FEE
+    assert world.pool == pool - end.spent - FEE
+    assert world.earned(end.grant) == 70_003
+
+
+@pytest.mark.parametrize(
+    ("chunk", "record", "links"),
+    [(1, 50, (1, 53)), (10, 0, (10, 3)), (0, 50, (50, 1)), (6, 4, (2, 11)), (1, 70_000, None)],
+)
+def test_links_pay_whole_units(chunk: int, record: int, links: tuple[int, int] | None) -> None:
+    names = [bytes([each]) * 32 for each in range(5)]
+    grant = Grant(*names, 600_000, 0, chunk, record, 10)
+    offer = links_for(grant)
+    assert (None if offer is None else (offer.unit, offer.count)) == links
+
+
+def test_what_was_bought_can_be_kept_sealed(world: BuyersWorld) -> None:
+    home = world.home("buyers.example/kaka")
+    tools = world.tools(world.member_file(5), home=at_home(home), seal=True)
+    with world.begin(world.offered().offer) as acquisition:
+        end = acquire(acquisition, tools)
+    assert isinstance(end, Kept)
+    with open_home(home) as found:
+        assert found.experiences.tables.state(end.record_id).sealed
+
+
+def test_nothing_secret_is_said(
+    world: BuyersWorld, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Not in logs, not by `repr`, not in errors: neither keys nor what could present them."""
+    caplog.set_level(logging.DEBUG)
+    member, said = world.member_file(6), [""]
+    home = world.home("buyers.example/weka")
+    tools = world.tools(member, home=at_home(home), budget=world.budget(total=1_000))
+    acquisition = world.begin(world.offered().offer)
+
+    def told(progress: Progress) -> None:
+        said.append(f"{progress!r} {acquisition!r} {acquisition.state!r} {tools!r}")
+
+    request = b""
+    with acquisition:
+        with pytest.raises(AcquisitionCancelledError) as stop:
+            acquire(acquisition, tools, told, lambda: isinstance(acquisition.state, Requested))
+        assert isinstance(acquisition.state, Requested)
+        request = acquisition.state.request
+        end = acquire(acquisition, tools, told)
+    assert isinstance(end, Kept)
+    again = world.begin(end.record.offer, use=99)
+    with again, pytest.raises(GrantRefusedError) as refusal:
+        acquire(again, tools, told)
+    said += [repr(stop.value), str(refusal.value), repr(refusal.value), caplog.text, repr(end)]
+    said.append(world.funding.__repr__())
+
+    wallet = acquisition.folder / "wallet"
+    pem = (wallet / "key").read_text().splitlines()[1]
+    credential = member.credential()
+    secrets = [
+        base64.b64decode(pem)[-32:],
+        credential.to_bytes(),
+        credential.to_bytes()[-32:],
+        world.body(request).request_grant.presentation,
+        (world.root / "buyers" / "key").read_bytes(),
+        *(path.read_bytes()[-64:-32] for path in (wallet / "channels").glob("*.payer")),
+    ]
+    whole = "\n".join(said)
+    assert len(secrets) == 6
+    for secret in secrets:
+        for form in (secret.hex(), repr(secret)[2:-1], base64.b64encode(secret).decode()):
+            assert form not in whole
+    assert pem not in whole
+    # What is public is there, so that this looked at something.
+    assert end.grant.grant.hex() in whole or repr(end.grant.grant) in whole
