@@ -135,6 +135,8 @@ class FindingKind(Enum):
     """A channel or a sale that holds or pays what nobody agreed to."""
     CONSENT_WRONG = "consent-wrong"
     """The state has another consent than was given or withdrawn."""
+    MODEL_WRONG = "model-wrong"
+    """A model that no fleet registered so, or that its home says it trained on something else."""
     ACQUISITION_WRONG = "acquisition-wrong"
     """A home says that it bought what the chain does not say was granted to its fleet."""
 

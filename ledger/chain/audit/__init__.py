@@ -12,6 +12,8 @@
 `consent_check`      withdrawn consents, and the erasures still to be shown
 `sharing_check`      contracts, offers and grants by themselves: none out of its time
 `exchange_check`     channels and sales by themselves: what went in came out
+`notice_check`       erasures that buyers owe, and their receipts
+`model_check`        registered models, and what homes say that they were trained on
 `fact_check`         the state against the chronicle (`ledger.chain.chronicle`)
 `home_facts`         a robot's home, read whole
 `robot_check`        robots' homes: their logs against what was anchored of them

@@ -21,7 +21,9 @@ from ledger.chain.audit.fact_check import check_facts
 from ledger.chain.audit.history_check import HistoryCheck
 from ledger.chain.audit.home_facts import HomeFacts
 from ledger.chain.audit.log_check import check_chain_log
+from ledger.chain.audit.model_check import check_models
 from ledger.chain.audit.money_check import check_money
+from ledger.chain.audit.notice_check import check_notices
 from ledger.chain.audit.request import ChainAuditRequest
 from ledger.chain.audit.robot_check import RobotCheck
 from ledger.chain.audit.sharing_check import check_presentations, check_sharing
@@ -137,6 +139,8 @@ def _check_chronicle(
     """Check what was done by itself, and against the rows of the state that came of it."""
     check_sharing(chronicle, trail, counters)
     check_exchange(chronicle, trail, counters)
+    check_notices(chronicle, trail, counters)
+    check_models(chronicle, trail, counters)
     deep = request.depth is Depth.DEEP
     check_presentations(chronicle, replayed_height, trail, counters, deep=deep)
     if chronicle.unbroken:

@@ -32,6 +32,9 @@ _NAMES: Final = (
     "consents",
     "consents_withdrawn",
     "erasures_missing",
+    "notices",
+    "receipts_missing",
+    "models",
     "acquisitions",
     "trainings",
 )
@@ -69,6 +72,12 @@ class ChainCounters(Counters):
     """Sales that ended with the seller's deposit lost."""
     consents: int = 0
     consents_withdrawn: int = 0
+    notices: int = 0
+    """Grants of recordings whose consent was withdrawn: each buyer is to erase."""
+    receipts_missing: int = 0
+    """Of those, how many have not confirmed it."""
+    models: int = 0
+    """Registered by fleets."""
     acquisitions: int = 0
     """Purchases in the homes that were named, held against their grants."""
     trainings: int = 0

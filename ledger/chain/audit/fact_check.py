@@ -15,11 +15,13 @@ from google.protobuf.message import Message
 
 from ledger.chain.account import Account
 from ledger.chain.chronicle.chronicle import Chronicle
+from ledger.chain.chronicle.consents import Withdrawal
 from ledger.chain.chronicle.facts import (
     ChannelFact,
     ConsentFact,
     ContractFact,
     GrantFact,
+    ModelFact,
     OfferFact,
     SaleFact,
     SaleStage,
@@ -33,19 +35,28 @@ from ledger.chain.state_keys import (
     contract_key,
     contract_version_key,
     grant_key,
+    model_key,
     nullifier_key,
     offer_key,
     sale_key,
+    withdrawn_key,
 )
 from ledger.errors import CorruptStoreError, MalformedError
 from ledger.fsck.findings import MAX_FINDINGS, AuditTrail, FindingKind
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_channel_pb2 import ChannelRecord
-from ledger.schema.chain_consent_pb2 import ConsentRecord
+from ledger.schema.chain_consent_pb2 import ConsentRecord, WithdrawnRecord
+from ledger.schema.chain_consent_pb2 import Withdrawal as WithdrawalRecord
 from ledger.schema.chain_exchange_pb2 import SaleRecord
 from ledger.schema.chain_grant_pb2 import GrantRecord, NullifierRecord
+from ledger.schema.chain_learning_pb2 import ModelRecord
 from ledger.schema.chain_payment_pb2 import AssetRecord
-from ledger.schema.chain_sharing_pb2 import ContractRecord, ContractVersion, OfferRecord
+from ledger.schema.chain_sharing_pb2 import (
+    ContractRecord,
+    ContractVersion,
+    OfferRecord,
+    Royalty,
+)
 
 Said = Mapping[str, Any]
 """What a row has to say, by field."""
@@ -54,12 +65,14 @@ _FAMILIES: Final[Mapping[int, tuple[type[Message], FindingKind]]] = {
     0x02: (AssetRecord, FindingKind.MONEY_WRONG),
     0x30: (ChannelRecord, FindingKind.EXCHANGE_WRONG),
     0x40: (ConsentRecord, FindingKind.CONSENT_WRONG),
+    0x41: (WithdrawnRecord, FindingKind.CONSENT_WRONG),
     0x50: (ContractRecord, FindingKind.CONTRACT_WRONG),
     0x51: (OfferRecord, FindingKind.OFFER_WRONG),
     0x52: (ContractVersion, FindingKind.CONTRACT_WRONG),
     0x60: (GrantRecord, FindingKind.GRANT_WRONG),
     0x61: (NullifierRecord, FindingKind.GRANT_WRONG),
     0x70: (SaleRecord, FindingKind.EXCHANGE_WRONG),
+    0x80: (ModelRecord, FindingKind.MODEL_WRONG),
 }
 
 
@@ -157,7 +170,12 @@ def _said(chronicle: Chronicle) -> Iterator[tuple[bytes, Said]]:
         sale_key,
         _sale,
     )
-    yield from _each(chronicle.consents.values(), consent_key, _consent)
+    yield from _each(chronicle.consent.consents.values(), consent_key, _consent)
+    for record in chronicle.consent.withdrawals:
+        marks = chronicle.consent.open_of(record)
+        if marks:
+            yield withdrawn_key(*record), {"withdrawals": tuple(_mark(each) for each in marks)}
+    yield from _each(chronicle.learning.models.values(), model_key, _model)
 
 
 def _each(
@@ -184,6 +202,7 @@ def _offer(fact: OfferFact) -> Said:
         "origin": fact.origin,
         "leaf": fact.leaf,
         "index": fact.index,
+        "record_id": fact.record,
         "content_root": fact.content_root,
         "content_size": fact.content_size,
         "tags": fact.tags,
@@ -206,13 +225,15 @@ def _grant(fact: GrantFact) -> Said:
         "seller",
         "content_root",
         "content_size",
+        "erased_height",
     )
     return {name: getattr(fact, name) for name in names}
 
 
 def _channel(fact: ChannelFact) -> Said:
     names = ("payer", "payee", "asset", "deposit", "expiry_height", "claimed")
-    return {name: getattr(fact, name) for name in names}
+    royalties = tuple(Royalty(account=account, parts=parts) for account, parts in fact.parts)
+    return {**{name: getattr(fact, name) for name in names}, "royalties": royalties}
 
 
 def _sale(fact: SaleFact) -> Said:
@@ -224,6 +245,17 @@ def _sale(fact: SaleFact) -> Said:
     }
 
 
+def _mark(fact: Withdrawal) -> Message:
+    return WithdrawalRecord(
+        grantor=fact.grantor, subject=fact.subject, consent=fact.consent, height=fact.height
+    )
+
+
+def _model(fact: ModelFact) -> Said:
+    names = ("fleet", "name", "content_root", "content_size", "inputs", "withdrawn_height")
+    return {name: getattr(fact, name) for name in names}
+
+
 def _consent(fact: ConsentFact) -> Said:
     return {
         "grantor": fact.grantor,
@@ -231,6 +263,7 @@ def _consent(fact: ConsentFact) -> Said:
         "record_id": fact.records,
         "purpose": fact.purpose,
         "expiry_height": fact.expiry_height,
+        "acknowledged_height": fact.acknowledged.height if fact.acknowledged else 0,
         "withdrawn_height": fact.withdrawn.height if fact.withdrawn else 0,
         "erased": tuple(sorted(fact.erased)),
     }

@@ -6,15 +6,16 @@ are, and each that a purchase or a training names.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ledger.checkpoint import Checkpoint
+from ledger.ed25519 import SIGNATURE_SIZE
 from ledger.errors import LedgerError
 from ledger.experience.access import ExperienceReader, Record
 from ledger.experience.entry import Entry, parse_entry, verify_entry
-from ledger.experience.kinds import Acquisition, Erasure, Pruning, Training
+from ledger.experience.kinds import Acquisition, Erasure, Experience, Pruning, Training
 from ledger.experience.records import Presence
 from ledger.log_reader import LogReader
 from ledger.merkle.compact_range import CompactRange
@@ -24,6 +25,8 @@ from ledger.storage import Storage
 
 _HASHED_AT_ONCE: Final = 4_096
 _CHECKPOINTS_KEPT: Final = 512
+_TIMED: Final = 8 + SIGNATURE_SIZE
+"""Bytes of a signature that has a time: a witness's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,13 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class KeptCheckpoint:
-    """A checkpoint that the home keeps; ``signatures`` includes those of witnesses."""
+    """A checkpoint that the home keeps. Who signed it was not looked into here."""
 
     size: int
-    signatures: int
+    cosigned: int
+    """How many lines of witnesses it carries."""
+    time_s: int
+    """The earliest that a witness gives, in seconds since 1970; 0 where none does."""
 
 
 @dataclass(slots=True)
@@ -54,6 +60,10 @@ class HomeFacts:
     size: int
     root: bytes = b""
     root_at: dict[int, bytes] = field(default_factory=dict)
+    recorded_ns: array[int] = field(default_factory=lambda: array("Q"))
+    """When each recording ended, by the robot's clock, in the order of the log."""
+    content_bytes: int = 0
+    """Of all recordings, whether they are still there or not."""
     unreadable: int = 0
     """Entries that are none; the home's own audit names them."""
     acquisitions: list[Provenance] = field(default_factory=list)
@@ -131,6 +141,9 @@ class HomeReading:
                 facts.acquisitions.append(_provenance(facts, index, entry, entry.kind))
             case Training():
                 facts.trainings.append(_provenance(facts, index, entry, entry.kind))
+            case Experience() as experience:
+                facts.recorded_ns.append(experience.end_ns)
+                facts.content_bytes += experience.content_size
             case Erasure(record_ids=gone):
                 facts.erased.update(dict.fromkeys(gone, index))
             case Pruning(record_ids=gone):
@@ -143,7 +156,7 @@ class HomeReading:
             facts.presence[state.presence] = facts.presence.get(state.presence, 0) + 1
         for size, note in self.log.checkpoints():
             facts.checkpoints_total += 1
-            facts.checkpoints.append(KeptCheckpoint(size, _signatures(note)))
+            facts.checkpoints.append(_checkpoint(size, note))
             if len(facts.checkpoints) > 2 * _CHECKPOINTS_KEPT:
                 del facts.checkpoints[:_CHECKPOINTS_KEPT]
 
@@ -168,9 +181,12 @@ def _provenance(
     return Provenance(index, kind, entry.sequence == index)
 
 
-def _signatures(note: bytes) -> int:
+def _checkpoint(size: int, note: bytes) -> KeptCheckpoint:
     try:
-        Checkpoint.of_note(note)
-        return len(SignedNote.parse(note).signatures)
+        lines = SignedNote.parse(note).signatures
     except LedgerError:
-        return 0
+        return KeptCheckpoint(size, 0, 0)  # the home's own audit names it
+    # tlog-cosignature: u64be(time) || Ed25519 signature
+    timed = [line.signature for line in lines if len(line.signature) == _TIMED]
+    times = [int.from_bytes(each[:8], "big") for each in timed]
+    return KeptCheckpoint(size, len(timed), min(times, default=0))

@@ -12,6 +12,7 @@ from pathlib import Path
 from ledger.chain.audit.acquisition_check import check_acquisitions, check_trainings
 from ledger.chain.audit.counters import ChainCounters
 from ledger.chain.audit.home_facts import HomeFacts, HomeReading
+from ledger.chain.audit.model_check import check_trained
 from ledger.chain.audit.offer_check import check_offers
 from ledger.chain.chronicle.chronicle import Chronicle
 from ledger.chain.state_keys import anchor_key
@@ -68,6 +69,7 @@ class RobotCheck:
             check_offers(reading, facts, self._chronicle, self._trail, self._counters)
             check_acquisitions(facts, self._chronicle, self._trail, self._counters)
             check_trainings(facts, self._trail, self._counters)
+            check_trained(reading, facts, self._chronicle, self._trail)
 
     def _anchor(self, origin: str, row: bytes, home: Path) -> AnchorRecord | None:
         try:

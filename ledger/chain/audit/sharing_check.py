@@ -107,6 +107,9 @@ def _wrong_with_grant(chronicle: Chronicle, grant: GrantFact) -> Iterator[str]:
     robot = chronicle.robots.get(offer.origin)
     if robot is not None and 0 < robot.frozen_height < height:
         yield f"the robot that recorded it was frozen before, in block {robot.frozen_height}"
+    for withdrawal in chronicle.consent.withdrawals.get((offer.origin, offer.record), ()):
+        if withdrawal.counts_at(height):
+            yield f"consent to the recording was withdrawn before, in block {withdrawal.height}"
     if grant.use >= grant.terms.uses:
         yield f"it is use {grant.use + 1} of a contract that gives {grant.terms.uses}"
 

@@ -12,6 +12,8 @@ one past that were come to by different ways.
 `chronicle`     takes blocks, and writes both down
 `sharing`       the part of it about contracts, offers and grants
 `exchange`      the part of it about channels and sales
+`consents`      the part of it about consents, withdrawals and erasures
+`learning`      the part of it about models
 `beginning`     where a chain that was restored from a snapshot begins
 ==============  ==============================================================
 """

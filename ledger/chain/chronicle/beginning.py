@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ledger.chain.account import Account
 from ledger.chain.chronicle.chronicle import AssetName, Chronicle
+from ledger.chain.chronicle.consents import Withdrawal
 from ledger.chain.chronicle.facts import (
     AnchorFact,
     ChannelFact,
@@ -17,6 +18,7 @@ from ledger.chain.chronicle.facts import (
     ContractFact,
     FleetFact,
     GrantFact,
+    ModelFact,
     Moment,
     OfferFact,
     RobotFact,
@@ -24,13 +26,15 @@ from ledger.chain.chronicle.facts import (
     SaleStage,
     VersionFact,
 )
+from ledger.experience.fields import RECORD_ID_SIZE
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.schema.chain_channel_pb2 import ChannelRecord
-from ledger.schema.chain_consent_pb2 import CONSENT_STATUS_GRANTED, ConsentRecord
+from ledger.schema.chain_consent_pb2 import ConsentRecord, WithdrawnRecord
 from ledger.schema.chain_exchange_pb2 import SaleRecord
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_FROZEN, FleetRecord, RobotRecord
+from ledger.schema.chain_learning_pb2 import ModelRecord
 from ledger.schema.chain_payment_pb2 import AssetRecord
 from ledger.schema.chain_sharing_pb2 import ContractRecord, ContractVersion, OfferRecord
 
@@ -44,7 +48,7 @@ def open_with_state(chronicle: Chronicle, at: Moment, rows: Mapping[bytes, bytes
         _open_with(chronicle, at, key, rows[key])
 
 
-_ORDER = b"\x02\x01\x10\x11\x20\x40\x50\x52\x51\x60\x30\x70"
+_ORDER = b"\x02\x01\x10\x11\x20\x40\x41\x50\x52\x51\x60\x30\x70\x80"
 
 
 def _open_with(chronicle: Chronicle, at: Moment, key: bytes, row: bytes) -> None:
@@ -68,7 +72,7 @@ def _open_with(chronicle: Chronicle, at: Moment, key: bytes, row: bytes) -> None
             chronicle.fleets[name] = FleetFact(name, fleet.name, fleet.authority, at, keys)
         case b"\x11":
             robot, origin = parse_message(RobotRecord, row, "robot"), name.decode("utf-8")
-            fact = RobotFact(origin, robot.fleet, robot.role, at)
+            fact = RobotFact(origin, robot.fleet, robot.role, at, {each.key for each in robot.keys})
             if robot.status == ROBOT_STATUS_FROZEN:
                 fact.frozen_height = at.height
             elif robot.status:
@@ -80,7 +84,12 @@ def _open_with(chronicle: Chronicle, at: Moment, key: bytes, row: bytes) -> None
             origin = name.decode("utf-8")
             chronicle.anchors.append(AnchorFact(origin, anchor.size, anchor.root, then))
         case b"\x40":
-            chronicle.consents[name] = _consent(name, row, at)
+            consent = _consent(name, row, at)
+            chronicle.consent.consents[name] = consent
+        case b"\x41":
+            _withdrawn(chronicle, name, row)
+        case b"\x80":
+            chronicle.learning.models[name] = _model(name, row, at)
         case b"\x50":
             contract = parse_message(ContractRecord, row, "contract")
             sharing.contracts[name] = ContractFact(
@@ -110,7 +119,8 @@ def _open_with(chronicle: Chronicle, at: Moment, key: bytes, row: bytes) -> None
                 at=at,
                 unit=channel.payword.unit,
                 claimed=channel.claimed,
-                grant=sharing.by_key.get(channel.payer, b""),
+                grant=channel.grant or sharing.by_key.get(channel.payer, b""),
+                parts=tuple((each.account, each.parts) for each in channel.royalties),
             )
             books.held[channel.asset] += channel.deposit
         case b"\x70":
@@ -124,18 +134,44 @@ def _open_with(chronicle: Chronicle, at: Moment, key: bytes, row: bytes) -> None
 def _consent(name: bytes, row: bytes, at: Moment) -> ConsentFact:
     record = parse_message(ConsentRecord, row, "consent")
     consent = ConsentFact(
-        name,
-        record.grantor,
-        record.origin,
-        tuple(record.record_id),
-        record.purpose,
-        record.expiry_height,
-        at,
+        id=name,
+        grantor=record.grantor,
+        subject=record.subject,
+        origin=record.origin,
+        records=tuple(record.record_id),
+        purpose=record.purpose,
+        expiry_height=record.expiry_height,
+        at=Moment(record.height, at.time_ns),
         erased=set(record.erased),
     )
-    if record.status != CONSENT_STATUS_GRANTED and record.withdrawn_height:
+    if record.acknowledged_height:
+        consent.acknowledged = Moment(record.acknowledged_height, at.time_ns)
+    if record.withdrawn_height:
         consent.withdrawn = Moment(record.withdrawn_height, at.time_ns)
     return consent
+
+
+def _withdrawn(chronicle: Chronicle, name: bytes, row: bytes) -> None:
+    record = name[RECORD_ID_SIZE:].decode("utf-8"), name[:RECORD_ID_SIZE]
+    chronicle.consent.withdrawals[record] = [
+        Withdrawal(record, each.consent, each.grantor, each.subject, each.height, each.height)
+        for each in parse_message(WithdrawnRecord, row, "withdrawn record").withdrawals
+    ]
+
+
+def _model(name: bytes, row: bytes, at: Moment) -> ModelFact:
+    record = parse_message(ModelRecord, row, "model")
+    return ModelFact(
+        id=name,
+        fleet=record.fleet,
+        name=record.name,
+        content_root=record.content_root,
+        content_size=record.content_size,
+        inputs=tuple(record.inputs),
+        grants=tuple(each.grant for each in record.grants),
+        at=Moment(record.height, at.time_ns),
+        withdrawn_height=record.withdrawn_height,
+    )
 
 
 def _offer(name: bytes, row: bytes, at: Moment) -> OfferFact:
@@ -148,6 +184,7 @@ def _offer(name: bytes, row: bytes, at: Moment) -> OfferFact:
         origin=record.origin,
         leaf=record.leaf,
         index=record.index,
+        record=record.record_id,
         content_root=record.content_root,
         content_size=record.content_size,
         qualities=tuple(record.qualities),
@@ -174,6 +211,7 @@ def _grant(name: bytes, row: bytes, at: Moment) -> GrantFact:
         content_size=record.content_size,
         expiry_height=record.expiry_height,
         at=Moment(record.expiry_height - record.terms.grant_lifetime, at.time_ns),
+        erased_height=record.erased_height,
     )
 
 

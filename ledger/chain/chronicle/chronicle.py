@@ -12,25 +12,24 @@ from typing import Any, Final
 
 from ledger.chain.account import FEE_ASSET
 from ledger.chain.chronicle.books import Books
+from ledger.chain.chronicle.consents import ConsentFacts
 from ledger.chain.chronicle.exchange import ExchangeFacts
 from ledger.chain.chronicle.facts import (
     AnchorFact,
-    ConsentFact,
     FleetFact,
     Moment,
     RobotFact,
 )
+from ledger.chain.chronicle.learning import LearningFacts
 from ledger.chain.chronicle.sharing import SharingFacts
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.fleets import fleet_id
 from ledger.chain.genesis import Genesis
-from ledger.chain.rules.consent import consent_id
 from ledger.chain.rules.robot_notes import read_note
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.transaction import Transaction, parse_transaction
 from ledger.errors import LedgerError
-from ledger.experience.entry import Erasure, parse_entry
-from ledger.schema.chain_pb2 import EVENT_KIND_FROZEN, Event
+from ledger.schema.chain_pb2 import EVENT_KIND_CONSENT_ACKNOWLEDGED, EVENT_KIND_FROZEN, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,8 @@ class Chronicle:
         self.anchors: list[AnchorFact] = []
         self.sharing: Final = SharingFacts(genesis.chain)
         self.exchange: Final = ExchangeFacts(genesis.chain, self.sharing, self.books)
-        self.consents: dict[bytes, ConsentFact] = {}
+        self.consent: Final = ConsentFacts(genesis.chain)
+        self.learning: Final = LearningFacts(genesis.chain)
         for asset in genesis.message.assets:
             self.assets[asset.id] = AssetName(asset.symbol, asset.decimals)
 
@@ -96,6 +96,8 @@ class Chronicle:
         self._pay_fee(transaction)
         self.sharing.take(at, transaction)
         self.exchange.take(at, transaction)
+        self.consent.take(at, transaction)
+        self.learning.take(at, transaction)
         message: Any = transaction.message
         books, signer = self.books, transaction.signer
         match transaction.action:
@@ -119,14 +121,14 @@ class Chronicle:
                 self.fleets[message.fleet].issuer_keys[message.epoch] = message.public_key
             case "register_robot":
                 self.robots[message.origin] = RobotFact(
-                    message.origin, message.fleet, message.role, at
+                    message.origin, message.fleet, message.role, at, {message.key}
                 )
+            case "rotate_key" | "begin_recovery" if message.origin in self.robots:
+                self.robots[message.origin].keys.add(message.new_key)
             case "retire_robot" if message.origin in self.robots:
                 self.robots[message.origin].retired_height = at.height
             case "anchor_checkpoint":
                 self._anchor(at, message.note)
-            case "grant_consent" | "withdraw_consent" | "report_erasure":
-                self._consent(at, transaction)
             case _:
                 pass
 
@@ -144,36 +146,12 @@ class Chronicle:
             return
         self.anchors.append(AnchorFact(stated.origin, stated.size, stated.root, at))
 
-    def _consent(self, at: Moment, transaction: Transaction) -> None:
-        message: Any = transaction.message
-        if transaction.action == "grant_consent":
-            name = consent_id(self.genesis.chain, transaction.signer, transaction.sequence)
-            self.consents[name] = ConsentFact(
-                name,
-                transaction.signer,
-                message.origin,
-                tuple(message.record_id),
-                message.purpose,
-                message.expiry_height,
-                at,
-            )
-            return
-        consent = self.consents.get(message.consent)
-        if consent is None:
-            return
-        if transaction.action == "withdraw_consent":
-            consent.withdrawn = at
-            return
-        try:
-            kind = parse_entry(message.entry).kind
-        except LedgerError:
-            return
-        if isinstance(kind, Erasure):
-            consent.erased.update(set(kind.record_ids).intersection(consent.records))
-
     def _hear(self, at: Moment, event: Event) -> None:
-        # Only the rule that looked at the evidence knows whose log it is of.
+        # Only the rule that looked at the evidence knows whose log it is of, and only the one
+        # that looked at keys whether a grantor spoke for the robot.
         if event.kind == EVENT_KIND_FROZEN:
             robot = self.robots.get(event.subject.decode("utf-8", "replace"))
             if robot is not None:
                 robot.frozen_height = at.height
+        elif event.kind == EVENT_KIND_CONSENT_ACKNOWLEDGED:
+            self.consent.acknowledge(at, event.subject)

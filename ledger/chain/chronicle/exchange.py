@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.chain.channel.identity import channel_id
 from ledger.chain.chronicle.books import Books
 from ledger.chain.chronicle.facts import (
+    WHOLE,
     ChannelFact,
     GrantFact,
     Moment,
@@ -12,7 +13,6 @@ from ledger.chain.chronicle.facts import (
     SaleStage,
 )
 from ledger.chain.chronicle.sharing import SharingFacts
-from ledger.chain.rules.exchange import WHOLE
 from ledger.chain.sale.identity import sale_id
 from ledger.chain.transaction import Transaction
 from ledger.errors import MalformedError
@@ -37,6 +37,11 @@ from ledger.schema.chain_exchange_pb2 import (
 def price_of(grant: GrantFact) -> int:
     """What all of a grant's content costs by its terms, in units."""
     return grant.terms.record_price + grant.terms.chunk_price * chunk_count(grant.content_size)
+
+
+def parts_of(grant: GrantFact) -> tuple[tuple[bytes, int], ...]:
+    """The accounts of a grant's royalties, with their parts of 10,000."""
+    return tuple((each.account, each.parts) for each in grant.terms.royalties)
 
 
 class ExchangeFacts:
@@ -83,6 +88,7 @@ class ExchangeFacts:
             name = channel_id(self._chain, payer, transaction.sequence)
         except MalformedError:
             return
+        paid_for = self._sharing.grants.get(message.grant)
         self.channels[name] = ChannelFact(
             id=name,
             payer=payer,
@@ -92,7 +98,8 @@ class ExchangeFacts:
             expiry_height=message.expiry_height,
             at=at,
             unit=message.payword.unit,
-            grant=self._sharing.by_key.get(payer, b""),
+            grant=message.grant or self._sharing.by_key.get(payer, b""),
+            parts=parts_of(paid_for) if paid_for else (),
         )
         self._books.set_aside(payer, message.asset, message.deposit)
 
@@ -106,7 +113,7 @@ class ExchangeFacts:
         if channel is None or channel.closed is not None:
             return
         channel.closed = at
-        self._books.release(channel.payee, channel.asset, channel.claimed)
+        self._divide(channel.asset, channel.claimed, channel.parts, channel.payee)
         self._books.release(channel.payer, channel.asset, channel.returned)
 
     # Sales
@@ -125,7 +132,7 @@ class ExchangeFacts:
             asset=terms.asset,
             price=price_of(grant),
             deposit=terms.deposit,
-            royalties=tuple((each.account, each.parts) for each in terms.royalties),
+            royalties=parts_of(grant),
             complaint_blocks=message.complaint_blocks,
             at=at,
         )
@@ -150,12 +157,19 @@ class ExchangeFacts:
             case RefundSale():
                 self._end(at, sale, SaleStage.UNREVEALED, sale.buyer, sale.price + sale.deposit)
             case SettleSale():
-                rest = sale.price
-                for account, parts in sale.royalties:
-                    share = sale.price * parts // WHOLE
-                    self._books.release(account, sale.asset, share)
-                    rest -= share
-                self._end(at, sale, SaleStage.SETTLED, sale.seller, rest + sale.deposit)
+                self._divide(sale.asset, sale.price, sale.royalties, sale.seller)
+                self._end(at, sale, SaleStage.SETTLED, sale.seller, sale.deposit)
+
+    def _divide(
+        self, asset: int, amount: int, parts: tuple[tuple[bytes, int], ...], seller: bytes
+    ) -> None:
+        """Give an amount to the accounts of royalties, each rounded down, and the seller."""
+        rest = amount
+        for account, part in parts:
+            share = amount * part // WHOLE
+            self._books.release(account, asset, share)
+            rest -= share
+        self._books.release(seller, asset, rest)
 
     def _end(
         self, at: Moment, sale: SaleFact, stage: SaleStage, account: bytes, amount: int

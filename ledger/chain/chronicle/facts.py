@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from ledger.experience.kinds import Experience
 from ledger.schema.chain_sharing_pb2 import QualityBound, Terms
+
+WHOLE: Final = 10_000
+"""The parts of a royalty that are all of a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class RobotFact:
     fleet: bytes
     role: str
     at: Moment
+    keys: set[bytes] = field(default_factory=set)
+    """Those that it has, had, or was to have."""
     frozen_height: int = 0
     retired_height: int = 0
 
@@ -96,6 +102,8 @@ class OfferFact:
     origin: str
     leaf: bytes
     index: int
+    record: bytes
+    """The id of the record in the robot's log."""
     content_root: bytes
     content_size: int
     qualities: tuple[QualityBound, ...]
@@ -129,6 +137,8 @@ class GrantFact:
     body: bytes = b""
     """The transaction's body, which the presentation is tied to; none from a snapshot."""
     pruned_height: int = 0
+    erased_height: int = 0
+    """When its key said that what was bought is erased."""
 
 
 @dataclass(slots=True)
@@ -147,14 +157,19 @@ class ChannelFact:
     claimed: int = 0
     grant: bytes = b""
     """The grant that it pays for, where its payer is a grant's one-time key."""
-    royalties: int = 0
-    """Of ``claimed``, what went to others than the payee when it was closed."""
+    parts: tuple[tuple[bytes, int], ...] = ()
+    """Accounts of royalties and their parts of 10,000; where the channel names its grant."""
     closed: Moment | None = None
 
     @property
     def returned(self) -> int:
         """What a closed channel gave back."""
         return self.deposit - self.claimed
+
+    @property
+    def royalties(self) -> int:
+        """Of what was claimed, the part that is others' than the payee's."""
+        return sum(self.claimed * parts // WHOLE for _, parts in self.parts)
 
 
 class SaleStage(Enum):
@@ -207,13 +222,19 @@ class ConsentFact:
 
     id: bytes
     grantor: bytes
+    subject: bytes
+    """A salted commitment."""
     origin: str
     records: tuple[bytes, ...]
     purpose: str
     expiry_height: int
     at: Moment
+    acknowledged: Moment | None = None
+    """When the robot or its fleet said that the grantor may speak for these records."""
     withdrawn: Moment | None = None
     erased: set[bytes] = field(default_factory=set)
+    shown: list[tuple[Moment, int]] = field(default_factory=list)
+    """When erasures were reported, and of how many records."""
 
     @property
     def missing(self) -> tuple[bytes, ...]:
@@ -221,3 +242,18 @@ class ConsentFact:
         if self.withdrawn is None:
             return ()
         return tuple(each for each in self.records if each not in self.erased)
+
+
+@dataclass(slots=True)
+class ModelFact:
+    """A model that a fleet registered. ``inputs`` are leaf hashes of its own entries."""
+
+    id: bytes
+    fleet: bytes
+    name: str
+    content_root: bytes
+    content_size: int
+    inputs: tuple[bytes, ...]
+    grants: tuple[bytes, ...]
+    at: Moment
+    withdrawn_height: int = 0

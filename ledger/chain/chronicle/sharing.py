@@ -17,6 +17,7 @@ from ledger.chain.transaction import Transaction
 from ledger.errors import LedgerError
 from ledger.experience.entry import Experience, parse_entry
 from ledger.merkle.hashing import leaf_hash
+from ledger.schema.chain_consent_pb2 import ConfirmErasure
 from ledger.schema.chain_grant_pb2 import PruneGrants, RequestGrant
 from ledger.schema.chain_sharing_pb2 import (
     AmendContract,
@@ -70,6 +71,10 @@ class SharingFacts:
                 self._grant(at, transaction, message)
             case PruneGrants():
                 self._prune(at, message)
+            case ConfirmErasure():
+                bought = self.grants.get(message.grant)
+                if bought is not None:
+                    bought.erased_height = at.height
             case _:
                 pass
 
@@ -96,6 +101,7 @@ class SharingFacts:
             origin=message.origin,
             leaf=leaf,
             index=message.index,
+            record=experience.record_id if experience else b"",
             content_root=experience.content_root if experience else b"",
             content_size=experience.content_size if experience else 0,
             qualities=_bounds(message, experience),
