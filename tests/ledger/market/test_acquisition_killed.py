@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,20 +17,25 @@ from ledger.chain.engines.client import ChainClient
 from ledger.chain.engines.server import ChainServer
 from ledger.chain.machine.home import ChainPaths
 from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.sponsorship import pool_account
 from ledger.credentials.member_file import MemberFile
 from ledger.errors import NotFoundError
+from ledger.exchange.messages import Reply
 from ledger.exchange.purchase import Purchase
 from ledger.exchange.socket_client import SocketTransport
 from ledger.exchange.socket_server import SocketServer
+from ledger.exchange.transport import NoSellerError
 from ledger.home import open_home
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Bought, Closed, Granted, Kept
+from ledger.market.acquisition_states import Abandoned, Bought, Closed, Granted, Kept
 from ledger.market.budget import Budget
-from ledger.market.buying import abandon, acquire
+from ledger.market.buying import NotYetError, abandon, acquire
 from ledger.market.funding import PoolFunding
 from ledger.market.keeping import find_kept
+from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.tools import Tools
 from ledger.market.wish import Wish
+from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.wallet.payer import PayerOpen
 from ledger.wallet.wallet import End, Wallet
 from tests.fault.syscall_killer import CHANGING_CALLS, TraceError, kill_at_call
@@ -43,7 +48,7 @@ pytestmark = [
     pytest.mark.skipif(CHANGING_CALLS is None, reason="SKIPPED: no call numbers for this machine"),
 ]
 
-STEP = 7
+STEP = 11
 """Every how many-th write, sync and rename is one at which a buyer dies."""
 
 
@@ -94,6 +99,7 @@ class Buyer:
 
 @pytest.fixture(scope="module")
 def buyer(world: BuyersWorld) -> Iterator[Buyer]:
+    world.must(world.authority, Transfer(recipient=pool_account(world.buyers), amount=10**6))
     path = ChainPaths(world.root / "chain").socket
     server = ChainServer(world.engine, path)
     with SocketServer(world.root / "storefront", world.counter.answer) as storefront:
@@ -130,7 +136,7 @@ def at_risk(folder: Path) -> int:
 
 
 def test_sigkill_on_the_way_to_a_home(buyer: Buyer, tmp_path: Path) -> None:
-    """At every seventh changing call from the wish to the entry in the home's log."""
+    """At every eleventh changing call from the wish to the entry in the home's log."""
     world, spent = buyer.world, buyer.budget.standing().used()
     for kth in range(1, 2_000, STEP):
         pool, folder = world.pool, tmp_path / str(kth)
@@ -167,3 +173,67 @@ def most(folder: Path) -> int:
     except NotFoundError:
         return 0
     return state.grant.price + 6 * FEE if isinstance(state, Granted) else 53 + 6 * FEE
+
+
+class TwoUnits:
+    """The way to a seller that is gone after one unit, when two are paid."""
+
+    def __init__(self, storefront: Path) -> None:
+        self.way, self.left = SocketTransport(storefront), 3
+
+    def __enter__(self) -> TwoUnits:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.way.close()
+
+    def ask(self, request: bytes) -> Reply:
+        self.left -= 1
+        if self.left < 0:
+            raise NoSellerError("nobody is there")
+        return self.way.ask(request)
+
+
+def killed(buyer: Buyer, folder: Path, kth: int) -> int:
+    """Give an acquisition up in a process that dies at its ``kth`` call; how it ended."""
+
+    def work() -> None:
+        with suppress(NotYetError):
+            buyer.give_up(folder)
+
+    try:
+        return kill_at_call(work, kth)[0]
+    except TraceError as error:
+        pytest.skip(f"SKIPPED, children cannot be traced here: {error}")
+
+
+def test_sigkill_while_it_is_given_up(buyer: Buyer, tmp_path: Path) -> None:
+    """At every eleventh changing call, of the close first, then of what brings the rest back."""
+    world = buyer.world
+    for kth in range(2, 400, STEP):
+        pool, spent, folder = world.pool, buyer.budget.standing().used(), tmp_path / str(kth)
+        with (
+            buyer.opened(folder) as acquisition,
+            buyer.tools() as tools,
+            pytest.raises(NoSellerError),
+        ):
+            acquire(acquisition, replace(tools, way=lambda grant: TwoUnits(buyer.storefront)))
+        first = killed(buyer, folder, kth)
+        with (
+            buyer.opened(folder) as acquisition,
+            buyer.tools() as tools,
+            pytest.raises(NotYetError),
+        ):
+            abandon(acquisition, tools)
+        world.pass_blocks(CHALLENGE_BLOCKS)
+        second = killed(buyer, folder, kth)
+        with buyer.opened(folder) as acquisition, buyer.tools() as tools:
+            assert abandon(acquisition, tools) == Abandoned(52 + 4 * FEE)
+        assert world.pool == pool - FEE - 52 - 4 * FEE, "something is lost"
+        standing = buyer.budget.standing()
+        assert (standing.used(), dict(standing.reserved)) == (spent + 52 + 4 * FEE, {})
+        if os.WIFEXITED(first) and os.WIFEXITED(second):
+            assert (os.WEXITSTATUS(first), os.WEXITSTATUS(second)) == (0, 0)
+            assert kth > 20
+            return
+    pytest.fail("giving up made too many calls")
