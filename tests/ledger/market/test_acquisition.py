@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.sponsorship import pool_account
+from ledger.ed25519 import PrivateKey
 from ledger.exchange.grant import Grant
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import Acquisition as AcquisitionEntry
@@ -22,6 +23,7 @@ from ledger.market.paying import links_for
 from ledger.market.refusal import GrantRefusedError
 from ledger.market.tools import Progress
 from ledger.schema.chain_payment_pb2 import Transfer
+from ledger.schema.chain_sharing_pb2 import Royalty
 from tests.fleet.sharing_chain import FEE
 from tests.ledger.market.buyers_world import BuyersWorld, at_home
 
@@ -116,6 +118,20 @@ def test_links_pay_whole_units(chunk: int, record: int, links: tuple[int, int] |
     grant = Grant(*names, 600_000, 0, chunk, record, 10)
     offer = links_for(grant)
     assert (None if offer is None else (offer.unit, offer.count)) == links
+
+
+def test_the_channel_pays_the_royalties_of_its_grant(world: BuyersWorld) -> None:
+    artist = bytes(PrivateKey.generate().public_key)
+    offered = world.offered(record_price=97, royalties=[Royalty(account=artist, parts=2_500)])
+    with world.begin(offered.offer) as acquisition:
+        end = acquire(acquisition, world.tools(world.member_file(4)))
+    record = world.channel(end.channel)
+    assert record is not None
+    assert (record.grant, len(record.royalties)) == (end.grant.grant, 1)
+    earned = world.balance(world.seller_account)
+    world.close_sale(end.grant)
+    assert world.balance(artist) == 25
+    assert world.balance(world.seller_account) == earned + 75 - FEE
 
 
 def test_what_was_bought_can_be_kept_sealed(world: BuyersWorld) -> None:
