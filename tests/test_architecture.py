@@ -141,6 +141,16 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.offering",
         "ledger.wallet",
     },
+    "ledger.report": EXPERIENCE
+    | CHAIN
+    | {
+        "ledger.chain.audit",
+        "ledger.chain.chronicle",
+        "ledger.chain.policy",
+        "ledger.chain.rules",
+        "ledger.fsck",
+        "ledger.offering",
+    },
     "ledger.cli": EXPERIENCE
     | {
         "ledger.catch_up",
@@ -166,6 +176,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.offering",
         "ledger.prover",
         "ledger.recording",
+        "ledger.report",
         "ledger.signing_keys",
         "ledger.tlog_proof",
         "ledger.verifier",

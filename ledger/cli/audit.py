@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
 
+from ledger import __version__
 from ledger.cli.exit_code import ExitCode
 from ledger.cli.failure import advice
 from ledger.cli.files import read_input
@@ -20,6 +23,17 @@ from ledger.fsck.isolated import audit_home
 from ledger.fsck.request import AuditRequest
 from ledger.home import HomePaths
 from ledger.published import published_directory
+
+if TYPE_CHECKING:
+    from ledger.report.model import Story
+
+_report = click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="Also write all of it as one HTML file, for people.",
+)
 
 
 @verb("audit")
@@ -42,8 +56,9 @@ from ledger.published import published_directory
     "robots",
     type=click.Path(path_type=Path, readable=False, file_okay=False),
     multiple=True,
-    help="With --chain: a robot's home, whose log is held against what was anchored of it.",
+    help="With --chain: a robot's home, held against what the chain says of it.",
 )
+@_report
 def command(
     invocation: Invocation,
     deep: bool,
@@ -51,17 +66,24 @@ def command(
     keys: tuple[str, ...],
     chain_home: Path | None,
     robots: tuple[Path, ...],
+    report_file: Path | None,
 ) -> None:
     """Rebuild the log from its entries and compare it with all that is stored and signed.
 
-    Of a chain, also carry out every transaction again, from the genesis on, and add up
-    its money. Exits with 0 when everything holds, with 1 when something does not: each
-    finding names the entry, the tile, the block, or the file and its bytes.
+    Of a chain, also carry out every transaction again, from the genesis on, make its books
+    anew, and hold contracts, grants, sales and consents against what transactions did; of
+    each --robot, what it anchored, offered and bought. Exits with 0 when everything holds,
+    with 1 when something does not: each finding names the entry, the tile, the block, or the
+    file and its bytes.
     """
+    if report_file is not None:
+        from ledger.report.file import check_place
+
+        check_place(report_file)  # before a long audit, not after it
     if chain_home is not None:
         if since is not None:
             raise click.UsageError("--since is for robots: a chain is replayed from its genesis")
-        _audit_chain(invocation, chain_home, deep, keys, robots)
+        _audit_chain(invocation, chain_home, deep, keys, robots, report_file)
         return
     if robots:
         raise click.UsageError("--robot needs --chain; --home names a robot to be audited itself")
@@ -83,12 +105,23 @@ def command(
             advance(phase.value, done, total)
 
         with advice("give a checkpoint that this log signed", about=since):
-            report = audit_home(request, follow)
-    _end(invocation, report, lambda console: _show(console, report, deep))
+            if report_file is None:
+                report = audit_home(request, follow)
+            else:
+                from ledger.report.telling import audit_home_and_tell
+
+                report, story = audit_home_and_tell(request, follow)
+                _write(report_file, report, story, request.depth)
+    _end(invocation, report, lambda console: _show(console, report, deep), report_file)
 
 
 def _audit_chain(
-    invocation: Invocation, home: Path, deep: bool, keys: tuple[str, ...], robots: tuple[Path, ...]
+    invocation: Invocation,
+    home: Path,
+    deep: bool,
+    keys: tuple[str, ...],
+    robots: tuple[Path, ...],
+    report_file: Path | None,
 ) -> None:
     # Not for robots' audits: what a chain needs takes a while to load.
     from ledger.chain.audit.isolated import audit_chain
@@ -108,14 +141,57 @@ def _audit_chain(
         robots=tuple(robot.resolve() for robot in robots),
     )
     with invocation.output.phases() as advance:
-        report = audit_chain(request, lambda phase, done, total: advance(phase.value, done, total))
-    _end(invocation, report, lambda console: _show_chain(console, report))
+
+        def follow(phase: Phase, done: int, total: int) -> None:
+            advance(phase.value, done, total)
+
+        if report_file is None:
+            report = audit_chain(request, follow)
+        else:
+            from ledger.report.telling import audit_chain_and_tell
+
+            report, story = audit_chain_and_tell(request, follow)
+            _write(report_file, report, story, request.depth)
+    _end(invocation, report, lambda console: _show_chain(console, report), report_file)
 
 
-def _end(invocation: Invocation, report: AuditReport, show: Callable[[Console], None]) -> None:
-    invocation.output.result(report.to_json(), show)
+def _write(file: Path, report: AuditReport, story: Story | None, depth: Depth) -> None:
+    from ledger.report.file import write_report
+    from ledger.report.page import page
+    from ledger.report.verdict import Audited
+
+    write_report(file, page(report, story, Audited(time.time_ns(), depth, __version__)))
+
+
+def _end(
+    invocation: Invocation,
+    report: AuditReport,
+    show: Callable[[Console], None],
+    report_file: Path | None,
+) -> None:
+    def shown(console: Console) -> None:
+        show(console)
+        if report_file is not None:
+            console.print(f"[dim]the report is {escape(str(report_file))}[/]", soft_wrap=True)
+
+    written = {"report": str(report_file.resolve())} if report_file is not None else {}
+    invocation.output.result({**report.to_json(), **written}, shown)
     if not report.ok:
         click.get_current_context().exit(ExitCode.NOT_VERIFIED)
+
+
+_SHARED: Final = (
+    ("contracts", "contract(s)"),
+    ("offers", "offer(s)"),
+    ("grants", "grant(s)"),
+    ("channels", "channel(s)"),
+    ("sales", "atomic sale(s)"),
+    ("consents", "consent(s)"),
+    ("models", "model(s)"),
+    ("robots", "robot(s)"),
+    ("acquisitions", "purchase(s)"),
+    ("trainings", "training(s)"),
+)
 
 
 def _show_chain(console: Console, report: AuditReport) -> None:
@@ -126,8 +202,9 @@ def _show_chain(console: Console, report: AuditReport) -> None:
         f"{counted['blocks_replayed']} blocks replayed, {counted['state_keys']} keys of the "
         f"state, {counted['checkpoints']} checkpoints"
     )
-    if counted["robots"]:
-        looked_at += f", {counted['robots']} robot(s)"
+    for name, word in _SHARED:
+        if counted[name]:
+            looked_at += f", {counted[name]} {word}"
     _show_verdict(console, report, looked_at)
 
 
