@@ -16,6 +16,7 @@ from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.payword import PayWordChain
 from ledger.chain.presentation_claim import PresentationClaim, scope_of, unbound_hash
 from ledger.chain.presentations import verify_claims
+from ledger.chain.rules.grant import grant_id
 from ledger.chain.transaction import sign_transaction
 from ledger.ed25519 import PrivateKey
 from ledger.experience.content_root import chunk_count
@@ -94,6 +95,7 @@ def _settle(market: GrantMarket) -> int:
             expiry_height=1_000_000,
             challenge=100,
             payword=PayWordMode(w0=words.w0, unit=PRICE, count=chunks),
+            grant=grant_id(market.chain, account),
         )
     )
     market.carry_out([sign_transaction(market.chain, key, body)])

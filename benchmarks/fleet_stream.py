@@ -70,7 +70,7 @@ class Market:
         folder.mkdir(parents=True)
         self._folder = folder
         self._content = content
-        self._numbers = count()
+        self._numbers = count(1)
         self._grants: dict[bytes, Grant] = {}
         self._channels: dict[bytes, ChannelRecord] = {}
         self.alice, self.bob = Wallet.create(folder / "a"), Wallet.create(folder / "b")
@@ -118,6 +118,7 @@ class Market:
             expiry_height=2_000,
             challenge=5,
             payword=PayWordOffer(PRICE, total) if by_links else None,
+            grant=grant.grant,
         )
         message = opening.message
         record = ChannelRecord(
@@ -126,6 +127,7 @@ class Market:
             deposit=message.deposit,
             expiry_height=message.expiry_height,
             challenge=message.challenge,
+            grant=message.grant,
         )
         if by_links:
             record.payword.CopyFrom(message.payword)

@@ -36,7 +36,7 @@ def _terms(terms: TermsText) -> Iterator[str]:
     yield f"It costs {' and '.join(prices)}." if prices else "It costs nothing."
     for royalty in terms.royalties:
         part, account = _percent(royalty.parts), _shortened(royalty)
-        yield f"{part} of what an atomic sale pays goes to {account}."
+        yield f"{part} of what is paid goes to {account}."
     if terms.royalties:
         rest = WHOLE - sum(royalty.parts for royalty in terms.royalties)
         yield f"The seller keeps {_percent(rest)}."

@@ -142,10 +142,11 @@ class OpeningStream:
             raise RefusedError("the grant is another key's")
         if (terms is None) is bool(grant.price):
             raise RefusedError("units that cost are paid through a channel, others not")
-        if terms is not None and (terms.channel, terms.payee, terms.asset) != (
+        if terms is not None and (terms.channel, terms.payee, terms.asset, terms.grant) != (
             purchase.channel,
             grant.seller,
             grant.asset,
+            grant.grant,
         ):
             raise RefusedError("the channel is not the one that pays this purchase")
         self._purchase: Final = purchase

@@ -121,6 +121,7 @@ class OfferedSale:
             or record.payer != grant.buyer
             or record.payee != grant.seller
             or record.asset != grant.asset
+            or record.grant != grant.grant
             or record.closing_height
             or record.challenge < desk.least_challenge
             or (record.HasField("payword") and not _fits(grant, record.payword.unit))

@@ -5,6 +5,7 @@
     terms = chain id (32) || channel id (32) || payer (32) || payee (32)
             || u32be asset || u64be deposit || u64be expiry height || u32be challenge
             || w_0 (32) || u64be unit || u32be n          all zero for vouchers
+            || grant id (32)                              zero for a channel of none
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from ledger.schema.chain_channel_pb2 import (
 )
 
 MAX_U64: Final = 2**64 - 1
-_TERMS: Final = Struct(">32s32s32s32sIQQI32sQI")
+_TERMS: Final = Struct(">32s32s32s32sIQQI32sQI32s")
+_NO_GRANT: Final = bytes(ID_SIZE)
 TERMS_SIZE: Final = _TERMS.size
 
 
@@ -57,11 +59,15 @@ class ChannelTerms:
     """Blocks."""
     payword: PayWordTerms | None = None
     """None: vouchers."""
+    grant: bytes = b""
+    """That it pays for, 32 bytes; nothing for a channel of no grant."""
 
     def __post_init__(self) -> None:
         names = (self.chain, self.channel, self.payer, self.payee)
         if any(len(name) != ID_SIZE for name in names):
             raise MalformedError("chain, channel, payer and payee are 32 bytes each")
+        if self.grant and (len(self.grant) != ID_SIZE or self.grant == _NO_GRANT):
+            raise MalformedError("a grant's id is 32 bytes, and not zero")
         wide = (self.deposit, self.expiry_height)
         narrow = (self.asset, self.challenge)
         if any(not 0 <= number <= MAX_U64 for number in wide) or any(
@@ -85,6 +91,7 @@ class ChannelTerms:
             record.expiry_height,
             record.challenge,
             PayWordTerms(mode.w0, mode.unit, mode.count) if mode else None,
+            record.grant,
         )
 
     def encode(self) -> bytes:
@@ -100,16 +107,18 @@ class ChannelTerms:
             self.expiry_height,
             self.challenge,
             *((mode.w0, mode.unit, mode.count) if mode else (bytes(LINK_SIZE), 0, 0)),
+            self.grant or _NO_GRANT,
         )
 
     @classmethod
     def decode(cls, encoded: bytes) -> ChannelTerms:
         """Read ``TERMS_SIZE`` bytes. Raises MalformedError."""
-        chain, channel, payer, payee, asset, deposit, expiry, challenge, w0, unit, count = (
-            _TERMS.unpack(encoded)
-        )
+        fields = _TERMS.unpack(encoded)
+        chain, channel, payer, payee, asset, deposit, expiry, challenge = fields[:8]
+        w0, unit, count, grant = fields[8:]
         mode = PayWordTerms(w0, unit, count) if count else None
-        return cls(chain, channel, payer, payee, asset, deposit, expiry, challenge, mode)
+        grant = b"" if grant == _NO_GRANT else grant
+        return cls(chain, channel, payer, payee, asset, deposit, expiry, challenge, mode, grant)
 
     def opening(self) -> OpenChannel:
         """The message that opens the channel."""
@@ -122,6 +131,7 @@ class ChannelTerms:
             challenge=self.challenge,
             voucher=None if mode else VoucherMode(),
             payword=PayWordMode(w0=mode.w0, unit=mode.unit, count=mode.count) if mode else None,
+            grant=self.grant,
         )
 
     def with_deposit_of(self, record: ChannelRecord) -> ChannelTerms:

@@ -139,8 +139,9 @@ class Wallet:
         expiry_height: int,
         challenge: int,
         payword: PayWordOffer | None = None,
+        grant: bytes = b"",
     ) -> PayerOpening:
-        """Prepare a channel, paid by vouchers unless by links.
+        """Prepare a channel, paid by vouchers unless by links; for a ``grant``, or for none.
 
         ``sequence`` must be that of the transaction which then asks for its ``message``.
         Raises MalformedError for terms that cannot be, RefusedError for a channel that the
@@ -155,7 +156,16 @@ class Wallet:
             w0 = PayWordChain(channel, seed, payword.count).w0
             mode = PayWordTerms(w0, payword.unit, payword.count)
         terms = ChannelTerms(
-            chain, channel, self.account, payee, asset, deposit, expiry_height, challenge, mode
+            chain,
+            channel,
+            self.account,
+            payee,
+            asset,
+            deposit,
+            expiry_height,
+            challenge,
+            mode,
+            grant,
         )
         row = PayerRow(terms, Stage.OPENING, 0, seed)
         return PayerOpening(ChannelFile.create(self._path(channel, End.PAYER), row), self._key)

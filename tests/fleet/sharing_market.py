@@ -320,6 +320,7 @@ class SharingMarket(SharingChain):
             expiry_height=NEVER,
             challenge=5,
             payword=payword,
+            grant=grant.grant,
         )
         self.must(read_key(wallet.root / "key"), opening.message)
         assert opening.channel == channel_id(self.chain, wallet.account, sequence)

@@ -38,7 +38,7 @@ from ledger.chain.genesis import MAX_BLOCKS
 from ledger.chain.rules.action import Action, require_id
 from ledger.chain.rules.grant import read_grant
 from ledger.chain.rules.offers import require_sellable
-from ledger.chain.rules.royalties import pay_shares
+from ledger.chain.rules.royalties import pay_out
 from ledger.chain.spending import debit
 from ledger.chain.state_keys import channel_key
 from ledger.ed25519 import SIGNATURE_SIZE, is_signed
@@ -340,7 +340,7 @@ def _require_within(record: ChannelRecord, amount: int) -> None:
 def _pay_out(context: Context, channel: bytes, record: ChannelRecord) -> None:
     """Divide the deposit, and forget the channel: its id never comes back."""
     rest = record.deposit - record.claimed
-    pay_shares(context.state, record.asset, record.claimed, record.royalties, record.payee)
+    pay_out(context, record.asset, record.claimed, record.royalties, record.payee)
     if rest:
         release(context.state, record.payer, record.asset, rest)
     context.state.delete(channel_key(channel))

@@ -33,7 +33,7 @@ from ledger.chain.leaf import ID_SIZE
 from ledger.chain.rules.action import Action, require_id
 from ledger.chain.rules.grant import read_grant
 from ledger.chain.rules.offers import require_sellable
-from ledger.chain.rules.royalties import pay_shares
+from ledger.chain.rules.royalties import pay_out
 from ledger.chain.sale.complaint import SoldContent, check_complaint, is_right
 from ledger.chain.sale.identity import SALE_KEY_SIZE, key_hash, sale_id
 from ledger.chain.spending import debit
@@ -238,7 +238,7 @@ def settle_sale(context: Context, message: SettleSale) -> None:
     record = _read(context, message.sale)
     require(record.complaint_height > 0, ResultCode.SALE_STATE, "no key was revealed yet")
     _require_over(context, record.complaint_height)
-    pay_shares(context.state, record.asset, record.price, record.royalties, record.seller)
+    pay_out(context, record.asset, record.price, record.royalties, record.seller)
     _give(context, record.seller, record, record.deposit)
     context.state.delete(sale_key(message.sale))
     context.emit(EVENT_KIND_SALE_SETTLED, message.sale, record.price)

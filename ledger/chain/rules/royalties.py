@@ -6,11 +6,12 @@ together are never more than the whole; what is left is the seller's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from ledger.chain.account import release
-from ledger.chain.working_state import WorkingState
+from ledger.chain.context import Context
+from ledger.schema.chain_pb2 import EVENT_KIND_ROYALTY_PAID
 from ledger.schema.chain_sharing_pb2 import Royalty
 
 WHOLE: Final = 10_000
@@ -18,26 +19,22 @@ WHOLE: Final = 10_000
 
 
 def shares_of(
-    amount: int, royalties: Iterable[Royalty], seller: bytes
-) -> Iterator[tuple[bytes, int]]:
-    """Who gets how much of an amount: the royalties' accounts in their order, then the seller.
-
-    Shares of nothing are left out. All of them sum to ``amount``.
-    """
-    rest = amount
-    for royalty in royalties:
-        # floor(amount * parts / 10,000)
-        share = amount * royalty.parts // WHOLE
-        rest -= share
-        if share:
-            yield royalty.account, share
-    if rest:
-        yield seller, rest
+    amount: int, royalties: Iterable[Royalty]
+) -> tuple[tuple[tuple[bytes, int], ...], int]:
+    """(account, share) of each royalty that is not nothing, and what is left for the seller."""
+    # floor(amount * parts / 10,000)
+    shares = tuple((each.account, amount * each.parts // WHOLE) for each in royalties)
+    rest = amount - sum(share for _, share in shares)
+    return tuple(each for each in shares if each[1]), rest
 
 
-def pay_shares(
-    state: WorkingState, asset: int, amount: int, royalties: Iterable[Royalty], seller: bytes
+def pay_out(
+    context: Context, asset: int, amount: int, royalties: Iterable[Royalty], seller: bytes
 ) -> None:
     """Give an amount that was set aside to the royalties' accounts and the seller."""
-    for account, share in shares_of(amount, royalties, seller):
-        release(state, account, asset, share)
+    shares, rest = shares_of(amount, royalties)
+    for account, share in shares:
+        release(context.state, account, asset, share)
+        context.emit(EVENT_KIND_ROYALTY_PAID, account, share)
+    if rest:
+        release(context.state, seller, asset, rest)

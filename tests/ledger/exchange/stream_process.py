@@ -95,6 +95,7 @@ def open_channel(buyer: Wallet, seller: Wallet, offer: PayWordOffer | None) -> P
             expiry_height=100,
             challenge=5,
             payword=offer,
+            grant=GRANT,
         )
     )
     if isinstance(payer, PayerOpening):
@@ -125,6 +126,7 @@ def record_of(payer: PayerOpening | PayerOpen) -> ChannelRecord:
         deposit=message.deposit,
         expiry_height=message.expiry_height,
         challenge=message.challenge,
+        grant=message.grant,
     )
     if message.HasField("payword"):
         record.payword.CopyFrom(message.payword)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger.chain.channel.identity import channel_id
-from ledger.chain.state_keys import channel_key
+from ledger.chain.state_keys import channel_key, grant_key, offer_key, robot_key
 from ledger.errors import ErasedError, NotFoundError
 from ledger.exchange.buyer import OpeningStream
 from ledger.exchange.counter import Counter
@@ -25,6 +25,9 @@ from ledger.experience.content_root import (
     rechunk,
 )
 from ledger.schema.chain_channel_pb2 import ChannelRecord
+from ledger.schema.chain_grant_pb2 import GrantRecord
+from ledger.schema.chain_identity_pb2 import RobotRecord
+from ledger.schema.chain_sharing_pb2 import OfferRecord, Terms
 from ledger.wallet.payer import PayerOpen, PayWordOffer
 from ledger.wallet.wallet import Wallet
 from tests.ledger.chain.rules.chain_world import ChainWorld, known_key
@@ -63,6 +66,29 @@ def units_of(content: bytes) -> StoredUnits:
     return StoredUnits(BytesSource(content), SALT_KEY, leaves)
 
 
+def write_grant(world: ChainWorld, grant: Grant, **terms_of: Any) -> None:
+    """Have a chain know a grant, and the offer and the robot that it is of."""
+    robot, offer = "robot.example/seller", bytes(32)
+    world.state.write(robot_key(robot), RobotRecord(fleet=bytes(32)))
+    world.state.write(offer_key(offer), OfferRecord(origin=robot, record_id=bytes(16)))
+    record = GrantRecord(
+        offer=offer,
+        terms=Terms(
+            asset=grant.asset,
+            chunk_price=grant.chunk_price,
+            record_price=grant.record_price,
+            **terms_of,
+        ),
+        key=grant.buyer,
+        seller=grant.seller,
+        content_root=grant.content_root,
+        content_size=grant.content_size,
+        expiry_height=grant.expiry_height,
+    )
+    world.state.write(grant_key(grant.grant), record)
+    world.state.keep()
+
+
 class StreamWorld:
     """Alice buys from Bob, on a chain at height 1: `SaleChain` and `Contents` at once."""
 
@@ -88,6 +114,7 @@ class StreamWorld:
             record_price=0,
             expiry_height=EXPIRY,
         )
+        write_grant(self.world, self.granted)
         self.channel_id = self.open_channel(payword)
         (root / "sales").mkdir(exist_ok=True)
         self.payer: PayerOpen | None = None
@@ -102,6 +129,7 @@ class StreamWorld:
             "expiry_height": 101,
             "challenge": 5,
             "payword": payword,
+            "grant": GRANT,
             **terms,
         }
         account = self.world.account(self.alice.account)

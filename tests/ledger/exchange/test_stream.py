@@ -36,6 +36,7 @@ from ledger.wallet.wallet import Wallet
 from tests.ledger.chain.rules.chain_world import ChainWorld, known_key
 from tests.ledger.exchange.stream_world import (
     EXPIRY,
+    GRANT,
     PRICE,
     UNITS,
     StreamWorld,
@@ -337,23 +338,25 @@ def test_only_the_seller_agrees(world: StreamWorld) -> None:
         other.receive(reply)
 
 
-@pytest.mark.parametrize("other", ["payee", "asset", "unknown", "closing", "unit"])
+@pytest.mark.parametrize("other", ["payee", "asset", "grant", "unknown", "closing", "unit"])
 def test_a_channel_that_does_not_pay_the_grant_is_refused(world: StreamWorld, other: str) -> None:
 
     carol = bytes(known_key("bank").public_key)
     match other:
         case "payee":
-            world.channel_id = world.open_channel(payee=carol)
+            world.channel_id = world.open_channel(payee=carol, grant=b"")
         case "asset":
             world.world.fund(known_key("alice"), 5_000, 1)
-            world.channel_id = world.open_channel(asset=1)
+            world.channel_id = world.open_channel(asset=1, grant=b"")
+        case "grant":
+            world.channel_id = world.open_channel(grant=b"")
         case "unknown":
             world.world = ChainWorld()
         case "closing":
             world.world.must(known_key("alice"), CloseChannel(channel=world.channel_id))
         case "unit":
             world.channel_id = world.open_channel(PayWordOffer(unit=3, count=100))
-    if other in ("payee", "asset"):
+    if other in ("payee", "asset", "grant"):
         with pytest.raises(RefusedError):
             world.begin()
         return
@@ -361,6 +364,23 @@ def test_a_channel_that_does_not_pay_the_grant_is_refused(world: StreamWorld, ot
     with pytest.raises(SellerRefusedError) as refusal:
         opening.receive(world.ask(opening.request()))
     assert reason_of(refusal) is Reason.NO_CHANNEL
+
+
+@pytest.mark.parametrize("grant", [b"", bytes(range(32))])
+def test_nor_does_the_seller_take_a_channel_of_another_grant(
+    world: StreamWorld, monkeypatch: pytest.MonkeyPatch, grant: bytes
+) -> None:
+    """Whatever the buyer thinks of it: through such a one no royalties would be paid."""
+    opening = world.begin()
+    record = world.channel(world.channel_id)
+    assert record is not None
+    record.grant = grant
+    monkeypatch.setattr(world, "channel", lambda channel: record)
+    with pytest.raises(SellerRefusedError) as refusal:
+        opening.receive(world.ask(opening.request()))
+    assert reason_of(refusal) is Reason.NO_CHANNEL
+    record.grant = GRANT
+    assert isinstance(opening.receive(world.ask(opening.request())), FetchingUnit)
 
 
 def test_a_second_channel_does_not_take_over_a_sale(world: StreamWorld) -> None:

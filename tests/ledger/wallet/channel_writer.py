@@ -38,6 +38,7 @@ def record_of(payer: PayerOpening | PayerOpen) -> ChannelRecord:
         deposit=message.deposit,
         expiry_height=message.expiry_height,
         challenge=message.challenge,
+        grant=message.grant,
     )
     if message.HasField("payword"):
         record.payword.CopyFrom(message.payword)

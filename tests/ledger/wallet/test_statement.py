@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ledger.chain.account import Account
 from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.voucher import sign_voucher
 from ledger.chain.fleets import fleet_id
+from ledger.chain.genesis import Genesis
+from ledger.chain.header import Header
 from ledger.chain.leaf import decode_leaf
 from ledger.chain.machine.block_rows import read_block
 from ledger.chain.result import Result
@@ -24,6 +27,8 @@ from ledger.schema.chain_identity_pb2 import CreateFleet, PayFromPool
 from ledger.schema.chain_payment_pb2 import Mint, Output, Transfer
 from ledger.storage import Table
 from ledger.wallet.statement import Line, Movement, Statement
+from tests.ledger.chain.frozen.eventful_chain import THIRD
+from tests.ledger.chain.frozen.generate import FROZEN
 from tests.ledger.chain.machine.small_chain import SmallChain
 from tests.ledger.chain.rules.chain_world import account_of, known_key
 
@@ -179,6 +184,62 @@ def test_money_that_comes_out_of_a_channel(chain: SmallChain) -> None:
     ]
     assert (M.EARNED, 130) in [
         (line.movement, line.amount) for line in require_complete(chain, name_of("bob"))
+    ]
+
+
+@pytest.fixture(scope="module")
+def frozen() -> dict[bytes, list[Line]]:
+    """Every account of the frozen chain, on which everything happens; its statement adds up."""
+    whole = json.loads(FROZEN.read_text())
+    genesis = Genesis.parse(bytes.fromhex(whole["genesis"]))
+    state = {bytes.fromhex(key): bytes.fromhex(row) for key, row in whole["state"].items()}
+    told = {}
+    for key, row in state.items():
+        if key[:1] != b"\x01":
+            continue
+        statement = Statement(genesis, key[1:])
+        lines = statement.opening()
+        for block in whole["blocks"]:
+            given = [
+                (bytes.fromhex(each["transaction"]), bytes.fromhex(each["result"]))
+                for each in block["transactions"]
+            ]
+            header = Header.parse(bytes.fromhex(block["header"]))
+            lines += statement.block(header, [each for each, _ in given], [r for _, r in given])
+        held = dict(Account.decode(row).holdings)
+        assert {asset: amount for asset, amount in statement.balances.items() if amount} == held
+        told[key[1:]] = lines
+    return told
+
+
+def test_statements_add_up_whatever_happens_on_a_chain(frozen: dict[bytes, list[Line]]) -> None:
+    seen = {line.movement for lines in frozen.values() for line in lines}
+    assert seen == set(Movement)
+
+
+def test_royalties_and_sales_are_told_to_each_side(frozen: dict[bytes, list[Line]]) -> None:
+    def moved(name: str, *movements: Movement) -> list[tuple[Movement, int]]:
+        lines = frozen[name_of(name)]
+        return [(each.movement, each.amount) for each in lines if each.movement in movements]
+
+    # Sold for 2 * 10 + 3, a quarter of it a royalty; then streamed for 23 more.
+    assert moved("carol", M.ROYALTY) == [(M.ROYALTY, 5), (M.ROYALTY, 5)]
+    (seller,) = {
+        line.counterparty for line in frozen[name_of("carol")] if line.movement is M.ROYALTY
+    }
+    assert seller == name_of(THIRD)
+    assert moved(THIRD, M.EARNED) == [(M.EARNED, 18), (M.EARNED, 18)]
+    # Three deposits of 7; of the sale that was complained of the buyer has it.
+    assert moved(THIRD, M.SET_ASIDE) == [(M.SET_ASIDE, -7)] * 3
+    assert moved(THIRD, M.RETURNED) == [(M.RETURNED, 7)] * 2
+    buyer = moved("second time", M.SET_ASIDE, M.RETURNED, M.COMPENSATED, M.DEPOSITED)
+    assert buyer == [
+        (M.SET_ASIDE, -23),
+        (M.SET_ASIDE, -23),
+        (M.RETURNED, 23),
+        (M.COMPENSATED, 7),
+        (M.DEPOSITED, -50),
+        (M.RETURNED, 27),
     ]
 
 

@@ -10,9 +10,18 @@ import pytest
 from ledger.chain.codes import ResultCode
 from ledger.chain.transaction import parse_transaction
 from ledger.ed25519 import PrivateKey, is_signed
-from ledger.errors import KeyStoreError, LedgerError, NotFoundError, RefusedError
+from ledger.errors import (
+    KeyStoreError,
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    VerificationError,
+)
+from ledger.schema.chain_channel_pb2 import ChannelRecord, VoucherMode
 from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.schema.chain_pb2 import TransactionBody
+from ledger.wallet.payer import PayerOpening
 from ledger.wallet.wallet import End, Wallet
 from tests.ledger.chain.rules.chain_world import ChainWorld, account_of
 from tests.ledger.wallet.channel_ends import ALICE, BOB, LINKS, Ends, terms, wallet
@@ -150,6 +159,35 @@ def test_openings_that_cannot_be(tmp_path: Path) -> None:
         with pytest.raises(LedgerError):
             alice.open_channel(bytes(32), 0, **terms(**refused))
     assert alice.channels() == ()
+
+
+def test_a_channel_knows_the_grant_that_it_pays_for(tmp_path: Path) -> None:
+    alice, grant = wallet(tmp_path, "alice"), bytes(range(32))
+    opening = alice.open_channel(bytes(32), 0, **terms(grant=grant))
+    made, message = opening.terms, opening.message
+    assert message.grant == made.grant == grant
+    opening.release()
+    again = alice.payer(opening.channel)
+    assert isinstance(again, PayerOpening)
+    assert again.terms == made
+    record = ChannelRecord(
+        payer=alice.account,
+        payee=message.payee,
+        asset=message.asset,
+        deposit=message.deposit,
+        expiry_height=message.expiry_height,
+        challenge=message.challenge,
+        voucher=VoucherMode(),
+    )
+    for other in (b"", bytes(reversed(grant))):
+        record.grant = other
+        with pytest.raises(VerificationError):
+            again.opened(record)
+    record.grant = grant
+    assert again.opened(record).terms == made
+    for bad in (bytes(32), b"short"):
+        with pytest.raises(MalformedError):
+            alice.open_channel(bytes(32), 1, **terms(grant=bad))
 
 
 def test_each_channel_has_a_seed_of_its_own(tmp_path: Path) -> None:

@@ -199,4 +199,4 @@ def test_the_layout_of_a_payees_file(ends: Ends, tmp_path: Path) -> None:
     terms = ends.open_payee.terms.encode()
     expected = b"quipu-payee/v1\n" + terms + b"\x02" + (70).to_bytes(8, "big") + proof
     assert path.read_bytes() == expected + sha256(expected).digest()
-    assert len(terms) == 196
+    assert len(terms) == 228

@@ -280,6 +280,7 @@ def test_the_layout_of_a_payers_file(tmp_path: Path) -> None:
             mode.w0,
             (10).to_bytes(8, "big"),
             (100).to_bytes(4, "big"),
+            bytes(32),
             b"\x02",
             (70).to_bytes(8, "big"),
             ends.open_payer._file.row.seed,

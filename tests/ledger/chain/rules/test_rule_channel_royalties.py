@@ -27,6 +27,7 @@ from ledger.schema.chain_channel_pb2 import (
     VoucherMode,
 )
 from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_FROZEN
+from ledger.schema.chain_pb2 import EVENT_KIND_CHANNEL_CLOSED, EVENT_KIND_ROYALTY_PAID
 from ledger.schema.chain_sharing_pb2 import Royalty
 from tests.ledger.chain.rules.chain_world import account_of
 from tests.ledger.chain.rules.exchange_world import (
@@ -115,6 +116,8 @@ def test_a_close_by_the_seller_pays_royalties(by_links: bool) -> None:
     assert world.stream() is None
     assert outcome(world) == expected(amount)
     assert sorted(world.shares()) == [11, 33]
+    told = [(e.subject, e.amount) for e in world.last.events if e.kind == EVENT_KIND_ROYALTY_PAID]
+    assert told == list(zip([account for account, _ in ROYALTIES], world.shares(), strict=True))
 
 
 @pytest.mark.parametrize("by_links", [False, True])
@@ -145,6 +148,7 @@ def test_nothing_claimed_pays_nobody() -> None:
     world.advance(100)
     assert world.code(ANYBODY, SettleChannel(channel=world.channel)) == ResultCode.OK
     assert outcome(world) == ((0, 0), [0, 0])
+    assert [event.kind for event in world.last.events] == [EVENT_KIND_CHANNEL_CLOSED]
 
 
 def test_all_may_be_royalties() -> None:
@@ -239,9 +243,8 @@ def test_shares_are_the_whole_and_never_more_than_their_part(amount: int, of: li
     royalties = [
         Royalty(account=bytes([number]) * 32, parts=each) for number, each in enumerate(of, 1)
     ]
-    seller = bytes(32)
-    shares = list(shares_of(amount, royalties, seller))
-    assert sum(share for _, share in shares) == amount
+    shares, rest = shares_of(amount, royalties)
+    assert sum(share for _, share in shares) + rest == amount
     assert all(share > 0 for _, share in shares)
     paid = dict(shares)
     for royalty in royalties:
@@ -249,7 +252,7 @@ def test_shares_are_the_whole_and_never_more_than_their_part(amount: int, of: li
         assert got * WHOLE <= amount * royalty.parts < (got + 1) * WHOLE
     # What rounding leaves over is the seller's: less than one unit a royalty.
     least = amount * (WHOLE - sum(of)) // WHOLE
-    assert least <= paid.get(seller, 0) <= least + len(of)
+    assert least <= rest <= least + len(of)
 
 
 steps = st.lists(

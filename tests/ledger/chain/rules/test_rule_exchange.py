@@ -30,6 +30,7 @@ from ledger.schema.chain_exchange_pb2 import (
 from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_ACTIVE, ROBOT_STATUS_FROZEN
 from ledger.schema.chain_pb2 import (
     EVENT_KIND_KEY_REVEALED,
+    EVENT_KIND_ROYALTY_PAID,
     EVENT_KIND_SALE_COMPLAINED,
     EVENT_KIND_SALE_LOCKED,
     EVENT_KIND_SALE_PROPOSED,
@@ -113,7 +114,10 @@ def test_an_honest_sale_pays_royalties_and_seller(world: ExchangeWorld) -> None:
     assert found.key == KEY
     world.advance(COMPLAINT + 1)
     assert world.settle() == OK
-    assert event(world) == (EVENT_KIND_SALE_SETTLED, world.sale, PRICE)
+    *royalties, settled = [(e.kind, e.subject, e.amount) for e in world.last.events]
+    assert settled == (EVENT_KIND_SALE_SETTLED, world.sale, PRICE)
+    shares = zip([account for account, _ in ROYALTIES], world.shares(), strict=True)
+    assert royalties == [(EVENT_KIND_ROYALTY_PAID, *share) for share in shares]
     # 533 * 1,000 / 10,000 and 533 * 333 / 10,000, rounded down.
     assert sorted(world.shares()) == [17, 53]
     assert world.earned() == (PRICE - 17 - 53, -PRICE)
