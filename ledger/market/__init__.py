@@ -14,12 +14,27 @@
 `shelf`               all purchases of a buyer on a chain, and their budgets
 `placing`             copies of what was bought, where people want them
 `tools`               what it works with: `Tools`; what it tells: `Progress`
-`buying`              `acquire` drives it to its end, `abandon` gives it up
+`buying`              `acquire` drives it to its end
+`giving_up`           `abandon`: out of it again
 `asking`              the request for a grant
 `paying`              money, channel, what is left
 `delivery`            the deed, and the recording's files
 `keeping`             into a home, with an Acquisition entry
-`sale_chain`          the other side: the chain as a seller sees it, from memory
+`notice`              whether consent of what was bought is withdrawn, by a proof
+`erasing`             erasing it then, and the receipt: `notice_to`, `erase_bought`
+====================  =============================================================
+
+And selling what one's own robots offer:
+
+====================  =============================================================
+`storefront`          a fleet's selling end: any bytes in, a reply out; `Storefront`
+`till`                the sales of one account: answered, watched, closed, forgotten
+`closings`            channels that are closed, many at a time
+`selling_homes`       the homes that are sold out of, open to read
+`selling_stock`       the recording that a grant is about
+`sale_chain`          the chain as a seller sees it, from memory
+`sale_note`           what is noted of a sale, for good
+`sales_view`          sales for people: `list_sales`, `SaleView`
 ====================  =============================================================
 
 Over `ledger.chain.proven`: every row is read with its proof, through one light client.

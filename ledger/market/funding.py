@@ -4,11 +4,13 @@ A member that paid its key itself would say who it is. So the fleet's authority 
 1, 2 or 5 times a power of ten, so that amounts tell no purchases apart; what is left goes back
 to the pool when the channel is closed. Whoever asks may be anybody that reaches the gateway:
 `PoolFunding` pays only what a grant on the chain needs that is of this fleet and not over, to
-the key that the grant names, and once.
+the key that the grant names, and once. Once consent of the recording is withdrawn that is no
+more than the fee of the receipt that it is erased.
 
 ::
 
     FOLDER/<grant id in hex>.<asset>    the payment as it was signed, before it is submitted
+    FOLDER/<grant id in hex>.erasure    the fee of a receipt of erasure, likewise
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from ledger.chain.state_keys import grant_key
 from ledger.errors import NotFoundError, RefusedError
 from ledger.exchange.grant import Grant
 from ledger.experience.private_folder import make_private_folder
+from ledger.market.notice import find_notice
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_identity_pb2 import PayFromPool
 from ledger.wallet.wallet import Wallet
@@ -61,19 +64,21 @@ class PoolFunding:
 
     def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
         """See `Funding.fund`."""
-        found = self._payable(grant, account)
-        needed = need_of(found, self._chain.parameters.min_fee)
-        if asset not in needed or not 0 < amount <= needed[asset]:
+        record = self._granted(grant, account)
+        fee = self._chain.parameters.min_fee
+        receipt = find_notice(self._chain, grant) is not None
+        needed = {FEE_ASSET: fee} if receipt else need_of(self._payable(grant, record), fee)
+        if not 0 < amount <= needed.get(asset, 0):
             raise RefusedError(
                 f"the grant needs no {amount} of asset {asset}",
                 hint="ask for what its price and a few fees come to",
             )
-        path = self._folder / f"{grant.hex()}.{asset}"
+        path = self._folder / payment_name(grant, asset, receipt=receipt)
         if not path.exists():
             held = self._chain.account(account)
             if held is not None and held.amount(asset) >= amount:
                 return
-            if held is not None and held.sequence > 1:
+            if held is not None and held.sequence > 1 and not receipt:
                 raise RefusedError(
                     "the key has spent money already", hint="begin another acquisition"
                 )
@@ -83,7 +88,7 @@ class PoolFunding:
         )
         require_carried_out(self._chain, path, self._authority, message)
 
-    def _payable(self, grant: bytes, account: bytes) -> Grant:
+    def _granted(self, grant: bytes, account: bytes) -> GrantRecord:
         record = self._chain.read(GrantRecord, grant_key(grant))
         if record is None:
             raise NotFoundError("the chain has no such grant", hint="ask once it is granted")
@@ -91,9 +96,17 @@ class PoolFunding:
             raise RefusedError("the grant is of another fleet's member", hint="ask that fleet")
         if record.key != account:
             raise RefusedError("the grant is another key's", hint="name the key that asked for it")
+        return record
+
+    def _payable(self, grant: bytes, record: GrantRecord) -> Grant:
         if self._chain.height() > record.expiry_height:
             raise RefusedError("the grant is over", hint="ask for another")
         return Grant.of_record(self._chain.chain, grant, record)
+
+
+def payment_name(grant: bytes, asset: int, *, receipt: bool) -> str:
+    """The file of what was paid for a grant, or for the receipt that it is erased."""
+    return f"{grant.hex()}.{'erasure' if receipt else asset}"
 
 
 def need_of(grant: Grant, min_fee: int) -> dict[int, int]:

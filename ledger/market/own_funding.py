@@ -6,6 +6,7 @@ who have no name to hide. It pays the exact amount, and what is left comes back 
 ::
 
     FOLDER/<grant id in hex>.<asset>    the payment as it was signed, before it is submitted
+    FOLDER/<grant id in hex>.erasure    the fee of a receipt of erasure, likewise
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Final
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.proven.kept import require_carried_out
 from ledger.experience.private_folder import make_private_folder
+from ledger.market.funding import payment_name
+from ledger.market.notice import find_notice
 from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.wallet.wallet import Wallet
 
@@ -34,7 +37,8 @@ class OwnFunding:
 
     def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
         """See `Funding.fund`."""
-        path = self._folder / f"{grant.hex()}.{asset}"
+        receipt = find_notice(self._chain, grant) is not None
+        path = self._folder / payment_name(grant, asset, receipt=receipt)
         if not path.exists():
             if self._chain.balance(account, asset) >= amount:
                 return

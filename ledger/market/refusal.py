@@ -9,7 +9,7 @@ from typing import Final
 
 from ledger.chain.codes import RefusalError, ResultCode
 
-_WORDS: Final = {
+_WORDS: Final[dict[ResultCode, tuple[str, str | None]]] = {
     ResultCode.POLICY_DENIES: (
         "the contract does not let this member have it for this purpose",
         "`quipu market show OFFER` says whom it does, and what for",

@@ -13,8 +13,9 @@ from ledger.chain.rules.sharing import contract_id
 from ledger.credentials.member_file import MemberFile
 from ledger.exchange.counter import Counter
 from ledger.exchange.grant import Grant, SaleChain
+from ledger.exchange.messages import Reply
 from ledger.exchange.seller import ClosingSale, Desk
-from ledger.exchange.transport import InProcess, Transport
+from ledger.exchange.transport import InProcess, NoSellerError, Transport
 from ledger.home import create_home, open_home_to_write
 from ledger.market.acquisition import Acquisition
 from ledger.market.budget import Budget, Limits
@@ -23,7 +24,7 @@ from ledger.market.tools import Tools
 from ledger.market.wish import Wish
 from ledger.schema.chain_pb2 import Transaction, TransactionBody
 from ledger.schema.chain_sharing_pb2 import DeployContract
-from tests.fleet.sharing_market import REWARD_AT_LEAST, YEAR_S, Offered, SharingMarket
+from tests.fleet.sharing_market import REWARD_AT_LEAST, YEAR_S, Offered, Robot, SharingMarket
 
 
 class BuyersWorld(SharingMarket):
@@ -48,8 +49,8 @@ class BuyersWorld(SharingMarket):
         sale = self.counter.sale(grant.grant)
         return sale.earned if sale is not None else 0
 
-    def offered_free(self) -> Offered:
-        """The recording under a contract that asks for no money."""
+    def offered_free(self, robot: Robot | None = None) -> Offered:
+        """A recording under a contract that asks for no money."""
         policy, terms = self.template()
         terms.chunk_price = terms.record_price = 0
         contract = contract_id(self.chain, self.seller_account, self.sequence(self.seller_account))
@@ -57,7 +58,7 @@ class BuyersWorld(SharingMarket):
             self.seller,
             DeployContract(fleet=self.sellers, name="free", policy=policy, terms=terms),
         )
-        return self.post(contract, self.husky, REWARD_AT_LEAST)
+        return self.post(contract, robot or self.husky, REWARD_AT_LEAST)
 
     def counter_over(self, chain: SaleChain) -> Counter:
         """The recording sold by who knows the chain so."""
@@ -116,3 +117,19 @@ class BuyersWorld(SharingMarket):
 def at_home(root: Path) -> Any:
     """The `Home` of tools."""
     return partial(open_home_to_write, root)
+
+
+class Faulty:
+    """The way to a seller that answers so many requests as it should."""
+
+    def __init__(self, world: BuyersWorld, good: int) -> None:
+        self.way, self.good = InProcess(world.counter), good
+
+    def ask(self, request: bytes) -> Reply:
+        self.good -= 1
+        if self.good >= 0:
+            return self.way.ask(request)
+        return self.fault(request)
+
+    def fault(self, request: bytes) -> Reply:
+        raise NoSellerError("nobody is there")

@@ -12,7 +12,7 @@ from ledger.errors import RefusedError, VerificationError
 from ledger.exchange.buyer import BadUnitError, SellerRefusedError
 from ledger.exchange.deed import Deed
 from ledger.exchange.messages import DeedFetch, Reason, Reply, encode_refused, parse_request
-from ledger.exchange.transport import InProcess, NoSellerError
+from ledger.exchange.transport import NoSellerError
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import (
     Abandoned,
@@ -35,7 +35,7 @@ from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.tools import Tools
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Offered
-from tests.ledger.market.buyers_world import BuyersWorld
+from tests.ledger.market.buyers_world import BuyersWorld, Faulty
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +46,6 @@ def offered(world: BuyersWorld) -> Offered:
 @pytest.fixture(scope="module")
 def member(world: BuyersWorld) -> MemberFile:
     return world.member_file(1)
-
-
-class Faulty:
-    """The way to a seller that answers so many requests as it should."""
-
-    def __init__(self, world: BuyersWorld, good: int) -> None:
-        self.way, self.good = InProcess(world.counter), good
-
-    def ask(self, request: bytes) -> Reply:
-        self.good -= 1
-        if self.good >= 0:
-            return self.way.ask(request)
-        return self.fault(request)
-
-    def fault(self, request: bytes) -> Reply:
-        raise NoSellerError("nobody is there")
 
 
 class Refusing(Faulty):

@@ -1,0 +1,88 @@
+"""Erasing what was bought once consent of it is withdrawn, and saying so without a name.
+
+What this side has of it goes: the record in its home (`ledger.experience.erasure`, which keeps
+the entries), and content, files and openings in the acquisition's folder. Then the grant's
+one-time key confirms on the chain that it is gone; the fleet's pool pays the fee of that, which
+no budget counts. Copies elsewhere, and models that were trained on it, are named and stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.chain.account import FEE_ASSET
+from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.proven.kept import require_carried_out
+from ledger.chain.rules.grant import grant_id
+from ledger.errors import RefusedError
+from ledger.experience.erasure import ErasureReport, erase
+from ledger.experience.private_folder import remove_folder
+from ledger.market import paying
+from ledger.market.acquisition import Acquisition
+from ledger.market.keeping import find_kept
+from ledger.market.notice import Notice, find_notice
+from ledger.market.tools import Tools
+from ledger.schema.chain_consent_pb2 import ConfirmErasure
+
+REASON = "consent was withdrawn"
+"""What the log of the home says; everybody can read it."""
+_CONTENT = ("purchase", "placing", "files", "deed")
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was bought is gone from here, and the chain has the receipt."""
+
+    notice: Notice
+    report: ErasureReport | None
+    """Of the home; None where no home had it."""
+
+
+def notice_to(acquisition: Acquisition, tools: Tools) -> Notice | None:
+    """The notice that consent of what was bought is withdrawn; None while it is not."""
+    if not (acquisition.folder / "wallet" / "key").exists():
+        return None
+    key = paying.one_time_wallet(acquisition.folder).account
+    return find_notice(tools.chain, grant_id(tools.chain.chain, key))
+
+
+def erase_bought(acquisition: Acquisition, tools: Tools) -> Erased:
+    """Erase what consent is withdrawn of, wherever the acquisition stands, and confirm it.
+
+    May be called again: what was cut off is done. Money that is still in a channel comes back
+    by `abandon`, before or after. Raises RefusedError where there is no notice; StorageError and
+    its kin; `RefusalError`, `EngineError`, and as `Funding.fund` does.
+    """
+    notice = notice_to(acquisition, tools)
+    if notice is None:
+        raise RefusedError(
+            "nobody has withdrawn consent of it", hint="`quipu erase` erases what is one's own"
+        )
+    for name in _CONTENT:
+        remove_folder(acquisition.folder / name)
+    report = _erase_in_home(tools, notice)
+    if not notice.confirmed:
+        _confirm(acquisition, tools, notice)
+    return Erased(notice, report)
+
+
+def _erase_in_home(tools: Tools, notice: Notice) -> ErasureReport | None:
+    if tools.home is None:
+        return None
+    with tools.home() as home:
+        kept = find_kept(home.experiences, tools.chain.chain, notice.grant)
+        return None if kept is None else erase(home.experiences, [kept.record_id], REASON)
+
+
+def _confirm(acquisition: Acquisition, tools: Tools, notice: Notice) -> None:
+    chain, wallet = tools.chain, paying.one_time_wallet(acquisition.folder)
+    path = acquisition.folder / "erased.tx"
+    fee = chain.parameters.min_fee
+    if not path.exists() and fee and chain.balance(wallet.account, FEE_ASSET) < fee:
+        tools.funding.fund(notice.grant, wallet.account, FEE_ASSET, fee)
+    try:
+        require_carried_out(chain, path, wallet, ConfirmErasure(grant=notice.grant))
+    except RefusalError as refusal:
+        # Confirmed or pruned meanwhile: there is nothing more to say.
+        if refusal.code not in (ResultCode.GRANT_STATE, ResultCode.UNKNOWN_GRANT):
+            raise
