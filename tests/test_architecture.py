@@ -139,6 +139,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.exchange",
         "ledger.home",
         "ledger.offering",
+        "ledger.signing_keys",
         "ledger.wallet",
     },
     "ledger.report": EXPERIENCE

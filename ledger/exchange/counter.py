@@ -19,7 +19,7 @@ from ledger.exchange.messages import (
     encode_unit,
     parse_request,
 )
-from ledger.exchange.sale_file import kept_sales, read_sale
+from ledger.exchange.sale_file import read_sale
 from ledger.exchange.seller import (
     ClosingSale,
     Desk,
@@ -63,20 +63,20 @@ class Counter:
             logger.debug("refused: %s", refusal.message)
             return encode_refused(refusal.reason)
 
-    def resume(self) -> None:
-        """Take up every sale that is kept, before anybody asks.
+    def resume(self, grant: bytes) -> SaleState | None:
+        """Take up a sale that is kept, before its buyer asks; None where none is, or no more.
 
-        Raises LockedError, CorruptStoreError, StorageError, and what the chain raises; what
-        was taken up before that stays.
+        Raises LockedError, CorruptStoreError, StorageError, and what the chain raises.
         """
-        for grant in kept_sales(self._desk.folder):
-            row = read_sale(self._desk.folder, grant)
-            if row is None or grant in self._sales:
-                continue
-            content = SoughtUnits(self._contents, row.grant)
-            sale = resume_sale(self._desk, row, content)
-            if sale is not None:
-                self._sales[grant] = sale
+        if grant in self._sales:
+            return self._sales[grant]
+        row = read_sale(self._desk.folder, grant)
+        if row is None:
+            return None
+        sale = resume_sale(self._desk, row, SoughtUnits(self._contents, row.grant))
+        if sale is not None:
+            self._sales[grant] = sale
+        return sale
 
     def knows(self, session: bytes) -> bool:
         """Whether a session is open here."""

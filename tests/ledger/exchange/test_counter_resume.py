@@ -38,12 +38,12 @@ def test_a_sale_is_taken_up_as_it_was_left(world: StreamWorld) -> None:
     paid(world, 2)
     world.restart_seller()
     assert world.counter.sale(GRANT) is None
-    world.counter.resume()
+    world.counter.resume(GRANT)
     sale = world.counter.sale(GRANT)
     assert isinstance(sale, OpenSale)
     assert (sale.earned, sale.channel, sale.is_whole) == (2 * PRICE, world.channel_id, False)
     assert world.counter.sales == (sale,)
-    world.counter.resume()
+    world.counter.resume(GRANT)
     assert world.counter.sale(GRANT) is sale
     world.begin()
     buy(world.bought, world.alice, world.payer, world.transport)
@@ -55,7 +55,7 @@ def test_a_closed_sale_stays_closed_and_is_forgotten_whole(world: StreamWorld) -
     paid(world, 2)
     world.counter.close_sale(GRANT)
     world.restart_seller()
-    world.counter.resume()
+    world.counter.resume(GRANT)
     sale = world.counter.sale(GRANT)
     assert isinstance(sale, ClosingSale)
     message = sale.message()
@@ -74,7 +74,7 @@ def test_what_is_free_is_taken_up_and_forgotten_too(tmp_path: Path) -> None:
     world.begin()
     buy(world.bought, world.alice, None, world.transport)
     world.restart_seller()
-    world.counter.resume()
+    world.counter.resume(GRANT)
     assert world.counter.sale(GRANT) is not None
     world.counter.forget_sale(GRANT)
     assert kept_sales(tmp_path / "sales") == ()
@@ -91,7 +91,7 @@ def test_killed_between_the_two_files_of_forgetting(world: StreamWorld) -> None:
     world.counter.close()
     (world.root / "bob" / "channels" / f"{world.channel_id.hex()}.payee").unlink()
     world.restart_seller()
-    world.counter.resume()
+    world.counter.resume(GRANT)
     assert world.counter.sales == ()
     assert kept_sales(world.root / "sales") == ()
 
@@ -106,7 +106,7 @@ def test_a_wallet_from_before_the_sale(world: StreamWorld, closing: bool) -> Non
     if closing:
         world.world.must(known_key("alice"), CloseChannel(channel=world.channel_id))
     world.restart_seller()
-    world.counter.resume()
+    world.counter.resume(GRANT)
     sale = world.counter.sale(GRANT)
     if closing:
         assert sale is None
@@ -122,7 +122,7 @@ def test_content_that_is_out_of_reach_may_come_back(world: StreamWorld) -> None:
     paid(world, 1)
     world.restart_seller()
     units, world.units = world.units, None
-    world.counter.resume()
+    world.counter.resume(GRANT)
     opening = world.begin()
     fetching = opening.receive(world.ask(opening.request()))
     assert isinstance(fetching, FetchingUnit)
@@ -137,7 +137,7 @@ def test_one_process_has_a_sale(world: StreamWorld) -> None:
     paid(world, 1)
     other = Counter(Desk(world.bob, world, world.root / "sales"), world)
     with pytest.raises(LockedError):
-        other.resume()
+        other.resume(GRANT)
 
 
 def test_only_files_of_sales_are_sales(tmp_path: Path, world: StreamWorld) -> None:

@@ -1,0 +1,198 @@
+"""A fleet's selling end: answers for everything that its homes offer, and sees that it is paid.
+
+::
+
+    FOLDER/                             mode 0700
+      lock                              one storefront at a time
+      <seller's account in hex>/        `ledger.market.till`
+
+Whoever posted an offer is paid: the fleet's authority, whose wallet is named to the storefront,
+or a robot under its own key, which is read in the robot's home. Its channels are then in a
+wallet over that key, ``<account>/wallet``.
+
+Requests come from any thread, over whatever transport; one thread watches the chain. All that
+has to last is on disk, so a storefront that is killed anywhere goes on where it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from ledger.chain.engines.service import EngineClosedError
+from ledger.chain.proven.chain import ProvenChain
+from ledger.errors import LedgerError, MalformedError
+from ledger.exchange.messages import Opening, Reason, Reply, encode_refused, parse_request
+from ledger.experience.private_folder import make_private_folder
+from ledger.market.sale_chain import LightSaleChain
+from ledger.market.sales_view import SaleView, list_sales, seller_folder, selling_accounts
+from ledger.market.selling_homes import SellingHomes
+from ledger.market.till import SellingSettings, Till
+from ledger.storage.writer_lock import WriterLock
+from ledger.wallet.wallet import Wallet
+
+_LOG: Final = logging.getLogger(__name__)
+_DEFAULTS: Final = SellingSettings()
+_TURN_S: Final = 1.0
+"""How long the watching thread waits for a block before it looks whether it shall end."""
+_PAUSE_S: Final = 1.0
+"""Between two tries while the chain cannot be asked."""
+
+
+class Storefront:
+    """Sells from construction on, until it is closed. A context manager."""
+
+    def __init__(
+        self,
+        folder: Path,
+        chain: ProvenChain,
+        wallets: Sequence[Wallet],
+        homes: SellingHomes,
+        settings: SellingSettings = _DEFAULTS,
+    ) -> None:
+        """Take up what was sold before.
+
+        ``wallets`` have keys of their own, those of authorities that offer. Raises
+        LockedError where another storefront has the folder; as the chain does; StorageError.
+        """
+        make_private_folder(folder)
+        self._lock_file: Final = WriterLock(folder / "lock")
+        self.folder: Final = folder
+        self._chain: Final = chain
+        self._homes: Final = homes
+        self._settings: Final = settings
+        self._wallets: Final = {wallet.account: wallet for wallet in wallets}
+        self._lock: Final = threading.Lock()
+        self._looking: Final = threading.Lock()
+        self._tills: Final[dict[bytes, Till]] = {}
+        self._closed = False
+        try:
+            self._sales: Final = LightSaleChain(chain)
+            for account in (*self._wallets, *selling_accounts(folder)):
+                if self._till(account) is None:
+                    _LOG.error("there are sales of %s, and its key is not here", account.hex())
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Storefront:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def accounts(self) -> tuple[bytes, ...]:
+        """Whom requests may be for: the wallets' accounts, and those of the robots' keys."""
+        return tuple(dict.fromkeys((*self._wallets, *self._homes.accounts)))
+
+    @property
+    def sales(self) -> tuple[SaleView, ...]:
+        """Every sale, those that are forgotten included. Raises CorruptStoreError, StorageError."""
+        return list_sales(self.folder)
+
+    def answer(self, request: bytes) -> Reply:
+        """The reply to a stranger's bytes; any thread may ask.
+
+        Raises what is the seller's own trouble, or the chain's: CorruptStoreError,
+        KeyStoreError, StorageError, `EngineError`. Asking again later is safe.
+        """
+        try:
+            ask = parse_request(request)
+        except MalformedError:
+            return encode_refused(Reason.MALFORMED)
+        if not isinstance(ask, Opening):
+            till = next((each for each in self._all() if each.knows(ask.session)), None)
+            return till.answer(request) if till else encode_refused(Reason.NO_SESSION)
+        grant = self._sales.grant(ask.grant)
+        if grant is not None:
+            till = self._till(grant.seller)
+        else:
+            # The chain forgets grants that are over; what was paid is given all the same.
+            till = next((each for each in self._all() if each.has(ask.grant)), None)
+        return till.open(grant, ask, request) if till else encode_refused(Reason.NO_GRANT)
+
+    def look(self, wait_s: float = 0.0) -> None:
+        """Wait so long for a new block, and do what it is time for.
+
+        One thread at a time; another waits. Raises as the chain does.
+        """
+        with self._looking:
+            self._sales.refresh(wait_s)
+            for till in self._all():
+                till.look()
+
+    def close_sale(self, grant: bytes) -> None:
+        """Take no more payments under a grant; the next `look` has its channel closed."""
+        for till in self._all():
+            till.close_sale(grant)
+
+    @contextmanager
+    def watching(self) -> Iterator[Storefront]:
+        """Watch the chain in a thread, for as long as the block lasts."""
+        ended = threading.Event()
+        thread = threading.Thread(
+            target=self._watch, args=(ended,), name="quipu-storefront-watch", daemon=True
+        )
+        thread.start()
+        try:
+            yield self
+        finally:
+            ended.set()
+            thread.join()
+
+    def close(self) -> None:
+        """Have everything on disk, and let go of it; a second call does nothing."""
+        with self._looking, self._lock:
+            self._closed = True
+            try:
+                while self._tills:
+                    self._tills.popitem()[1].close()
+            finally:
+                self._lock_file.release()
+
+    def _watch(self, ended: threading.Event) -> None:
+        trouble = ""
+        while not ended.is_set():
+            try:
+                self.look(_TURN_S)
+                trouble = ""
+            except EngineClosedError:
+                return
+            except LedgerError as error:
+                if error.message != trouble:
+                    _LOG.error("the chain is not watched now: %s", error)
+                trouble = error.message
+                ended.wait(_PAUSE_S)
+
+    def _all(self) -> tuple[Till, ...]:
+        with self._lock:
+            return tuple(self._tills.values())
+
+    def _till(self, account: bytes) -> Till | None:
+        """The till of an account, opened if it is one that this storefront can sign for."""
+        with self._lock:
+            till = self._tills.get(account)
+            if till is not None or self._closed:
+                return till
+            folder = seller_folder(self.folder, account)
+            wallet = self._wallets.get(account)
+            if wallet is None:
+                key = self._homes.private_key(account)
+                if key is None:
+                    return None
+                make_private_folder(folder)
+                wallet = Wallet.over(folder / "wallet", key)
+            till = Till(wallet, self._chain, self._sales, self._homes, folder, self._settings)
+            self._tills[account] = till
+            return till
