@@ -33,6 +33,7 @@ class Ready:
             "fleet": self.chain.fleet.hex(),
             "authority": self.chain.authority.hex(),
             "registered": list(self.chain.registered),
+            "enrolled": list(self.chain.enrolled),
         }
 
 

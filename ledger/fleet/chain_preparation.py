@@ -2,8 +2,8 @@
 
 In order, and only what is missing: the chain itself, where the fleet has its own; money for
 the fleet's authority; the fleet; money in its pool, and how much of its robots' fees that
-pays; whose cosignatures anchors need; each robot. So it may run before every start, and goes
-on where it was interrupted.
+pays; whose cosignatures anchors need; each robot; what robots buy with
+(`exchange_preparation`). So it may run before every start, and goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import fleet_key, robot_key
 from ledger.errors import RefusedError
 from ledger.fleet.chain_work import ChainWork
+from ledger.fleet.exchange_preparation import prepare_exchange
 from ledger.fleet.model import Fleet, SettlementKind
 from ledger.fleet.own_chain import MIN_FEE, UNIT, governor_wallet, make_chain, open_or_make
 from ledger.fleet.preparation import RobotKeys, compose_policy
@@ -66,6 +67,8 @@ class ChainPrepared:
     fleet: bytes
     authority: bytes
     registered: tuple[str, ...] = ()
+    enrolled: tuple[str, ...] = ()
+    """Robots that have got a credential now."""
     remarks: tuple[str, ...] = ()
 
 
@@ -93,11 +96,13 @@ def prepare_chain(fleet: Fleet, keys: Sequence[RobotKeys]) -> ChainPrepared | No
         preparation.ask_for_witnesses(keys)
         for each in keys:
             preparation.register(each)
+        enrolled = prepare_exchange(fleet, work, authority, name)
     return ChainPrepared(
         trust.chain,
         name,
         authority.account,
         tuple(preparation.registered),
+        tuple(enrolled),
         tuple(preparation.remarks),
     )
 

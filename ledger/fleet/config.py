@@ -9,6 +9,7 @@
     simulator: mujoco               # mujoco, gazebo, none [none]
     simulation: {seed: 7}           # parameters of the simulator's node
     engine: embedded                # what settles transactions (`engine_section`) [none]
+    exchange: true                  # trade with other fleets (`exchange_section`) [false]
     topics: [odom, scan, /tf]       # what to record; or own, or all [own]
     quorum: majority                # of the other witnesses: majority, all, none, a number
     parameters:                     # of every robot's nodes
@@ -26,6 +27,7 @@
         domain_id: 43               # if not the fleet's
         topics: all                 # if not the fleet's
         prefix: [nice, -n, "5"]     # command to run the robot's process with
+        exchange: {level: 3}        # what it buys as, or false (`exchange_section`)
         parameters: {}              # of this robot's nodes, over the fleet's
 
 Paths are relative to the folder of the file; a robot's home to ``directory``.
@@ -42,9 +44,11 @@ from urllib.parse import urlsplit
 from ledger.errors import MalformedError
 from ledger.fleet.document import Node, read_document
 from ledger.fleet.engine_section import read_settlement
+from ledger.fleet.exchange_section import read_exchange, read_member
 from ledger.fleet.model import (
     RESERVED_NAMES,
     Discovery,
+    Exchange,
     Fleet,
     FleetPaths,
     Parameters,
@@ -65,11 +69,16 @@ _MAX_DOMAIN: Final = 232  # the largest whose ports are below 65,536
 _TOKEN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_TOKEN: Final = 64
 _MAX_NAMESPACE: Final = 200
+_ROBOT_KEYS: Final = (
+    *("name", "namespace", "home", "origin", "domain_id", "topics", "prefix"),
+    *("exchange", "parameters"),
+)
 
 SET_BY_PLAN: Final = frozenset(
     {
         *("home", "origin", "create_home", "policy", "topics", "topics_regex", "all_topics"),
         *("anchor.trust", "anchor.socket", "anchor.node"),
+        *("chain.trust", "chain.socket", "gateway", "member", "gaps", "purchases"),
     }
 )
 """Parameters that follow from other keys of the file."""
@@ -90,6 +99,7 @@ def read_fleet(path: Path, directory: Path | None = None) -> Fleet:
         "simulator",
         "simulation",
         "engine",
+        "exchange",
         "topics",
         "quorum",
         "parameters",
@@ -102,9 +112,11 @@ def read_fleet(path: Path, directory: Path | None = None) -> Fleet:
         folder = Path("~/.quipu/fleets").expanduser() / name.replace("/", "_")
     folder = folder.expanduser().absolute()
     topics = _topics(keys["topics"]) if "topics" in keys else TopicRange.OWN
+    settlement = read_settlement(keys.get("engine"), name, FleetPaths(folder), path.parent)
+    exchange = read_exchange(keys.get("exchange"), settlement, FleetPaths(folder), path.parent)
     parameters = _node_parameters(keys.get("parameters"))
     robots = tuple(
-        _robot(node, name, FleetPaths(folder), topics, parameters)
+        _robot(node, name, FleetPaths(folder), topics, parameters, exchange)
         for node in _required(top, keys, "robots").items()
     )
     if not 1 <= len(robots) <= MAX_ROBOTS:
@@ -120,7 +132,8 @@ def read_fleet(path: Path, directory: Path | None = None) -> Fleet:
         quorum=_quorum(keys.get("quorum"), robots, peers),
         simulator=_choice(keys, "simulator", Simulator) or Simulator.NONE,
         simulation=flat_parameters(keys["simulation"]) if "simulation" in keys else {},
-        settlement=read_settlement(keys.get("engine"), name, FleetPaths(folder), path.parent),
+        settlement=settlement,
+        exchange=exchange,
         domain_id=_domain(keys),
         discovery=_choice(keys, "discovery", Discovery),
     )
@@ -194,10 +207,9 @@ def _robot(
     paths: FleetPaths,
     topics: Topics,
     parameters: Mapping[RobotNode, Parameters],
+    exchange: Exchange | None,
 ) -> Robot:
-    keys = node.mapping(
-        "name", "namespace", "home", "origin", "domain_id", "topics", "prefix", "parameters"
-    )
+    keys = node.mapping(*_ROBOT_KEYS)
     name = _token(_required(node, keys, "name"))
     if name in RESERVED_NAMES:
         raise keys["name"].fault(f"{name!r} is the name of another process of the fleet")
@@ -211,6 +223,7 @@ def _robot(
         parameters={each: {**parameters.get(each, {}), **own.get(each, {})} for each in RobotNode},
         domain_id=_domain(keys),
         prefix=tuple(item.text() for item in keys["prefix"].items()) if "prefix" in keys else (),
+        member=read_member(keys.get("exchange"), exchange, name, paths, node.file.parent),
     )
 
 

@@ -13,7 +13,7 @@ from ledger.note import VerifierKey
 MAX_PARTICIPANTS: Final = 30
 """DDS participants on one machine beyond which some silently miss others (measured)."""
 
-RESERVED_NAMES: Final = frozenset({"simulator", "supervisor", "settlement"})
+RESERVED_NAMES: Final = frozenset({"simulator", "supervisor", "settlement", "market"})
 """What no robot may be called: the pid files of others are."""
 
 ParameterValue = bool | int | float | str | tuple[bool | int | float | str, ...]
@@ -56,6 +56,8 @@ class RobotNode(enum.Enum):
     RECORDER = "recorder"
     MEMORY = "memory"
     WITNESS = "witness"
+    EXCHANGE = "exchange"
+    """Only of robots that buy."""
 
 
 class TopicRange(enum.Enum):
@@ -72,6 +74,17 @@ Topics = tuple[str, ...] | TopicRange
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """What a robot buys with: its credential's file, and what the credential is to say."""
+
+    file: Path
+    level: int
+    role: str
+    issued: bool
+    """Whether it is made here; else somebody else has."""
+
+
+@dataclass(frozen=True, slots=True)
 class Robot:
     """A robot whose process runs on this machine."""
 
@@ -83,6 +96,8 @@ class Robot:
     parameters: Mapping[RobotNode, Parameters]
     domain_id: int | None = None
     prefix: tuple[str, ...] = ()
+    member: Member | None = None
+    """None for a robot that buys nothing."""
 
     def resolved_topics(self) -> tuple[str, ...]:
         """The listed topics, each from the root."""
@@ -128,6 +143,41 @@ NO_SETTLEMENT: Final = Settlement()
 
 
 @dataclass(frozen=True, slots=True)
+class Spending:
+    """The most that each robot may spend, in an asset's smallest units; None: no limit."""
+
+    total: int | None = None
+    purchase: int | None = None
+    """On one purchase."""
+    purposes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How the fleet trades with others: what its market's process does, and for whom."""
+
+    domain_id: int | None
+    """ROS_DOMAIN_ID on which fleets trade; None: the robots'."""
+    sell: bool
+    buy: bool
+    wallet: Path
+    """The account that offers, and is paid."""
+    issue: bool
+    """Whether credentials of the robots are made here, in the folder ``issuer``."""
+    issuer: Path
+    level: int
+    role: str
+    spending: Spending | None = None
+    parameters: Mapping[str, Parameters] = field(default_factory=dict)
+    """By node, of the market's process."""
+
+    @property
+    def has_process(self) -> bool:
+        """Whether one of the fleet's processes is storefront, gateway or both."""
+        return self.sell or self.buy
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """What one fleet file says, with every path absolute and every default filled in."""
 
@@ -140,6 +190,7 @@ class Fleet:
     simulator: Simulator = Simulator.NONE
     simulation: Parameters = field(default_factory=dict)
     settlement: Settlement = NO_SETTLEMENT
+    exchange: Exchange | None = None
     domain_id: int | None = None
     discovery: Discovery | None = None
 
@@ -164,6 +215,11 @@ class FleetPaths:
         DIRECTORY/chain/               the settlement chain's home, if the fleet has its own
         DIRECTORY/chain.trust          that chain's id and keys
         DIRECTORY/wallets/authority    the wallet that speaks for the fleet on a chain
+        DIRECTORY/issuer/              what makes the robots' credentials
+        DIRECTORY/members/NAME         a robot's credential, and NAME.gaps
+        DIRECTORY/purchases/NAME/      what a robot buys, until it is in its home
+        DIRECTORY/sales/               what the storefront must not forget
+        DIRECTORY/paid/                which grants the pool has paid for
         DIRECTORY/parameters/NAME.yaml parameters of each process
         DIRECTORY/gazebo/              world and bridge, made for these robots
         DIRECTORY/logs/NAME.log        what each process printed
@@ -200,6 +256,29 @@ class FleetPaths:
     def authority(self) -> Path:
         """The wallet that speaks for the fleet, unless the file names another."""
         return self.root / "wallets" / "authority"
+
+    @property
+    def issuer(self) -> Path:
+        """What makes the robots' credentials, unless the file names another folder."""
+        return self.root / "issuer"
+
+    def member(self, robot: str) -> Path:
+        """The credential of a robot, unless the file names another."""
+        return self.root / "members" / robot
+
+    def purchases(self, robot: str) -> Path:
+        """What a robot buys."""
+        return self.root / "purchases" / robot
+
+    @property
+    def sales(self) -> Path:
+        """What the storefront must not forget."""
+        return self.root / "sales"
+
+    @property
+    def paid(self) -> Path:
+        """Which grants the pool has paid for."""
+        return self.root / "paid"
 
     def parameters(self, process: str) -> Path:
         """The parameter file of a process."""

@@ -19,6 +19,7 @@ from typing import Final
 
 from ledger.fleet.model import (
     MAX_PARTICIPANTS,
+    Exchange,
     Fleet,
     Parameters,
     Robot,
@@ -33,6 +34,11 @@ SIMULATOR_MODULE: Final = "quipu_sim.node"
 SIMULATOR_NAME: Final = "simulator"
 SETTLEMENT_MODULE: Final = "quipu_nodes.settlement"
 SETTLEMENT_NAME: Final = "settlement"
+MARKET_MODULE: Final = "quipu_nodes.market"
+MARKET_NAME: Final = "market"
+GATEWAY_NODE: Final = "/gateway"
+PURCHASES: Final = 8
+"""DDS participants that a gateway may have at a time, beside its process's own."""
 
 # With `topics: own`: the robot's namespace, and the transforms that place it.
 _TRANSFORMS: Final = ("/tf", "/tf_static")
@@ -49,8 +55,9 @@ class Rank(enum.IntEnum):
     """The order in which processes are ended: the later rank waits for the earlier."""
 
     ROBOT = 0
-    SETTLEMENT = 1
-    SIMULATOR = 2
+    MARKET = 1
+    SETTLEMENT = 2
+    SIMULATOR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Process:
     modules: tuple[str, ...]
     restart: Restart = Restart.ALWAYS
     rank: Rank = Rank.ROBOT
+    participants: int = 1
+    """DDS participants that it makes, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class FleetPlan:
     @property
     def participants(self) -> int:
         """DDS participants that the processes make."""
-        return len(self.processes)
+        return sum(process.participants for process in self.processes)
 
     @property
     def crowded(self) -> str | None:
@@ -132,6 +141,10 @@ def plan_fleet(
                 rank=Rank.SETTLEMENT,
             )
         )
+    if fleet.exchange is not None and fleet.exchange.has_process:
+        path = fleet.paths.parameters(MARKET_NAME)
+        files[path] = parameter_file(market_parameters(fleet, fleet.exchange))
+        processes.append(_market_process(fleet, fleet.exchange, path, python))
     for robot in robots:
         path = fleet.paths.parameters(robot.name)
         files[path] = parameter_file(robot_parameters(fleet, robot))
@@ -151,11 +164,44 @@ def robot_parameters(fleet: Fleet, robot: Robot) -> dict[str, Parameters]:
         },
         RobotNode.WITNESS: {"policy": str(fleet.paths.policy)},
     }
+    if robot.member is not None:
+        derived[RobotNode.EXCHANGE] = {
+            **_chain(fleet),
+            "gateway": GATEWAY_NODE,
+            "member": str(robot.member.file),
+            "purchases": str(fleet.paths.purchases(robot.name)),
+        }
     within = robot.namespace.rstrip("/")
     return {
-        f"{within}/{node.value}": {**derived[node], **robot.parameters.get(node, {})}
-        for node in RobotNode
+        f"{within}/{node.value}": {**own, **robot.parameters.get(node, {})}
+        for node, own in derived.items()
     }
+
+
+def market_parameters(fleet: Fleet, exchange: Exchange) -> dict[str, Parameters]:
+    """The parameters of storefront and gateway, by the node's full name."""
+    domain = -1 if exchange.domain_id is None else exchange.domain_id
+    both: Parameters = {**_chain(fleet), "market.domain_id": domain}
+    nodes: dict[str, Parameters] = {}
+    if exchange.sell:
+        nodes["/storefront"] = {
+            **both,
+            "fleet": fleet.settlement.fleet,
+            "wallets": (str(exchange.wallet),),
+            "homes": tuple(str(robot.home) for robot in fleet.robots),
+            "sales": str(fleet.paths.sales),
+            **exchange.parameters.get("storefront", {}),
+        }
+    if exchange.buy:
+        nodes[GATEWAY_NODE] = {
+            **both,
+            "fleet": fleet.settlement.fleet,
+            "authority": str(fleet.settlement.authority),
+            "paid": str(fleet.paths.paid),
+            "market.purchases": PURCHASES,
+            **exchange.parameters.get("gateway", {}),
+        }
+    return nodes
 
 
 def parameter_file(nodes: Mapping[str, Parameters]) -> str:
@@ -202,18 +248,43 @@ def _anchored(fleet: Fleet) -> Parameters:
     return {"anchor.trust": str(chosen.trust), **way}
 
 
+def _chain(fleet: Fleet) -> Parameters:
+    """The way to the chain that the fleet trades on."""
+    chosen = fleet.settlement
+    own = chosen.kind is SettlementKind.EMBEDDED
+    socket = fleet.paths.chain_socket if own else chosen.socket
+    return {"chain.trust": str(chosen.trust), "chain.socket": str(socket)}
+
+
 def _simulation(fleet: Fleet) -> Parameters:
     namespaces = tuple(robot.namespace.strip("/") for robot in fleet.robots)
     return {"robots": namespaces, **fleet.simulation}
 
 
+def _market_process(fleet: Fleet, exchange: Exchange, parameters: Path, python: str) -> Process:
+    does = [word for word, wanted in (("sell", exchange.sell), ("buy", exchange.buy)) if wanted]
+    return Process(
+        name=MARKET_NAME,
+        command=(
+            *(python, "-m", MARKET_MODULE, *does),
+            *("--ros-args", "--params-file", str(parameters)),
+        ),
+        environment=_environment(fleet, fleet.domain_id),
+        log=fleet.paths.log(MARKET_NAME),
+        modules=("rclpy", MARKET_MODULE.partition(".")[0]),
+        rank=Rank.MARKET,
+        participants=1 + exchange.sell + exchange.buy * PURCHASES,
+    )
+
+
 def _robot_process(fleet: Fleet, robot: Robot, parameters: Path, python: str) -> Process:
     domain = fleet.domain_id if robot.domain_id is None else robot.domain_id
+    buys = ("buy",) if robot.member is not None else ()
     return Process(
         name=robot.name,
         command=(
             *robot.prefix,
-            *(python, "-m", ROBOT_MODULE, "--ros-args"),
+            *(python, "-m", ROBOT_MODULE, *buys, "--ros-args"),
             *("-r", f"__ns:={robot.namespace}", "--params-file", str(parameters)),
         ),
         environment=_environment(fleet, domain),

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import rclpy
+from rclpy.action import ActionClient
 from rclpy.action.graph import get_action_names_and_types
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -62,6 +63,7 @@ class Peer:
         self.node = Node("looker", namespace="/test_peer")
         self.heard: dict[str, list[Any]] = {}
         self.made: dict[str, Any] = {}
+        self.goals: dict[str, Any] = {}
 
     def listen(self, topic: str, kind: str, latched: bool = True) -> None:
         heard = self.heard.setdefault(topic, [])
@@ -89,6 +91,47 @@ class Peer:
         if not client.wait_for_service(wait_s):
             return None
         return as_json(client.call(fill(imported(kind).Request(), fields), timeout_sec=wait_s))
+
+    def send_goal(
+        self, action: str, kind: str, fields: dict[str, Any], wait_s: float = 30.0
+    ) -> str:
+        if f"a{action}" not in self.made:
+            self.made[f"a{action}"] = ActionClient(self.node, imported(kind), action)
+        client, heard = self.made[f"a{action}"], []
+        if not client.wait_for_server(wait_s):
+            raise TimeoutError(f"nobody serves {action}")
+        sent = client.send_goal_async(
+            fill(imported(kind).Goal(), fields),
+            feedback_callback=lambda message: heard.append(as_json(message.feedback)),
+        )
+        handle = self.waited(sent, wait_s)
+        goal = bytes(handle.goal_id.uuid).hex()
+        self.goals[goal] = handle, handle.get_result_async(), heard
+        return goal
+
+    def feedback(self, goal: str) -> list[Any]:
+        return list(self.goals[goal][2])
+
+    def cancel(self, goal: str, wait_s: float = 30.0) -> None:
+        self.waited(self.goals[goal][0].cancel_goal_async(), wait_s)
+
+    def result(self, goal: str) -> Any:
+        coming = self.goals[goal][1]
+        return as_json(coming.result().result) if coming.done() else None
+
+    def waited(self, coming: Any, wait_s: float) -> Any:
+        until = time.monotonic() + wait_s
+        while not coming.done():
+            if time.monotonic() > until:
+                raise TimeoutError("no answer")
+            time.sleep(0.01)
+        return coming.result()
+
+    def askers(self, service: str) -> list[list[str]]:
+        """Who has a client of a service: node's name, and the participant's GUID prefix."""
+        topic = f"rq{service}Request"
+        found = self.node.get_publishers_info_by_topic(topic, no_mangle=True)
+        return [[each.node_name, bytes(each.endpoint_gid[:12]).hex()] for each in found]
 
     def nodes(self) -> list[str]:
         names = self.node.get_node_names_and_namespaces()

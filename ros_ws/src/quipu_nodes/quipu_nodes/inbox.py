@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from rclpy.guard_condition import GuardCondition
@@ -18,7 +19,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from ledger.errors import LedgerError
-from quipu_nodes.raw_intake import NotExecuted
+from quipu_nodes.raw_intake import InvalidHandle, NotExecuted, RCLError
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -34,17 +35,20 @@ class Inbox:
     """Subscriptions and services of ``node``, served by one thread from `start` on.
 
     After each round ``work`` is called; it returns in how many seconds it wants to be
-    called at the latest, or None.
+    called at the latest, or None. ``nap_s`` is the pause between two rounds.
     """
 
-    def __init__(self, node: Node, name: str, work: Callable[[], float | None]) -> None:
+    def __init__(
+        self, node: Node, name: str, work: Callable[[], float | None], nap_s: float = NAP_S
+    ) -> None:
         self._node = node
         self._work = work
+        self._nap_s = nap_s
         self._group = NotExecuted()
         self._subscriptions: list[Any] = []
         self._services: list[Any] = []
         self._ending = threading.Event()
-        self._wake = GuardCondition(None, node.context)
+        self._wake = GuardCondition(None, None, node.context)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def subscribe(
@@ -55,10 +59,21 @@ class Inbox:
             self._node.create_subscription(kind, topic, receive, qos, callback_group=self._group)
         )
 
-    def serve(self, kind: type, name: str, answer: Callable[[Any, Any], Any]) -> None:
+    def serve(self, kind: Any, name: str, answer: Callable[[Any, Any], Any]) -> None:
         """Have ``answer`` called with each request and an empty response; before `start`."""
+        self.serve_later(
+            kind, name, lambda request, respond: respond(answer(request, kind.Response()))
+        )
+
+    def serve_later(
+        self, kind: Any, name: str, take: Callable[[Any, Callable[[Any], None]], None]
+    ) -> None:
+        """Have ``take`` called with each request and what sends its response, once.
+
+        That may be called later, and from any thread. Before `start`, or by ``work``.
+        """
         self._services.append(
-            self._node.create_service(kind, name, answer, callback_group=self._group)
+            self._node.create_service(kind, name, take, callback_group=self._group)
         )
 
     def start(self) -> None:
@@ -79,11 +94,14 @@ class Inbox:
         self._wake.destroy()
 
     def _run(self) -> None:
-        wait_set = _rclpy.WaitSet(
-            len(self._subscriptions), 1, 0, 0, len(self._services), 0, self._node.context.handle
-        )
+        services, wait_set = -1, None
         within_s: float | None = 0.0
         while not self._ending.is_set() and self._node.context.ok():
+            if services != len(self._services):
+                services = len(self._services)
+                wait_set = _rclpy.WaitSet(
+                    len(self._subscriptions), 1, 0, 0, services, 0, self._node.context.handle
+                )
             wait_set.clear_entities()
             for each in self._subscriptions:
                 wait_set.add_subscription(each.handle)
@@ -103,7 +121,7 @@ class Inbox:
             except Exception:  # noqa: BLE001 - one message must not end the thread
                 _LOG.exception("%s: a round failed", self._thread.name)
                 within_s = _PAUSE_S
-            self._ending.wait(NAP_S)
+            self._ending.wait(self._nap_s)
 
     def _take_all(self) -> None:
         for subscription in self._subscriptions:
@@ -119,5 +137,12 @@ class Inbox:
                     request, header = service.handle.service_take_request(service.srv_type.Request)
                 if header is None:
                     break
-                response = service.callback(request, service.srv_type.Response())
-                service.send_response(response, header)
+                service.callback(request, partial(_respond, service, header))
+
+
+def _respond(service: Any, header: Any, response: Any) -> None:
+    try:
+        service.send_response(response, header)
+    except (RCLError, InvalidHandle) as error:
+        # Whoever asked has gone, or the service has; neither is the others' business.
+        _LOG.debug("a response finds nobody: %s", error)

@@ -156,6 +156,12 @@ def truth(node: Node, name: str) -> bool:
     return bool(node.get_parameter(name).value)
 
 
+def domain(node: Node, name: str) -> int | None:
+    """A ROS_DOMAIN_ID, or None for a negative number: that of the process."""
+    given = whole(node, name)
+    return given if given >= 0 else None
+
+
 def path(node: Node, name: str) -> Path | None:
     """A path, or None for an empty text. Raises `ParameterError`."""
     given = text(node, name)
@@ -165,6 +171,11 @@ def path(node: Node, name: str) -> Path | None:
         return Path(given).expanduser().absolute()
     except RuntimeError as error:  # ~somebody whom nobody knows
         raise ParameterError(f"parameter {name}: {error}") from None
+
+
+def paths(node: Node, name: str) -> tuple[Path, ...]:
+    """A list of paths."""
+    return tuple(Path(each).expanduser().absolute() for each in texts(node, name))
 
 
 def required_path(node: Node, name: str) -> Path:

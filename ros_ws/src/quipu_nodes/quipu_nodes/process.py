@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,6 +32,13 @@ NOT_STARTED: Final = 1
 USAGE: Final = 2
 
 _LAST_WORDS_S: Final = 0.1
+
+
+def words_of(arguments: list[str] | None = None) -> tuple[str, ...]:
+    """The words of a command line that are for us: all before ``--ros-args``."""
+    given = sys.argv[1:] if arguments is None else arguments
+    end = given.index("--ros-args") if "--ros-args" in given else len(given)
+    return tuple(given[:end])
 
 
 def run(make: Callable[[], Sequence[LifecycleNode]], arguments: list[str] | None = None) -> int:

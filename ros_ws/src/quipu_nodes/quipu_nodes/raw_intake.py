@@ -64,7 +64,7 @@ class RawIntake:
         self._context = context
         self._receive = receive
         self._clock = clock
-        self._wake = GuardCondition(None, context)
+        self._wake = GuardCondition(None, None, context)
         self._changed = threading.Condition()
         self._sources: tuple[_Source, ...] = ()
         self._asked = self._settled = 0

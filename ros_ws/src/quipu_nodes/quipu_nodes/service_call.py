@@ -27,6 +27,7 @@ class ServiceCall:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._client = node.create_client(kind, name, callback_group=NotExecuted())
+        self._waiting = _rclpy.WaitSet(0, 0, 0, 1, 0, 0, node.context.handle)
         self.name: Final = name
 
     def __call__(self, request: Any) -> Any:
@@ -37,10 +38,9 @@ class ServiceCall:
                 if time.monotonic() >= until:
                     raise UnreachableError(f"nobody offers {self.name}")
                 time.sleep(_LOOK_S)
-            handle = self._client.handle
+            handle, wait_set = self._client.handle, self._waiting
             with handle:
                 sequence = handle.send_request(request)
-                wait_set = _rclpy.WaitSet(0, 0, 0, 1, 0, 0, self._node.context.handle)
                 while (left_s := until - time.monotonic()) > 0 and self._node.context.ok():
                     wait_set.clear_entities()
                     wait_set.add_client(handle)
@@ -55,3 +55,4 @@ class ServiceCall:
         """Give the client up."""
         with self._lock:
             self._node.destroy_client(self._client)
+            self._waiting.destroy_when_not_in_use()

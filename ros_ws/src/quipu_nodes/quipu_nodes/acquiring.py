@@ -1,0 +1,147 @@
+"""One goal of the exchange node, carried out with `ledger.market`; nothing of ROS is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from pathlib import Path
+
+from ledger.chain.codes import RefusalError
+from ledger.chain.engines.service import EngineError
+from ledger.errors import LedgerError, MalformedError, RefusedError, VerificationError
+from ledger.exchange.buyer import SellerRefusedError
+from ledger.exchange.transport import TransportError
+from ledger.market.acquisition import Acquisition
+from ledger.market.acquisition_states import (
+    Abandoning,
+    AcquisitionState,
+    Closed,
+    Granted,
+    Kept,
+    Streaming,
+)
+from ledger.market.asking import wanted
+from ledger.market.budget import Budget, OverBudgetError
+from ledger.market.buying import AcquisitionCancelledError, TooDearError, acquire
+from ledger.market.refusal import GrantRefusedError
+from ledger.market.shelf import Shelf
+from ledger.market.tools import Cancelled, Progress, Told, Tools
+from ledger.market.wish import Wish
+
+
+class End(Enum):
+    """How a goal ended."""
+
+    KEPT = auto()
+    BOUGHT = auto()
+    CANCELLED = auto()
+    REFUSED = auto()
+    TOO_DEAR = auto()
+    SELLER_FAILED = auto()
+    UNREACHABLE = auto()
+    FAILED = auto()
+    BUSY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a goal ended, and where its acquisition stands."""
+
+    end: End
+    words: str = ""
+    """For people, of what is no success."""
+    code: int = 0
+    """The chain's, if it refused something."""
+    grant: bytes = b""
+    record_id: bytes = b""
+    index: int = 0
+    """Of the recording's entry, if it is kept."""
+    folder: Path | None = None
+    paid: int = 0
+    """So far; once it is bought, what it cost in all."""
+
+
+def carry_out(
+    shelf: Shelf, tools: Tools, wish: Wish, told: Told, cancelled: Cancelled, *, again: bool = False
+) -> Outcome:
+    """Buy what is wished for, or go on with that; never raises LedgerError.
+
+    What was bought already is not bought ``again`` unless that is said.
+    """
+    paid = 0
+
+    def listen(progress: Progress) -> None:
+        nonlocal paid
+        paid = progress.paid
+        told(progress)
+
+    try:
+        acquisition = _taken_up(shelf, wish, again=again)
+    except LedgerError as error:
+        return Outcome(End.FAILED, str(error))
+    with acquisition:
+        try:
+            tools = replace(tools, budget=_budget(shelf, tools, acquisition))
+            acquire(acquisition, tools, listen, cancelled)
+        except LedgerError as error:
+            end = _end_of(error, acquisition.state)
+            code = int(error.code) if isinstance(error, RefusalError) else 0
+            return _standing(acquisition, end, paid, str(error), code)
+        kept = isinstance(acquisition.state, Kept)
+        return _standing(acquisition, End.KEPT if kept else End.BOUGHT, paid)
+
+
+def _taken_up(shelf: Shelf, wish: Wish, *, again: bool) -> Acquisition:
+    for each in reversed(shelf.of_offer(wish.offer)):
+        if isinstance(each.state, Abandoning):
+            continue
+        if not each.is_over and not each.is_naught:
+            return Acquisition.open(each.folder)
+        if each.is_had and not again:
+            return Acquisition.open(each.folder)
+    shelf.clear(wish.offer)
+    return shelf.begin(wish)
+
+
+def _budget(shelf: Shelf, tools: Tools, acquisition: Acquisition) -> Budget | None:
+    """The budget of the asset that is paid with, if there is one."""
+    state = acquisition.state
+    if isinstance(state, Granted):
+        asset = state.grant.asset
+    else:
+        asset = wanted(tools.chain, acquisition.wish.offer).terms.asset
+    budget = shelf.budget(asset)
+    return budget if budget.path.exists() else None
+
+
+def _end_of(error: LedgerError, state: AcquisitionState) -> End:
+    match error:
+        case AcquisitionCancelledError():
+            return End.CANCELLED
+        case GrantRefusedError():
+            return End.REFUSED
+        case OverBudgetError() | TooDearError():
+            return End.TOO_DEAR
+        case TransportError() | EngineError():
+            return End.UNREACHABLE
+        case SellerRefusedError():
+            return End.SELLER_FAILED
+        case VerificationError() | MalformedError() | RefusedError() if type(state) is Streaming:
+            return End.SELLER_FAILED
+    return End.FAILED
+
+
+def _standing(
+    acquisition: Acquisition, end: End, paid: int, words: str = "", code: int = 0
+) -> Outcome:
+    state = acquisition.state
+    return Outcome(
+        end,
+        words,
+        code,
+        grant=state.grant.grant if isinstance(state, Granted) else b"",
+        record_id=state.record_id if isinstance(state, Kept) else b"",
+        index=state.index if isinstance(state, Kept) else 0,
+        folder=acquisition.folder,
+        paid=state.spent if isinstance(state, Closed) else paid,
+    )

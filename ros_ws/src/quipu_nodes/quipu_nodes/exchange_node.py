@@ -1,0 +1,178 @@
+"""The exchange node: a robot that buys what other fleets offer, without saying who it is.
+
+Configured, it has the robot's credential and the way to the chain; active, it carries out
+goals, one at a time: `ledger.market` with the fleet's gateway for its way to sellers and to
+money. In the robot's own process what was bought goes into the robot's memory.
+
+Action: ``~/acquire_experience``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from ledger.credentials.issuer_home import read_gaps
+from ledger.credentials.member_file import MemberFile
+from ledger.errors import LedgerError, NotFoundError, StorageError
+from ledger.exchange.grant import Grant
+from ledger.home import open_home_to_write
+from ledger.market.shelf import Shelf
+from ledger.market.tools import Cancelled, Home, Told, Tools
+from quipu_nodes import parameters
+from quipu_nodes.acquire_server import AcquireServer, Goal
+from quipu_nodes.acquiring import End, Outcome, carry_out
+from quipu_nodes.chain_way import ChainWay
+from quipu_nodes.exchange_parameters import EXCHANGE
+from quipu_nodes.funding_messages import GatewayFunding
+from quipu_nodes.managed_node import Facts, ManagedNode
+from quipu_nodes.memory_access import MemoryAccess
+from quipu_nodes.parameters import ParameterError
+from quipu_nodes.ros_seller import RosSeller
+
+
+@dataclass(frozen=True, slots=True)
+class _Configured:
+    """What a configured exchange node has."""
+
+    way: ChainWay
+    member: MemberFile
+    gaps: Path
+    purchases: Path
+    gateway: str
+    home: Home | None
+    seal: bool
+    patience_s: float
+
+
+class ExchangeNode(ManagedNode):
+    """Buys for one robot. ``memory`` is the robot's, where it is in this process."""
+
+    subject = "exchange"
+
+    def __init__(self, memory: MemoryAccess | None = None, **node_kwargs: Any) -> None:
+        super().__init__("exchange", EXCHANGE, **node_kwargs)
+        self._memory = memory
+        self._configured: _Configured | None = None
+        self._server: AcquireServer | None = None
+
+    def configure(self) -> None:
+        """Find credential and chain."""
+        gateway = parameters.text(self, "gateway")
+        if not gateway.startswith("/"):
+            raise ParameterError(f"parameter gateway: {gateway!r} is not /NODE")
+        member = MemberFile(parameters.required_path(self, "member"))
+        self._configured = _Configured(
+            way=ChainWay.of(self),
+            member=member,
+            gaps=parameters.path(self, "gaps") or member.gaps,
+            purchases=parameters.required_path(self, "purchases"),
+            gateway=gateway,
+            home=self._home(),
+            seal=parameters.truth(self, "seal"),
+            patience_s=parameters.number(self, "patience_s"),
+        )
+
+    def activate(self) -> None:
+        """Take goals."""
+        if self._configured is None:
+            raise StorageError("the exchange node is not configured")
+        self._server = AcquireServer(self, self._acquire)
+
+    def deactivate(self) -> None:
+        """Stop between two chunks."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    def release(self) -> None:
+        """Let the chain go."""
+        configured, self._configured = self._configured, None
+        if configured is not None:
+            configured.way.close()
+
+    def diagnose(self) -> tuple[bytes, str, Facts]:
+        """What is being bought, and how the last goal ended."""
+        server = self._server
+        if self._configured is None:
+            return DiagnosticStatus.OK, "not configured", {"state": "unconfigured"}
+        facts: dict[str, object] = {"state": "active" if server else "inactive"}
+        if server is None:
+            return DiagnosticStatus.OK, "not active", facts
+        progress, last = server.progress, server.last
+        if server.is_busy and progress is not None:
+            facts |= {
+                "stage": progress.stage.name.lower(),
+                "chunks": f"{progress.kept} of {progress.units}",
+                "paid": progress.paid,
+            }
+        if last is not None:
+            facts["last"] = last.end.name.lower()
+            facts["fault"] = last.words
+        if last is not None and last.end is End.FAILED and not server.is_busy:
+            return DiagnosticStatus.WARN, last.words, facts
+        return DiagnosticStatus.OK, "buying" if server.is_busy else "ready", facts
+
+    def _home(self) -> Home | None:
+        memory, root = self._memory, parameters.path(self, "home")
+        if memory is not None:
+            return lambda: memory.owner.writer()
+        return partial(open_home_to_write, root) if root is not None else None
+
+    def _acquire(self, goal: Goal, told: Told, cancelled: Cancelled) -> Outcome:
+        configured = self._configured
+        if configured is None:
+            return Outcome(End.BUSY, "not active")
+        with ExitStack() as held:
+            try:
+                tools = self._tools(configured, goal, held)
+            except LedgerError as error:
+                return Outcome(End.UNREACHABLE, str(error))
+            shelf = Shelf(configured.purchases, tools.chain.chain)
+            return carry_out(shelf, tools, goal.wish, told, cancelled, again=goal.again)
+
+    def _tools(self, configured: _Configured, goal: Goal, held: ExitStack) -> Tools:
+        funding = GatewayFunding(self, configured.gateway)
+        held.callback(funding.close)
+
+        def way(grant: Grant) -> RosSeller:
+            seller = RosSeller(
+                self,
+                f"{configured.gateway}/fetch_chunk",
+                grant.seller,
+                configured.patience_s,
+                goal.stopped,
+            )
+            held.callback(seller.close)
+            return seller
+
+        return Tools(
+            chain=configured.way.chain(),
+            member=configured.member,
+            gaps=_gaps(configured.gaps),
+            funding=funding,
+            way=way,
+            home=configured.home,
+            seal=configured.seal,
+        )
+
+
+def _gaps(path: Path) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            letter = path.read_bytes()
+        except OSError as error:
+            raise NotFoundError(
+                f"the revocation gaps {path} cannot be read: {error.strerror}",
+                hint="get the newest from the fleet's authority",
+            ) from error
+        read_gaps(letter)
+        return letter
+
+    return read
