@@ -85,9 +85,7 @@ def open_channel(chain: ProvenChain, folder: Path, wallet: Wallet, grant: Grant)
     state = _paying_end(wallet) or _prepare(chain, wallet, grant)
     try:
         if isinstance(state, PayerOpening):
-            message = state.message
-            message.grant = grant.grant  # so that its royalties are paid
-            require_carried_out(chain, folder / "open.tx", wallet, message)
+            require_carried_out(chain, folder / "open.tx", wallet, state.message)
             record = chain.read(ChannelRecord, channel_key(state.channel))
             if record is None:
                 raise RefusedError(
