@@ -306,8 +306,13 @@ class SharingMarket(SharingChain):
         """The buyers' fleet gives the one-time key what it is to spend."""
         self.must(self.authority, Transfer(recipient=bought.wallet.account, amount=amount))
 
-    def open_channel(self, bought: Bought, payword: PayWordOffer | None = None) -> PayerOpen:
-        """A channel of the one-time key that can pay for all that was granted."""
+    def open_channel(
+        self, bought: Bought, payword: PayWordOffer | None = None, lasting: int = NEVER
+    ) -> PayerOpen:
+        """A channel of the one-time key that can pay for all that was granted.
+
+        It is open for so many blocks at most.
+        """
         wallet, grant = bought.wallet, bought.grant
         self.fund(bought, grant.price + 10 * FEE)
         sequence = self.sequence(wallet.account)
@@ -317,7 +322,7 @@ class SharingMarket(SharingChain):
             payee=grant.seller,
             asset=grant.asset,
             deposit=grant.price,
-            expiry_height=NEVER,
+            expiry_height=min(NEVER, self.height() + lasting),
             challenge=5,
             payword=payword,
             grant=grant.grant,

@@ -17,7 +17,7 @@ from ledger.schema.chain_channel_pb2 import SettleChannel
 from ledger.wallet.key_file import read_key
 from ledger.wallet.payer import PayerClosing, PayerOpen, PayWordOffer
 from ledger.wallet.wallet import Wallet
-from tests.fleet.sharing_chain import FEE
+from tests.fleet.sharing_chain import FEE, NEVER
 from tests.fleet.sharing_market import Bought, Offered, SharingMarket
 from zkproofs import credential as zk
 
@@ -35,13 +35,17 @@ class StreamEnds:
         member: zk.Credential,
         offered: Offered,
         links: bool = False,
+        lasting: int = NEVER,
     ) -> None:
-        """``offered`` is under a contract of many uses; each pair of ends takes the next one."""
+        """``offered`` is under a contract of many uses; each pair of ends takes the next one.
+
+        ``lasting`` is for how many blocks the channel is open at most.
+        """
         self.market: Final = market
         self.bought: Final[Bought] = market.granted(member, offered, use=next(_USES))
         grant = self.bought.grant
         offer = PayWordOffer(unit=1, count=grant.price) if links else None
-        self.payer: PayerOpen = market.open_channel(self.bought, offer)
+        self.payer: PayerOpen = market.open_channel(self.bought, offer, lasting)
         self.channel: Final = self.payer.channel
         self.spare: Final = market.balance(self.bought.wallet.account)
         """What the one-time key has beside the deposit."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.chain.codes import ResultCode
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.sale.identity import sale_id
 from ledger.exchange.fairswap import MaskedContent
@@ -33,6 +34,7 @@ from ledger.exchange.swap_seller import (
 )
 from ledger.market.swap_chain import ProvenSwapChain
 from ledger.merkle.hashing import leaf_hash
+from ledger.schema.chain_exchange_pb2 import RevealKey
 from ledger.wallet.wallet import Wallet
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Bought, SharingMarket
@@ -191,6 +193,27 @@ def test_a_buyer_that_was_away_has_the_key_from_the_blocks(market: SharingMarket
     ended = swap(made.begin(), made, made.wait)
     assert isinstance(ended, BoughtSwap)
     assert (made.folder / "opened" / "content").read_bytes() == market.husky.content
+    ended.purchase.close()
+
+
+def test_no_other_key_than_the_one_that_was_locked_is_taken(market: SharingMarket) -> None:
+    made, tried = trade(market, robot_id=326), []
+
+    def wait(height: int) -> None:
+        for state in made.look():
+            if isinstance(state, LockedSwap):
+                for key in (bytes(32), state.row.agreement, state.row.unit_root):
+                    reveal = RevealKey(sale=state.row.sale, key=key)
+                    assert market.do(market.seller, reveal) == ResultCode.WRONG_KEY
+                    tried.append(key)
+                # Nor the right one from anybody else.
+                reveal = RevealKey(sale=state.row.sale, key=state.row.key)
+                assert market.do(market.authority, reveal) == ResultCode.NOT_ALLOWED
+        made.wait(height)
+
+    ended = swap(made.begin(), made, wait)
+    assert isinstance(ended, BoughtSwap)
+    assert len(tried) >= 3
     ended.purchase.close()
 
 
