@@ -10,23 +10,24 @@ from ledger.chain.account import Account
 from ledger.chain.codes import ResultCode
 from ledger.chain.sale.identity import sale_id
 from ledger.chain.state_keys import sale_key
+from ledger.chain.transaction import parse_transaction
 from ledger.ed25519 import PrivateKey
 from ledger.errors import ErasedError
 from ledger.exchange.fairswap import MaskedContent
 from ledger.exchange.grant import Grant
 from ledger.exchange.messages import Reason, Reply, encode_refused
-from ledger.exchange.swap_buyer import BuyingEnd
+from ledger.exchange.swap_buyer import BuyingEnd, OpeningSwap
 from ledger.exchange.swap_chain import BuyingTerms, SellingTerms, SwapChain, find_key
 from ledger.exchange.swap_counter import SwapCounter
-from ledger.exchange.swap_driver import swap
+from ledger.exchange.swap_driver import swap, where
 from ledger.exchange.swap_file import SwapRow, SwapStage, write_swap
-from ledger.exchange.swap_payment import BoughtSwap, ReturnedSwap
-from ledger.exchange.swap_purchase import SwapPurchase
+from ledger.exchange.swap_payment import BoughtSwap, LockableSwap, ReturnedSwap
+from ledger.exchange.swap_purchase import BuyingStage, SwapPurchase
 from ledger.exchange.swap_seller import SwapDesk
 from ledger.exchange.unit_source import StoredUnits
 from ledger.merkle.hashing import leaf_hash
 from ledger.schema.chain_channel_pb2 import ChannelRecord
-from ledger.schema.chain_exchange_pb2 import SaleRecord
+from ledger.schema.chain_exchange_pb2 import ProposeSale, SaleRecord
 from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.wallet.wallet import Wallet
 from tests.ledger.chain.rules.chain_world import account_of, known_key
@@ -265,3 +266,35 @@ def spoilt_row(world: SwapWorld, spoilt: Spoilt) -> SwapRow:
         leaves=tuple(honest),
         masked_leaves=masked.masked_leaves,
     )
+
+
+def proposals(world: SwapWorld) -> list[ProposeSale]:
+    """Every proposal that was ever submitted."""
+    parsed = [parse_transaction(world.chain.chain, each) for each in world.chain.transactions]
+    return [each.message for each in parsed if isinstance(each.message, ProposeSale)]
+
+
+def refused(world: SwapWorld, request: bytes, reason: Reason) -> None:
+    assert world.ask(request) == encode_refused(reason)
+
+
+def buy_until(world: SwapWorld, kind: type) -> object:
+    """The purchase, as far as this state, then left."""
+    end = world.begin()
+    state = where(end)
+    while not isinstance(state, kind):
+        if isinstance(state, LockableSwap):
+            state.lock()
+            state = where(end)
+        elif isinstance(state, OpeningSwap):
+            reply = world.ask(state.request())
+            if reply == encode_refused(Reason.NOT_YET):
+                world.counter.tend()
+                continue
+            state.receive(reply)
+            state = where(end)
+        else:
+            assert not isinstance(state, BoughtSwap | ReturnedSwap)
+            state = state.receive(world.ask(state.request())) or where(end)  # type: ignore[union-attr]
+    assert end.purchase.sale is None or end.purchase.sale.stage is not BuyingStage.BOUGHT
+    return state
