@@ -17,6 +17,7 @@
 `buying`              `acquire` drives it to its end
 `giving_up`           `abandon`: out of it again
 `asking`              the request for a grant
+`uses`                which uses a member has asked with, so that nobody else is asked
 `paying`              money, channel, what is left
 `delivery`            the deed, and the recording's files
 `keeping`             into a home, with an Acquisition entry

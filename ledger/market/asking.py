@@ -15,8 +15,8 @@ from ledger.chain.policy import Member, Policy, Recording, Use
 from ledger.chain.proven.chain import EXPIRY_BLOCKS, ProvenChain
 from ledger.chain.rules.allowed_use import SECOND, as_recording
 from ledger.chain.rules.sharing import policy_of
-from ledger.chain.state_keys import contract_key, fleet_key, nullifier_key, offer_key
-from ledger.credentials.grant_request import GrantRequest, choose_use, round_time
+from ledger.chain.state_keys import contract_key, fleet_key, offer_key
+from ledger.credentials.grant_request import GrantRequest, round_time
 from ledger.credentials.member_file import gap_of
 from ledger.errors import RefusedError
 from ledger.market.acquisition_states import Requested
@@ -24,6 +24,7 @@ from ledger.market.catalogue import find_listing
 from ledger.market.listing import Listing
 from ledger.market.refusal import LEVEL_TOO_LOW, GrantRefusedError
 from ledger.market.tools import Tools
+from ledger.market.uses import Uses
 from ledger.market.wish import Wish
 from ledger.schema.chain_identity_pb2 import FleetRecord
 from ledger.schema.chain_sharing_pb2 import ContractRecord, OfferRecord
@@ -48,8 +49,12 @@ def wanted(chain: ProvenChain, offer: bytes) -> Listing:
     return find_listing(chain, offer)
 
 
-def make_request(tools: Tools, wish: Wish, listing: Listing, wallet: Wallet) -> Requested:
+def make_request(
+    tools: Tools, wish: Wish, listing: Listing, wallet: Wallet, name: bytes
+) -> Requested:
     """A request by the one-time key of ``wallet``, signed and not yet kept.
+
+    The use that it asks with is the acquisition's whose ``name`` this is (`uses`).
 
     Raises `GrantRefusedError` for what is clear beforehand; KeyStoreError, NotFoundError,
     MalformedError and VerificationError for a member's file or gaps that are of no use.
@@ -73,7 +78,7 @@ def make_request(tools: Tools, wish: Wish, listing: Listing, wallet: Wallet) -> 
         chain=chain.chain,
         offer=wish.offer,
         contract=listing.record.contract,
-        use=_use(chain, wish, listing, credential),
+        use=_use(Uses(tools.member), wish, listing, name),
         purpose=wish.purpose,
         fleet=fleet,
         issuer_epoch=_issuer_epoch(record, credential),
@@ -138,19 +143,15 @@ def _least_level(
     return high
 
 
-def _use(chain: ProvenChain, wish: Wish, listing: Listing, credential: Credential) -> int:
+def _use(uses: Uses, wish: Wish, listing: Listing, name: bytes) -> int:
+    contract = listing.record.contract
     if wish.use is not None:
+        uses.take(contract, wish.use, name)
         return wish.use
-    try:
-        return choose_use(
-            credential,
-            chain.chain,
-            listing.record.contract,
-            listing.terms.uses,
-            lambda nullifier: chain.row(nullifier_key(nullifier)) is not None,
-        )
-    except RefusedError:
-        raise GrantRefusedError(ResultCode.OVER_USES, asked=False) from None
+    use = uses.choose(contract, listing.terms.uses, name)
+    if use is None:
+        raise GrantRefusedError(ResultCode.OVER_USES, asked=False)
+    return use
 
 
 def _gap(credential: Credential, letter: bytes, fleet: FleetRecord) -> Gap:

@@ -43,6 +43,7 @@ from ledger.market.giving_up import NotYetError, abandon
 from ledger.market.keeping import keep
 from ledger.market.refusal import GrantRefusedError
 from ledger.market.tools import Cancelled, Progress, Told, Tools, never, tell_nobody
+from ledger.market.uses import Uses
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.wallet.payer import PayerOpen
 from ledger.wallet.wallet import Wallet
@@ -62,7 +63,6 @@ _AGAIN: Final = (
     ResultCode.ISSUER_EPOCH,
     ResultCode.EXPIRED,
     ResultCode.FEE_TOO_LOW,
-    ResultCode.ALREADY_USED,
 )
 """What a request that was kept for a while is refused for, and another one need not be."""
 _LATER: Final = (ResultCode.MEMPOOL_FULL, ResultCode.BLOCK_FULL)
@@ -171,7 +171,7 @@ class _Drive:
         needed = need_of_price(listing.price, terms.asset, tools.chain.parameters.min_fee)
         self._reserve(terms.asset, needed.get(terms.asset, 0))
         try:
-            return asking.make_request(tools, wish, listing, self._wallet)
+            return asking.make_request(tools, wish, listing, self._wallet, self._acquisition.name)
         except LedgerError:
             self._release()
             raise
@@ -184,23 +184,35 @@ class _Drive:
             submitted = tools.chain.submit(state.request)
             record = tools.chain.read(GrantRecord, grant_key(name))
             if record is None:
-                self._refused(submitted.code, submitted.words)
+                self._refused(state, submitted.code, submitted.words)
                 return
         grant = Grant.of_record(tools.chain.chain, name, record)
         self._acquisition.reach(Granted(state.offer, record, grant))
 
-    def _refused(self, code: ResultCode, words: str) -> None:
-        acquisition = self._acquisition
+    def _refused(self, state: Requested, code: ResultCode, words: str) -> None:
         if code in _LATER:
             raise RefusalError(code, words, hint="ask again later")
-        fixed = code is ResultCode.ALREADY_USED and acquisition.wish.use is not None
-        if code in _AGAIN and not fixed and not self._asked_anew:
-            self._asked_anew = True
-            acquisition.reach(self._request())
+        if self._ask_anew(state, code):
+            try:
+                self._acquisition.reach(self._request())
+            except GrantRefusedError as refusal:
+                self._end(refusal, words)
             return
-        refusal = GrantRefusedError(code if code else ResultCode.KEY_NOT_FRESH, words)
+        self._end(GrantRefusedError(code or ResultCode.KEY_NOT_FRESH, words), words)
+
+    def _ask_anew(self, state: Requested, code: ResultCode) -> bool:
+        """Whether another request may be granted where this one was refused."""
+        if code is ResultCode.ALREADY_USED:
+            # One more that is known: so this comes to an end.
+            Uses(self._tools.member).is_made(state.offer.contract, state.use)
+            return self._acquisition.wish.use is None
+        anew = code in _AGAIN and not self._asked_anew
+        self._asked_anew = True
+        return anew
+
+    def _end(self, refusal: GrantRefusedError, words: str) -> None:
         self._release()
-        acquisition.reach(Refused(refusal.code, words))
+        self._acquisition.reach(Refused(refusal.code, words))
         self._tell()
         raise refusal
 
@@ -236,6 +248,7 @@ class _Drive:
             budget.reserve(acquisition.name, acquisition.wish.purpose, asset, amount)
 
     def _release(self) -> None:
+        Uses(self._tools.member).release(self._acquisition.name)
         if self._tools.budget is not None:
             self._tools.budget.settle(self._acquisition.name, 0)
 

@@ -24,6 +24,7 @@ from ledger.market.acquisition_states import (
     Requested,
 )
 from ledger.market.tools import Tools
+from ledger.market.uses import Uses
 from ledger.schema.chain_grant_pb2 import GrantRecord
 
 
@@ -54,6 +55,7 @@ def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
     if isinstance(state, Requested):
         state = _granted_meanwhile(acquisition, tools, state) or state
     if not isinstance(state, Granted):
+        Uses(tools.member).release(acquisition.name)
         return _over(acquisition, tools, 0)
     if not isinstance(state, Abandoning):
         state = _giving_up(state, tools)
