@@ -21,13 +21,20 @@ from typing import Final
 
 from ledger.chain.fleets import fleet_id
 from ledger.chain.proven.chain import ProvenChain
-from ledger.chain.state_keys import contract_key, contract_version_key, fleet_key, offer_key
+from ledger.chain.state_keys import (
+    contract_key,
+    contract_version_key,
+    fleet_key,
+    offer_key,
+    robot_key,
+    withdrawn_key,
+)
 from ledger.durable_file import write_durably
 from ledger.errors import MalformedError, NotFoundError
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.listing import Listing, Search
 from ledger.schema.canonical import parse_message, serialize_message
-from ledger.schema.chain_identity_pb2 import FleetRecord
+from ledger.schema.chain_identity_pb2 import ROBOT_STATUS_FROZEN, FleetRecord, RobotRecord
 from ledger.schema.chain_pb2 import EVENT_KIND_OFFER_POSTED, EVENT_KIND_OFFER_WITHDRAWN
 from ledger.schema.chain_sharing_pb2 import ContractRecord, ContractVersion, OfferRecord
 from ledger.storage.os_errors import storage_errors
@@ -74,7 +81,7 @@ class Catalogue:
     def search(self, search: Search = NO_SEARCH) -> tuple[Listing, ...]:
         """The offers that are looked for, each read again with its proof.
 
-        Looks no further than the last `update`.
+        Looks no further than the last `update`. What is granted to nobody is left out.
         """
         known = [name for name, record in self._found.items() if search.fits_record(record)]
         listings = [listing for name in known if (listing := self._listing(name)) is not None]
@@ -109,9 +116,10 @@ class Catalogue:
 
     def _listing(self, offer: bytes) -> Listing | None:
         try:
-            return find_listing(self._chain, offer)
+            listing = find_listing(self._chain, offer)
         except NotFoundError:
             return None
+        return listing if is_grantable(self._chain, listing) else None
 
     def _read(self) -> tuple[int, dict[bytes, OfferRecord]]:
         if self._path is None:
@@ -165,6 +173,21 @@ def find_listing(chain: ProvenChain, offer: bytes) -> Listing:
         version.header.height,
         version.header.time_ns,
     )
+
+
+def is_grantable(chain: ProvenChain, listing: Listing) -> bool:
+    """Whether anybody can be granted an offer now, as far as it is not for a policy to say.
+
+    Not under a contract that has expired; nothing of a robot whose log forked; and nothing of
+    which consent is withdrawn. How old it may be is for `Listing.is_fresh` to say.
+    """
+    record, expiry = listing.record, listing.terms.expiry_height
+    if expiry and listing.height >= expiry:
+        return False
+    robot = chain.read(RobotRecord, robot_key(record.origin))
+    if robot is None or robot.status == ROBOT_STATUS_FROZEN:
+        return False
+    return chain.row(withdrawn_key(record.origin, record.record_id)) is None
 
 
 def _decode(chain: bytes, data: bytes) -> tuple[int, dict[bytes, OfferRecord]]:

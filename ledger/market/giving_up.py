@@ -10,6 +10,7 @@ from ledger.chain.rules.grant import grant_id
 from ledger.chain.state_keys import grant_key
 from ledger.errors import LedgerError, RefusedError
 from ledger.exchange.grant import Grant
+from ledger.experience.private_folder import remove_folder
 from ledger.market import paying
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import (
@@ -47,6 +48,7 @@ def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
     """
     state = acquisition.state
     if isinstance(state, Abandoned):
+        remove_folder(acquisition.folder / "purchase")
         return state
     if isinstance(state, Bought | Closed):
         raise RefusedError("all of it was bought and paid", hint="take it up again")
@@ -104,4 +106,5 @@ def _over(acquisition: Acquisition, tools: Tools, spent: int) -> Abandoned:
         tools.budget.settle(acquisition.name, spent)
     over = Abandoned(spent)
     acquisition.reach(over)
+    remove_folder(acquisition.folder / "purchase")
     return over

@@ -37,6 +37,8 @@ class Wish:
             raise MalformedError(f"an offer's id is {ID_SIZE} bytes")
         if not self.purpose or len(self.purpose.encode("utf-8")) > MAX_PURPOSE:
             raise MalformedError(f"a purpose is 1 to {MAX_PURPOSE} bytes", hint="say it shorter")
+        if not self.purpose.isprintable():
+            raise MalformedError("a purpose is text without control characters")
         if len((self.role or "").encode("utf-8")) > MAX_ROLE:
             raise MalformedError(f"a role is {MAX_ROLE} bytes at most")
         numbers = (self.max_price or 0, self.min_level or 0, self.use or 0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.rules.sharing import contract_id
+from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.credentials.member_file import MemberFile
 from ledger.exchange.counter import Counter
 from ledger.exchange.grant import Grant, SaleChain
@@ -22,8 +24,10 @@ from ledger.market.budget import Budget, Limits
 from ledger.market.funding import PoolFunding
 from ledger.market.tools import Tools
 from ledger.market.wish import Wish
+from ledger.schema.chain_anchor_pb2 import ReportFork
 from ledger.schema.chain_pb2 import Transaction, TransactionBody
 from ledger.schema.chain_sharing_pb2 import DeployContract
+from ledger.witnessing.evidence import ForkClaim
 from tests.fleet.sharing_market import REWARD_AT_LEAST, YEAR_S, Offered, Robot, SharingMarket
 
 
@@ -59,6 +63,15 @@ class BuyersWorld(SharingMarket):
             DeployContract(fleet=self.sellers, name="free", policy=policy, terms=terms),
         )
         return self.post(contract, robot or self.husky, REWARD_AT_LEAST)
+
+    def fork(self, robot: Robot) -> None:
+        """Somebody shows the chain that a robot's log forked."""
+        note = robot.home.log.latest_checkpoint()
+        assert note is not None
+        other = replace(Checkpoint.of_note(note), root=b"\1" * 32)
+        forged = sign_checkpoint(other, robot.home.signers())
+        claim = ForkClaim.of(note, forged)
+        self.must(self.authority, ReportFork(evidence=claim.encode()))
 
     def counter_over(self, chain: SaleChain) -> Counter:
         """The recording sold by who knows the chain so."""

@@ -83,6 +83,7 @@ def given_up(world: BuyersWorld, acquisition: Acquisition, tools: Tools, paid: i
     assert (standing.used(), dict(standing.reserved)) == (end.spent, {})
     assert world.pool == pool + 100 - end.spent  # a key is given 100 for a price of 53
     assert Acquisition.look(acquisition.folder)[1] == end
+    assert not (acquisition.folder / "purchase").exists()
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def test_every_state_has_a_number_and_a_test() -> None:
 
 @given(
     offer=st.binary(min_size=32, max_size=32),
-    purpose=st.text(min_size=1, max_size=16),
+    purpose=st.text(min_size=1, max_size=16).filter(str.isprintable),
     numbers=st.tuples(*[st.none() | st.integers(0, 2**64 - 1)] * 3),
     role=st.none() | st.text(max_size=12),
 )
@@ -127,6 +127,7 @@ def test_wishes(
         {"offer": b""},
         {"purpose": ""},
         {"purpose": "p" * 65},
+        {"purpose": "training\n"},
         {"role": "r" * 64},
         {"max_price": -1},
         {"min_level": 2**64},

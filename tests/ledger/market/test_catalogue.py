@@ -141,6 +141,20 @@ def test_what_changes_is_seen(world: BuyersWorld, tmp_path: Path) -> None:
         again.resolve("")
 
 
+def test_what_nobody_can_have_is_not_listed(world: BuyersWorld) -> None:
+    ending = world.offered(expiry_height=world.height() + 6)
+    forked = world.robot("sellers.example/forked", seed=5, seconds=2.0)
+    of_forked = world.post(world.deploy(), forked)
+    catalogue = Catalogue(world.proven)
+    catalogue.update()
+    assert of_forked.offer in names(catalogue)
+    world.fork(forked)
+    assert of_forked.offer not in names(catalogue)
+    assert catalogue.find(of_forked.offer).record.origin == forked.origin
+    world.pass_blocks(10)
+    assert ending.offer not in names(catalogue)
+
+
 def test_a_file_that_is_damaged_or_anothers_is_made_anew(
     world: BuyersWorld, both: tuple[Offered, Offered], tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from ledger.home import open_home
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Abandoned, Kept
 from ledger.market.buying import NotYetError, abandon, acquire
+from ledger.market.catalogue import Catalogue
 from ledger.market.erasing import erase_bought, notice_to
 from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.refusal import GrantRefusedError
@@ -97,7 +98,11 @@ def test_a_withdrawal_from_notice_to_receipt(clinic: Clinic, member: MemberFile)
         erase_bought(clinic.kept, tools)
     assert clinic.kept.files.is_dir()
 
+    catalogue = Catalogue(world.proven)
+    catalogue.update()
+    assert clinic.offered.offer in {each.offer for each in catalogue.search()}
     clinic.withdraw()
+    assert clinic.offered.offer not in {each.offer for each in catalogue.search()}
     notice = notice_to(clinic.kept, tools)
     assert notice is not None
     assert (notice.grant, notice.confirmed) == (bought.grant.grant, False)
