@@ -6,8 +6,11 @@ the books, through a light client.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +38,7 @@ from ledger.exchange.swap_seller import (
 from ledger.market.swap_chain import ProvenSwapChain
 from ledger.merkle.hashing import leaf_hash
 from ledger.schema.chain_exchange_pb2 import RevealKey
+from ledger.schema.chain_sharing_pb2 import AmendContract
 from ledger.wallet.wallet import Wallet
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Bought, SharingMarket
@@ -112,6 +116,10 @@ class Trade:
 def trade(market: SharingMarket, robot_id: int) -> Trade:
     bought = market.granted(market.member(robot_id=robot_id), market.offered())
     market.fund(bought, bought.grant.price + 10 * FEE)
+    return trade_of(market, bought)
+
+
+def trade_of(market: SharingMarket, bought: Bought) -> Trade:
     root = market.root / market.name("whole")
     root.mkdir()
     return Trade(market, bought, root / "sales", root / "bought")
@@ -148,6 +156,103 @@ def test_an_honest_sale_between_processes(market: SharingMarket, tmp_path: Path)
     (state,) = made.counter.tend()
     assert isinstance(state, EndedSwap)
     assert market.balance(market.seller_account) == before + price + DEPOSIT - FEE
+    ended.purchase.close()
+
+
+class KilledError(Exception):
+    """Where a process of the test ends."""
+
+
+class Deadly:
+    """A side's way to the other and to the chain; at its k-th use the side is killed."""
+
+    def __init__(self, inner: Any, kth: list[int], after: bool) -> None:
+        self.inner, self.kth, self.after = inner, kth, after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def ask(self, request: bytes) -> Reply:
+        reply: Reply = self._use(self.inner.ask, request)
+        return reply
+
+    def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
+        return ResultCode(self._use(self.inner.submit, transaction, attachments))
+
+    def _use(self, call: Any, *arguments: Any) -> Any:
+        self.kth[0] -= 1
+        if not self.kth[0] and not self.after:
+            raise KilledError
+        done = call(*arguments)
+        if not self.kth[0]:
+            raise KilledError
+        return done
+
+
+@pytest.mark.parametrize("side", ["buyer", "seller"])
+def test_a_side_that_is_killed_at_any_step_goes_on(market: SharingMarket, side: str) -> None:
+    """At each request and at each transaction: before it left, and once it is carried out."""
+    member, offered = market.member(robot_id=327 + (side == "seller")), market.offered(uses=30)
+    for step in range(1, 20):
+        bought = market.granted(member, offered, use=step)
+        market.fund(bought, bought.grant.price + 10 * FEE)
+        made, kth = trade_of(market, bought), [step]
+        real, after = made.chain, step % 2 == 0
+        deadly: Any = Deadly(real, kth, after)
+        if side == "seller":
+            made.chain = deadly
+            made.restart_seller()
+            made.chain = real
+        end = made.begin()
+        way: Any = made
+        if side == "buyer":
+            end.chain, way = deadly, Deadly(made, kth, after)
+        ended = None
+        for _ in range(5):
+            try:
+                ended = swap(end, way, made.wait)
+                break
+            except KilledError:
+                made.restart_seller()
+                end, way = made.begin(), made
+        assert isinstance(ended, BoughtSwap)
+        assert (made.folder / "opened" / "content").read_bytes() == market.husky.content
+        assert made.gained()[1] == -bought.grant.price - FEE
+        market.pass_blocks(SELLING.complaint_blocks + 1)
+        with suppress(KilledError):
+            made.counter.tend()
+        made.restart_seller()
+        made.counter.tend()
+        assert all(isinstance(state, EndedSwap) for state in made.look())
+        ended.purchase.close()
+        if kth[0] > 0:
+            assert step > (7 if side == "buyer" else 3)
+            return
+    pytest.fail("no sale without a death")
+
+
+def test_an_amended_contract_does_not_change_what_is_sold_under_a_grant(
+    market: SharingMarket,
+) -> None:
+    offered = market.offered()
+    bought = market.granted(market.member(robot_id=329), offered)
+    price = bought.grant.price
+    policy, terms = market.template()
+    terms.chunk_price, terms.record_price, terms.deposit = 1_000, 10_000, 7
+    market.must(market.seller, AmendContract(contract=offered.contract, policy=policy, terms=terms))
+    market.fund(bought, price + 10 * FEE)
+    made = trade_of(market, bought)
+    held = []
+
+    def wait(height: int) -> None:
+        made.wait(height)
+        held.extend(state.record for state in made.look() if isinstance(state, LockedSwap))
+        held.extend(state.record for state in made.look() if isinstance(state, RevealedSwap))
+
+    ended = swap(made.begin(), made, wait)
+    assert isinstance(ended, BoughtSwap)
+    assert {(record.price, record.deposit) for record in held} == {(price, DEPOSIT)}
+    assert made.gained()[1] == -price - FEE
     ended.purchase.close()
 
 
