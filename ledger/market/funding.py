@@ -15,6 +15,7 @@ more than the fee of the receipt that it is erased.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -50,7 +51,7 @@ class Funding(Protocol):
 
 
 class PoolFunding:
-    """Pays from a fleet's pool with the wallet of the fleet's authority. One thread at a time."""
+    """Pays from a fleet's pool with the wallet of the fleet's authority. Threads take turns."""
 
     def __init__(self, chain: ProvenChain, authority: Wallet, fleet: bytes, folder: Path) -> None:
         """``fleet`` is its id, 32 bytes; ``folder`` keeps what was paid for which grant."""
@@ -58,12 +59,17 @@ class PoolFunding:
         self._authority: Final = authority
         self._fleet: Final = fleet
         self._folder: Final = folder
+        self._turn: Final = threading.Lock()
 
     def __repr__(self) -> str:
         return f"PoolFunding(fleet {self._fleet.hex()})"
 
     def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
         """See `Funding.fund`."""
+        with self._turn:
+            self._fund(grant, account, asset, amount)
+
+    def _fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
         record = self._granted(grant, account)
         fee = self._chain.parameters.min_fee
         receipt = find_notice(self._chain, grant) is not None

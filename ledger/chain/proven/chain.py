@@ -12,7 +12,13 @@ from typing import Final
 
 from ledger.chain.body import Message, body_asking
 from ledger.chain.codes import RefusalError, ResultCode
-from ledger.chain.engines.service import NO_ATTACHMENTS, Block, BlockEvents, ChainService
+from ledger.chain.engines.service import (
+    NO_ATTACHMENTS,
+    Block,
+    BlockEvents,
+    ChainService,
+    NotIncludedError,
+)
 from ledger.chain.light.client import LightClient
 from ledger.chain.light.receipt import VerifiedReceipt
 from ledger.chain.light.trust import Trust
@@ -110,6 +116,13 @@ class ProvenChain(ProvenState):
             self.service.wait(admission.id, wait_s)
         except RefusalError as refusal:
             return Submitted(admission.id, refusal.code, refusal.message)
+        except NotFoundError as error:  # an engine that was started again meanwhile
+            lost = self.receipt(admission.id)
+            if lost is None:
+                raise NotIncludedError(
+                    "the chain has lost the transaction", hint="submit it again"
+                ) from error
+            return lost
         found = self.receipt(admission.id)
         if found is None:
             raise VerificationError("the chain says that it has a transaction, and does not")

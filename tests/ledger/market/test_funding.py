@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.sponsorship import pool_account
 from ledger.credentials.member_file import MemberFile
 from ledger.errors import NotFoundError, RefusedError
+from ledger.exchange.grant import Grant
 from ledger.market.funding import TRANSACTIONS, PoolFunding, denomination, need_of
 from ledger.schema.chain_identity_pb2 import PayFromPool
 from ledger.schema.chain_payment_pb2 import Transfer
@@ -103,6 +105,28 @@ def test_a_payment_that_was_signed_and_never_left_is_paid_once(
         funding(world, tmp_path / "paid").fund(grant.grant, grant.buyer, 0, 59)
     assert world.balance(grant.buyer) == 100
     assert world.pool == pool - 100
+
+
+def test_threads_take_turns(world: BuyersWorld, member: MemberFile, tmp_path: Path) -> None:
+    """Two grants, asked for by four threads: the authority's sequences do not collide."""
+    offered, pool = world.offered(), world.pool
+    grants = [world.granted(member.credential(), offered, use=use).grant for use in (0, 1)]
+    pays, failed = funding(world, tmp_path), []
+
+    def ask(grant: Grant) -> None:
+        try:
+            pays.fund(grant.grant, grant.buyer, 0, 59)
+        except BaseException as error:  # noqa: BLE001
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask, args=(each,)) for each in grants * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert world.pool == pool - 2 * FEE - 200  # each request too
+    assert [world.balance(each.buyer) for each in grants] == [100, 100]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import pytest
 from ledger.chain.body import body_asking
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.engines.service import NotIncludedError
+from ledger.chain.leaf import LeafKind, leaf_id
+from ledger.chain.machine.proposal import Admission
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.proven.kept import carry_out_once, follow, require_carried_out, signing
 from ledger.chain.state_keys import PARAMETERS_KEY, account_key
@@ -136,6 +138,24 @@ def test_an_engine_that_claims_a_block_has_it_must_show_it(town: Town) -> None:
     others = town.engine.receipt(first.transaction)
     with pytest.raises(VerificationError, match="another"):
         through(town, receipt=lambda name: others).carry_out(town.wallet, town.pay())
+
+
+def test_an_engine_that_lost_what_it_admitted_says_so(town: Town) -> None:
+    def wait(transaction: bytes, timeout_s: float) -> None:
+        raise NotFoundError("it does not wait")
+
+    def lose(transactions: list[bytes], attachments: object) -> list[Admission]:
+        return [
+            Admission(leaf_id(LeafKind.TRANSACTION, each), ResultCode.OK) for each in transactions
+        ]
+
+    encoded = signing(town.proven, town.wallet, town.pay(5))()
+    with pytest.raises(NotIncludedError, match="lost"):
+        through(town, submit=lose, wait=wait).submit(encoded)
+    assert town.paid == 0
+    assert town.proven.submit(encoded).ok
+    assert through(town, submit=lose, wait=wait).submit(encoded).ok
+    assert town.paid == 5
 
 
 def test_any_thread_may_ask(town: Town) -> None:
