@@ -2,14 +2,16 @@
 
 ::
 
-    OpenStream              SHA256(OpenStream)[:16], the session that it begins
-    FetchUnit, FetchDeed    the session that it names
+    OpenStream, OpenSale                             SHA256(of it)[:16], the session that it begins
+    FetchUnit, FetchDeed, FetchLeaves, FetchMasked   the session that it names
 """
 
 from __future__ import annotations
 
-from ledger.exchange.messages import Opening, parse_request
+from ledger.errors import MalformedError
+from ledger.exchange.messages import DeedFetch, Fetch, Opening, parse_request
 from ledger.exchange.session import session_id
+from ledger.exchange.swap_messages import PartFetch, SwapOpening, parse_swap_request
 
 
 def conversation_of(request: bytes) -> bytes:
@@ -17,5 +19,10 @@ def conversation_of(request: bytes) -> bytes:
 
     Raises MalformedError for what is no request.
     """
-    ask = parse_request(request)
-    return session_id(ask.encoded) if isinstance(ask, Opening) else ask.session
+    try:
+        ask: Opening | Fetch | DeedFetch | SwapOpening | PartFetch = parse_request(request)
+    except MalformedError:
+        ask = parse_swap_request(request)
+    if isinstance(ask, Opening | SwapOpening):
+        return session_id(ask.encoded)
+    return ask.session

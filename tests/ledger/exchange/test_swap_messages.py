@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import LedgerError, MalformedError, VerificationError
-from ledger.exchange.messages import MAX_MESSAGE, Reason, Refused, Reply, encode_refused
-from ledger.exchange.session import Session
+from ledger.exchange.conversation import conversation_of
+from ledger.exchange.messages import (
+    MAX_MESSAGE,
+    Reason,
+    Refused,
+    Reply,
+    encode_fetch,
+    encode_refused,
+)
+from ledger.exchange.session import Session, session_id
 from ledger.exchange.swap_cipher import Part, SwapCipher
 from ledger.exchange.swap_messages import (
     PartFetch,
@@ -169,6 +177,17 @@ def test_a_session_fetches_what_there_is(tmp_path: Path) -> None:
     other = Session(session.session, bytes(32), session.unit_key)
     reply = world.ask(encode_part_fetch(other, Part.UNIT, 0))
     assert parse_swap_reply(reply) == Refused(Reason.WRONG_SIGNATURE)
+
+
+def test_a_carrier_knows_the_conversation_of_each_request() -> None:
+    request, encoded = encode_swap_opening(OPENING)
+    assert conversation_of(request) == session_id(encoded)
+    for part in Part:
+        assert conversation_of(encode_part_fetch(SESSION, part, 5)) == SESSION.session
+    assert conversation_of(encode_fetch(SESSION, 5, None)) == SESSION.session
+    for garbage in (b"", b"\x0a", request + b"\x1a\x00"):
+        with pytest.raises(MalformedError):
+            conversation_of(garbage)
 
 
 def test_no_secret_is_in_a_repr() -> None:
