@@ -331,6 +331,7 @@ class _Drive:
         )
 
     def _tell(self) -> None:
+        self._tools.chain.keep()
         self._told(progress_of(self._acquisition))
 
 

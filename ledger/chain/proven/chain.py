@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from ledger.chain.body import Message, body_asking
@@ -22,6 +23,7 @@ from ledger.chain.engines.service import (
 from ledger.chain.light.client import LightClient
 from ledger.chain.light.receipt import VerifiedReceipt
 from ledger.chain.light.trust import Trust
+from ledger.chain.proven.kept_client import keep_client, read_client
 from ledger.chain.proven.port import Signer
 from ledger.chain.proven.state import ProvenState
 from ledger.chain.state_keys import PARAMETERS_KEY
@@ -67,13 +69,24 @@ class ProvenChain(ProvenState):
     `ChainForkError` for what is not proven.
     """
 
-    def __init__(
-        self, service: ChainService, trust: Trust, client: LightClient | None = None
-    ) -> None:
-        """``client`` is what an earlier connection left; without one it begins anew."""
-        super().__init__(service, client or LightClient(trust))
+    def __init__(self, service: ChainService, trust: Trust, folder: Path | None = None) -> None:
+        """``folder``, which exists, has what earlier processes knew, and `keep` adds to it.
+
+        Raises CorruptStoreError for what there does not verify, StorageError.
+        """
+        super().__init__(service, read_client(folder, trust) if folder else LightClient(trust))
         self.service: Final = service
         self.trust: Final = trust
+        self._folder: Final = folder
+
+    def keep(self) -> None:
+        """Have what is known of the chain outlive this process, if there is a folder for it.
+
+        Raises StorageError.
+        """
+        if self._folder is not None:
+            with self._one:
+                keep_client(self._folder, self._client)
 
     @property
     def parameters(self) -> Parameters:

@@ -18,7 +18,13 @@ from ledger.chain.machine.proposal import Admission
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.proven.kept import carry_out_once, follow, require_carried_out, signing
 from ledger.chain.state_keys import PARAMETERS_KEY, account_key
-from ledger.errors import LedgerError, MalformedError, NotFoundError, VerificationError
+from ledger.errors import (
+    CorruptStoreError,
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    VerificationError,
+)
 from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.schema.chain_pb2 import Parameters
 from ledger.wallet.wallet import Wallet
@@ -178,6 +184,32 @@ def test_any_thread_may_ask(town: Town) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def test_what_was_known_outlives_the_process(town: Town, tmp_path: Path) -> None:
+    folder, old = tmp_path / "known", town.engine.answer(PARAMETERS_KEY)
+    folder.mkdir()
+    chain = ProvenChain(town.engine, town.trust, folder)
+    chain.keep()
+    assert list(folder.iterdir()) == []  # nothing is known yet
+    town.proven.carry_out(town.wallet, town.pay())
+    height = chain.height()
+    chain.keep()
+    chain.keep()
+    (path,) = folder.iterdir()
+    assert path.name == f"{town.chain.hex()}.head"
+
+    service = Between(town, answer=lambda key: old)
+    again = ProvenChain(service, town.trust, folder)  # type: ignore[arg-type]
+    with pytest.raises(VerificationError, match="old"):
+        again.height()
+    assert ProvenChain(service, town.trust).height() < height  # type: ignore[arg-type]
+    assert ProvenChain(town.engine, town.trust, folder).height() == height
+    data = path.read_bytes()
+    for at in range(0, len(data), 11):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(CorruptStoreError):
+            ProvenChain(town.engine, town.trust, folder)
 
 
 # Transactions that are kept before they leave
