@@ -57,6 +57,8 @@ class BuyingEnd:
     terms: BuyingTerms
     session: Session | None = field(default=None, repr=False)
     """With the seller, once it agreed; forgotten with the process."""
+    lost: int = 0
+    """How often units that had come were not on disk any more."""
 
     def __post_init__(self) -> None:
         grant = self.purchase.grant

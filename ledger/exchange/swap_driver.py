@@ -77,9 +77,10 @@ def swap(
     the session is opened again, and what it sent wrong asked for again, once each.
 
     Raises BadUnitError, SellerRefusedError, VerificationError, MalformedError for what the
-    seller does wrong; LateComplaintError; RefusedError; StorageError; and what chain,
-    transport and ``wait`` raise. The purchase can be taken up again after any of them, and
-    must be, once its price is locked: what is due back comes only to whoever asks in time.
+    seller does wrong; LateComplaintError; RefusedError; CorruptStoreError, StorageError; and
+    what chain, transport and ``wait`` raise. The purchase can be taken up again after any of
+    them, and must be, once its price is locked: what is due back comes only to whoever asks
+    in time.
     """
     purchase, tried, state = end.purchase, False, where(end)
     while not isinstance(state, BoughtSwap | ReturnedSwap):

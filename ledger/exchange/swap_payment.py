@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ledger.chain.codes import ResultCode
-from ledger.errors import RefusedError, VerificationError
+from ledger.errors import CorruptStoreError, RefusedError, VerificationError
 from ledger.exchange.fairswap import Complaint, WrongUnitError
 from ledger.exchange.swap_buyer import BuyingEnd
 from ledger.exchange.swap_chain import is_in_time
@@ -29,6 +29,8 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.schema.chain_exchange_pb2 import RefundSale
 from ledger.schema.chain_pb2 import TransactionBody
 
+MOST_LOST: Final = 3
+"""Times that what the disk lost is fetched again."""
 _PATIENCE: Final = 100
 """Blocks for which a refund may wait."""
 _CARRIED_OUT_OR_RACED: Final = (
@@ -57,12 +59,13 @@ class LockableSwap:
         """Read every unit again, and lock the price.
 
         Where a unit is not as it came, it is to be fetched again instead. Raises
-        RefusedError where the chain does not take the price, StorageError, and what the
-        chain raises.
+        CorruptStoreError where that happens again and again, RefusedError where the chain
+        does not take the price, StorageError, and what the chain raises.
         """
         end, purchase = self._end, self._end.purchase
         purchase.check_masked()
         if purchase.held < purchase.grant.count or purchase.units is None:
+            _lose(end)
             return
         if self._sale.stage is not BuyingStage.LOCKING:
             purchase.write(replace(self._sale, stage=BuyingStage.LOCKING))
@@ -114,8 +117,9 @@ class OpeningUnits:
         """Open and keep every unit, or complain at once of the first that is wrong.
 
         ``told`` hears how many are open. A unit that the disk lost is to be fetched again.
-        Raises LateComplaintError for one that is wrong too late, RefusedError where the
-        chain does not take the complaint, StorageError, and what the chain raises.
+        Raises LateComplaintError for one that is wrong too late, CorruptStoreError where
+        the disk loses units again and again, RefusedError where the chain does not take the
+        complaint, StorageError, and what the chain raises.
         """
         purchase, units = self._end.purchase, self._end.purchase.units
         if units is None:
@@ -126,6 +130,7 @@ class OpeningUnits:
             masked = purchase.masked_unit(index)
             if not purchase.is_masked_unit(index, masked):
                 purchase.drop_from(index)
+                _lose(self._end)
                 return
             try:
                 unit = revealed.open(index, masked)
@@ -187,6 +192,15 @@ def end_purchase(purchase: SwapPurchase, sale: ChosenSale, stage: BuyingStage) -
     """Write down how it ended, and let go of what no complaint needs any more. StorageError."""
     purchase.write(replace(sale, stage=stage))
     purchase.discard_masked()
+
+
+def _lose(end: BuyingEnd) -> None:
+    end.lost += 1
+    if end.lost > MOST_LOST:
+        raise CorruptStoreError(
+            f"{end.purchase.folder / 'masked'} does not keep what is written to it",
+            hint="move the folder to a sound disk, and take the purchase up there",
+        )
 
 
 def _require_taken(code: ResultCode, verb: str, hint: str) -> None:

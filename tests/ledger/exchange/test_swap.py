@@ -9,6 +9,7 @@ import pytest
 
 from ledger.chain.codes import ResultCode
 from ledger.errors import (
+    CorruptStoreError,
     RefusedError,
     VerificationError,
 )
@@ -319,6 +320,15 @@ def test_the_price_is_locked_for_what_is_on_disk_alone(world: SwapWorld) -> None
     assert isinstance(swap(end, Counting(), wait, told), BoughtSwap)
     assert fetched == [*range(UNITS), *range(1, UNITS), *range(1, UNITS)]
     assert world.received() == CONTENT
+
+
+def test_a_disk_that_keeps_nothing_is_told(world: SwapWorld) -> None:
+    end = world.begin()
+    write = end.purchase.keep_masked
+    end.purchase.keep_masked = lambda masked: write(bytes(len(masked)))  # type: ignore[method-assign]
+    with pytest.raises(CorruptStoreError, match="does not keep"):
+        world.buy(end)
+    assert world.world.earned() == (-DEPOSIT, 0)
 
 
 # Cheats, and sides that do not come
