@@ -74,13 +74,18 @@ class SwapCounter:
     """Sells whole contents to whoever has a grant. One thread at a time."""
 
     def __init__(self, desk: SwapDesk, contents: Contents, streams: Answers) -> None:
-        """``streams`` answers what is not about an atomic sale."""
+        """Take up what was sold before; ``streams`` answers what is not about an atomic sale.
+
+        A file that is damaged is logged, left as it is, and nothing sold under its grant.
+        Raises StorageError, and what the chain raises.
+        """
         self._desk: Final = desk
         self._contents: Final = contents
         self._streams: Final = streams
         self._swaps: Final[dict[bytes, SwapState]] = {}
         self._wanted: Final[dict[bytes, Grant]] = {}
         self._refused: Final[dict[bytes, Reason]] = {}
+        self._damaged: Final[set[bytes]] = set()
         self._sessions: Final[OrderedDict[bytes, tuple[bytes, bytes, Session]]] = OrderedDict()
         self._take_up()
 
@@ -104,8 +109,9 @@ class SwapCounter:
     def tend(self) -> tuple[SwapState, ...]:
         """Make the sales that were asked for, and bring each as far as it can go now.
 
-        Where each is, those that ended included. Raises StorageError, and what the chain
-        raises; what is not done is done the next time.
+        Where each is, those that ended included. One sale's damage is logged, and does not
+        keep the others. Raises StorageError, and what the chain raises; what is not done is
+        done the next time.
         """
         while self._wanted:
             grant, wanted = next(iter(self._wanted.items()))
@@ -120,7 +126,9 @@ class SwapCounter:
             del self._wanted[grant]
             if grant in self._swaps:
                 self._advance(grant)
-        states = tuple(self._advance(grant) for grant in tuple(self._swaps))
+        states = tuple(
+            state for grant in tuple(self._swaps) if (state := self._advance(grant)) is not None
+        )
         height = self._desk.chain.height()
         for over in [each.row.grant for each in states if isinstance(each, EndedSwap)]:
             if height > over.expiry_height:
@@ -131,15 +139,30 @@ class SwapCounter:
         """The sale under a grant, as it was last seen."""
         return self._swaps.get(grant)
 
+    def knows(self, session: bytes) -> bool:
+        """Whether a session is open here."""
+        return session in self._sessions
+
     def _take_up(self) -> None:
         for grant in swap_grants(self._desk.folder):
-            row = read_swap(self._desk.folder, grant)
-            if row is not None:
-                self._see(observe(self._desk, row))
+            try:
+                row = read_swap(self._desk.folder, grant)
+                if row is not None:
+                    self._see(observe(self._desk, row))
+            except CorruptStoreError as error:
+                self._leave_alone(grant, error)
 
-    def _advance(self, grant: bytes) -> SwapState:
-        state = observe(self._desk, self._swaps[grant].row).advance()
-        return self._see(state)
+    def _advance(self, grant: bytes) -> SwapState | None:
+        try:
+            return self._see(observe(self._desk, self._swaps[grant].row).advance())
+        except CorruptStoreError as error:
+            self._leave_alone(grant, error)
+            return None
+
+    def _leave_alone(self, grant: bytes, error: CorruptStoreError) -> None:
+        logger.error("the sale under grant %s: %s", grant.hex()[:16], error)
+        self._swaps.pop(grant, None)
+        self._damaged.add(grant)
 
     def _see(self, state: SwapState) -> SwapState:
         grant = state.row.grant.grant
@@ -155,6 +178,8 @@ class SwapCounter:
         if grant is None or grant.seller != self._desk.wallet.account:
             raise SaleRefusedError(Reason.NO_GRANT, "no such grant, or another's to sell")
         require_signed(grant, opening)
+        if opening.grant in self._damaged:
+            raise SaleRefusedError(Reason.NO_SALE, "the sale's file is damaged")
         if state is None:
             raise self._want(grant)
         if isinstance(state, PreparedSwap):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,24 +157,44 @@ def test_nothing_that_is_shown_has_a_secret(world: SwapWorld) -> None:
 # Files
 
 
-def test_files_that_were_altered_are_refused(world: SwapWorld) -> None:
+def altered(path: Path) -> Iterator[None]:
+    """A file with a byte of it changed, cut short, and longer; then as it was."""
+    whole = path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600
+    for at in (0, 20, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        yield
+    for cut in (b"", whole[:-1], whole + b"\0"):
+        path.write_bytes(cut)
+        yield
+    path.write_bytes(whole)
+
+
+def test_a_buyers_files_that_were_altered_are_refused(world: SwapWorld) -> None:
     buy_until(world, AwaitingKey)
     world.leave()
-    (sold,) = (world.root / "sales").glob("*.swap")
-    for path in (sold, world.root / "bought" / "purchase", world.root / "bought" / "sale"):
-        whole = path.read_bytes()
-        assert path.stat().st_mode & 0o777 == 0o600
-        for at in (0, 20, len(whole) // 2, len(whole) - 1):
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    for name in ("purchase", "sale"):
+        for _ in altered(world.root / "bought" / name):
             with pytest.raises(CorruptStoreError):
-                world.restart_seller() if path == sold else SwapPurchase.open(world.root / "bought")
-        for cut in (b"", whole[:-1], whole + b"\0"):
-            path.write_bytes(cut)
-            with pytest.raises(CorruptStoreError):
-                world.restart_seller() if path == sold else SwapPurchase.open(world.root / "bought")
-        path.write_bytes(whole)
+                SwapPurchase.open(world.root / "bought")
+    assert isinstance(world.buy(), BoughtSwap)
+
+
+def test_a_sellers_file_that_was_altered_is_left_alone(world: SwapWorld) -> None:
+    """It may still have the key of a price that is locked: nothing is written over it."""
+    end = world.begin()
+    buy_until(world, AwaitingKey)
+    (path,) = (world.root / "sales").glob("*.swap")
+    for _ in altered(path):
+        damaged = path.read_bytes()
+        world.restart_seller()
+        assert world.counter.tend() == ()
+        refused(world, OpeningSwap(world.begin(), 0).request(), Reason.NO_SALE)
+        assert world.counter.tend() == ()
+        assert path.read_bytes() == damaged
     world.restart_seller()
     assert isinstance(world.buy(), BoughtSwap)
+    assert end.purchase.folder.exists()
 
 
 def test_leaves_that_were_altered_are_fetched_again(world: SwapWorld) -> None:
