@@ -31,6 +31,7 @@ And selling what one's own robots offer:
 `storefront`          a fleet's selling end: any bytes in, a reply out; `Storefront`
 `till`                the sales of one account: answered, watched, closed, forgotten
 `closings`            channels that are closed, many at a time
+`whole_sales`         the same of atomic sales
 `selling_homes`       the homes that are sold out of, open to read
 `selling_stock`       the recording that a grant is about
 `sale_chain`          the chain as a seller sees it, from memory

@@ -7,12 +7,13 @@
       <seller's account in hex>/
         wallet-at                       the path of the wallet that is paid, and a line feed
         *.note  *.sale  *.close         `ledger.market.till`
+        whole/                          the same of atomic sales
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from ledger.wallet.channel_file import Stage
 from ledger.wallet.looking import look_at_payee
 
 WALLET_AT: Final = "wallet-at"
+WHOLE: Final = "whole"
 _SELLER: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,6 +57,8 @@ class SaleView:
     stage: SaleStage
     expiry_height: int
     """The last height at which something new is given."""
+    is_atomic: bool = False
+    """Whether it is sold whole, its price locked on the chain, and not by the unit."""
 
     @property
     def is_whole(self) -> bool:
@@ -84,14 +88,18 @@ def list_sales(folder: Path) -> tuple[SaleView, ...]:
     views = []
     for seller in selling_accounts(folder):
         place = seller_folder(folder, seller)
-        for grant in noted_sales(place):
-            note = read_note(place, grant)
-            if note is not None:
-                views.append(view_of(note, _wallet_at(place)))
+        views += [view_of(note, _wallet_at(place)) for note in _notes(place)]
+        if (place / WHOLE).is_dir():
+            views += [replace(view_of(note), is_atomic=True) for note in _notes(place / WHOLE)]
     return tuple(views)
 
 
-def view_of(note: SaleNote, wallet: Path | None) -> SaleView:
+def _notes(place: Path) -> list[SaleNote]:
+    found = [read_note(place, grant) for grant in noted_sales(place)]
+    return [note for note in found if note is not None]
+
+
+def view_of(note: SaleNote, wallet: Path | None = None) -> SaleView:
     """A sale as note and wallet say. Raises CorruptStoreError, StorageError."""
     grant, stage, earned = note.grant, note.stage, note.earned
     if stage is not SaleStage.SETTLED and note.channel and wallet is not None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,12 @@ from ledger.chain.engines.service import EngineClosedError
 from ledger.chain.proven.chain import ProvenChain
 from ledger.errors import LedgerError, MalformedError
 from ledger.exchange.messages import Opening, Reason, Reply, encode_refused, parse_request
+from ledger.exchange.swap_messages import (
+    PartFetch,
+    SwapOpening,
+    is_swap_request,
+    parse_swap_request,
+)
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.sale_chain import LightSaleChain
 from ledger.market.sales_view import SaleView, list_sales, seller_folder, selling_accounts
@@ -108,19 +114,18 @@ class Storefront:
         KeyStoreError, StorageError, `EngineError`. Asking again later is safe.
         """
         try:
+            if is_swap_request(request):
+                return self._answer_whole(parse_swap_request(request), request)
             ask = parse_request(request)
         except MalformedError:
             return encode_refused(Reason.MALFORMED)
-        if not isinstance(ask, Opening):
-            till = next((each for each in self._all() if each.knows(ask.session)), None)
-            return till.answer(request) if till else encode_refused(Reason.NO_SESSION)
-        grant = self._sales.grant(ask.grant)
-        if grant is not None:
-            till = self._till(grant.seller)
-        else:
-            # The chain forgets grants that are over; what was paid is given all the same.
-            till = next((each for each in self._all() if each.has(ask.grant)), None)
-        return till.open(grant, ask, request) if till else encode_refused(Reason.NO_GRANT)
+        if isinstance(ask, Opening):
+            till = self._till_for(ask.grant, lambda each: each.has(ask.grant))
+            grant = self._sales.grant(ask.grant)
+            return till.open(grant, ask, request) if till else encode_refused(Reason.NO_GRANT)
+        session = ask.session
+        till = next((each for each in self._all() if each.knows(session)), None)
+        return till.answer(request) if till else encode_refused(Reason.NO_SESSION)
 
     def look(self, wait_s: float = 0.0) -> None:
         """Wait so long for a new block, and do what it is time for.
@@ -160,6 +165,23 @@ class Storefront:
                     self._tills.popitem()[1].close()
             finally:
                 self._lock_file.release()
+
+    def _answer_whole(self, ask: SwapOpening | PartFetch, request: bytes) -> Reply:
+        if isinstance(ask, SwapOpening):
+            till = self._till_for(ask.grant, lambda each: each.whole.has(ask.grant))
+            return till.whole.answer(ask, request) if till else encode_refused(Reason.NO_GRANT)
+        session = ask.session
+        till = next((each for each in self._all() if each.whole.knows(session)), None)
+        return till.whole.answer(ask, request) if till else encode_refused(Reason.NO_SESSION)
+
+    def _till_for(self, grant: bytes, has: Callable[[Till], bool]) -> Till | None:
+        """The till that a grant is sold from, if it is this storefront's to sell."""
+        known = next((each for each in self._all() if has(each)), None)
+        if known is not None:
+            # The chain forgets grants that are over; what was paid is given all the same.
+            return known
+        found = self._sales.grant(grant)
+        return None if found is None else self._till(found.seller)
 
     def _watch(self, ended: threading.Event) -> None:
         trouble = ""

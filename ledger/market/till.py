@@ -6,6 +6,7 @@
                            .note      `ledger.market.sale_note`, for good
                            .close     `ledger.market.closings`, until it is settled
     SELLER/wallet-at                  where the wallet is that is paid
+    SELLER/whole/                     `ledger.market.whole_sales`: atomic sales
 
 A sale's channel is closed once all is paid, once its payer closes it, once nothing can be paid
 through it any more, or when the grant has been over for a challenge. What was paid is given on
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +33,15 @@ from ledger.exchange.grant import Grant
 from ledger.exchange.messages import Opening, Reply
 from ledger.exchange.sale_file import kept_sales
 from ledger.exchange.seller import ClosingSale, Desk, OpenSale, SaleState
+from ledger.exchange.swap_chain import SellingTerms
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.closings import Closings
 from ledger.market.sale_chain import LightSaleChain
 from ledger.market.sale_note import SaleNote, SaleStage, read_note, write_note
-from ledger.market.sales_view import WALLET_AT
+from ledger.market.sales_view import WALLET_AT, WHOLE
 from ledger.market.selling_homes import SellingHomes
 from ledger.market.selling_stock import Recording, Stock
+from ledger.market.whole_sales import WholeSales
 from ledger.schema.chain_channel_pb2 import ChannelRecord, CloseChannel
 from ledger.storage.os_errors import storage_errors
 from ledger.wallet.wallet import Wallet
@@ -54,6 +57,8 @@ class SellingSettings:
     """Blocks in which it must be able to answer a payer's close. The chain asks for some too."""
     sponsor: bytes = b""
     """Id of the fleet that pays fees for accounts of its robots that cannot; or nothing."""
+    whole: SellingTerms = field(default_factory=SellingTerms)
+    """Of atomic sales."""
 
 
 class Till:
@@ -81,6 +86,7 @@ class Till:
         self._closings: Final = Closings(chain, wallet, folder, settings.sponsor)
         desk = Desk(wallet, sales, folder, settings.least_challenge)
         self._counter: Final = Counter(desk, self._stock)
+        self.whole: Final = WholeSales(wallet, chain, sales, homes, folder / WHOLE, settings.whole)
         self._notes: Final[dict[bytes, SaleNote]] = {}
         self._left: Final[set[bytes]] = set(kept_sales(folder))
         """Sales that are to be taken up."""
@@ -139,6 +145,7 @@ class Till:
                 closes[grant] = close
         if closes:
             self._closings.carry_out(closes)
+        self.whole.tend()
 
     def close_sale(self, grant: bytes) -> None:
         """Take no more payments under a grant; the next `look` has its channel closed."""
@@ -150,6 +157,7 @@ class Till:
         with self._lock:
             self._counter.close()
             self._stock.close()
+        self.whole.close()
 
     def _open_sales(self) -> tuple[SaleState, ...]:
         with self._lock:
