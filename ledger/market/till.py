@@ -134,7 +134,9 @@ class Till:
         for sale in self._open_sales():
             grant = sale.grant.grant
             try:
-                record = self._sales.channel(sale.channel) if sale.channel else None
+                note = self._notes.get(grant)
+                is_gone = note is not None and note.stage is SaleStage.SETTLED
+                record = self._sales.channel(sale.channel) if sale.channel and not is_gone else None
                 close = self._see(grant, record, height)
             except EngineError:
                 raise
