@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import pytest
 
+from ledger.chain.codes import ResultCode
 from ledger.chain.rules.consent import consent_id
 from ledger.chain.state_keys import consent_key
-from ledger.errors import NotFoundError
+from ledger.errors import NotFoundError, RefusedError
 from ledger.exchange.buyer import FetchingUnit, HeldUnit, OpeningStream, SellerRefusedError
-from ledger.exchange.messages import Reason
+from ledger.exchange.messages import Reason, encode_refused
 from ledger.exchange.purchase import Purchase
 from ledger.exchange.seller import ClosingSale
+from ledger.exchange.swap_buyer import FetchingLeaves, FetchingMasked, OpeningSwap
+from ledger.exchange.swap_driver import swap, where
+from ledger.exchange.swap_payment import BoughtSwap, LockableSwap
+from ledger.exchange.swap_seller import EndedSwap, LockedSwap
 from ledger.experience.erasure import erase
 from ledger.schema.chain_consent_pb2 import (
     CONSENT_STATUS_ERASED,
     CONSENT_STATUS_WITHDRAWN,
+    AcknowledgeConsent,
     ConsentRecord,
     GrantConsent,
     ReportErasure,
     WithdrawConsent,
 )
 from tests.fleet.sharing_chain import FEE
-from tests.fleet.sharing_market import SharingMarket
+from tests.fleet.sharing_market import REWARD_AT_LEAST, Robot, SharingMarket
+from tests.fleet.test_sharing_whole import SELLING, trade_of
 from tests.ledger.chain.rules.chain_world import account_of
 
 
@@ -94,6 +101,79 @@ def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMa
     for end in (payer, late_payer):
         end.release()
     assert market.audit((robot.home.paths.root,)).findings == ()
+
+
+def test_nothing_is_granted_or_sold_once_consent_is_withdrawn(market: SharingMarket) -> None:
+    """Of a consent that the sellers' fleet acknowledged; what is locked ends as it would have."""
+    robot, patient = market.robot("sellers.example/ward", seed=4, seconds=4.0), market.authority
+    consent = consented(market, robot)
+    offered, member = market.offered(robot, uses=9), market.member(robot_id=411)
+    contents = market.contents_of(robot)
+    # Three have a grant: one has locked, one has everything and has not, one has a channel.
+    locked, lockable, stream = (market.granted(member, offered, use=use) for use in range(3))
+    for bought in (locked, lockable):
+        market.fund(bought, bought.grant.price + 10 * FEE)
+    first, second = (trade_of(market, bought, contents) for bought in (locked, lockable))
+    payer = market.open_channel(stream)
+
+    class WithdrawnError(Exception):
+        pass
+
+    def stop(height: int) -> None:
+        if first.look():
+            raise WithdrawnError
+        first.wait(height)
+
+    with pytest.raises(WithdrawnError):
+        swap(first.begin(), first, stop)
+    assert [type(each) for each in first.look()] == [LockedSwap]
+    end = second.begin()
+    while not isinstance(state := where(end), LockableSwap):
+        assert isinstance(state, OpeningSwap | FetchingLeaves | FetchingMasked)
+        reply = second.ask(state.request())
+        if reply == encode_refused(Reason.NOT_YET):
+            second.counter.tend()
+        else:
+            state.receive(reply)
+
+    market.must(patient, WithdrawConsent(consent=consent))
+    assert market.ask(member, offered, use=3) == ResultCode.CONSENT_WITHDRAWN
+    posting = market.posting(market.deploy(), robot, REWARD_AT_LEAST)
+    assert market.do(market.seller, posting) == ResultCode.CONSENT_WITHDRAWN
+    # What nobody has paid for yet, nobody can pay for any more.
+    with pytest.raises(RefusedError, match="CONSENT_WITHDRAWN"):
+        state.lock()
+    assert second.gained()[1] == 0
+    # What was paid for before is given, and the channel pays what it paid, and no more.
+    assert isinstance(swap(first.begin(), first, first.wait), BoughtSwap)
+    assert first.gained()[1] == -locked.grant.price - FEE
+    market.pass_blocks(SELLING.lock_blocks)
+    for made in (first, second):
+        made.counter.tend()
+        assert all(isinstance(each, EndedSwap) for each in made.look())
+        assert made.purchase is not None
+        made.purchase.close()
+    assert second.gained()[1] == 0
+    payer.release()
+    # Whoever asked again, with consent that was given anew, is granted it.
+    consented(market, robot)
+    assert market.ask(member, offered, use=3) == ResultCode.OK
+    assert market.audit((robot.home.paths.root,)).findings == ()
+
+
+def consented(market: SharingMarket, robot: Robot) -> bytes:
+    """The patient's consent to a robot's recording, which the sellers' fleet acknowledges."""
+    patient = account_of(market.authority)
+    consent = consent_id(market.chain, patient, market.sequence(patient))
+    granted = GrantConsent(
+        subject=b"w" * 32,
+        origin=robot.origin,
+        record_id=[robot.recorded.record_id],
+        purpose="training",
+    )
+    market.must(market.authority, granted)
+    market.must(market.seller, AcknowledgeConsent(consent=consent))
+    return consent
 
 
 def _status(market: SharingMarket, consent: bytes) -> int:

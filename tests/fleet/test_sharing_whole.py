@@ -18,6 +18,7 @@ from ledger.chain.codes import ResultCode
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.sale.identity import sale_id
 from ledger.exchange.fairswap import MaskedContent
+from ledger.exchange.home_units import HomeContents
 from ledger.exchange.messages import Reply
 from ledger.exchange.swap_buyer import BuyingEnd
 from ledger.exchange.swap_chain import BuyingTerms, SellingTerms
@@ -56,6 +57,7 @@ class Trade:
     bought: Bought
     sales: Path
     folder: Path
+    contents: HomeContents
     wrong: int | None = None
 
     def __post_init__(self) -> None:
@@ -81,7 +83,7 @@ class Trade:
 
     def find(self, grant: object) -> object:
         """As `Contents`."""
-        honest = self.market.contents.find(self.bought.grant)
+        honest = self.contents.find(self.bought.grant)
         return honest if self.wrong is None else Spoilt(honest, self.wrong)
 
     def begin(self) -> BuyingEnd:
@@ -119,10 +121,10 @@ def trade(market: SharingMarket, robot_id: int) -> Trade:
     return trade_of(market, bought)
 
 
-def trade_of(market: SharingMarket, bought: Bought) -> Trade:
+def trade_of(market: SharingMarket, bought: Bought, contents: HomeContents | None = None) -> Trade:
     root = market.root / market.name("whole")
     root.mkdir()
-    return Trade(market, bought, root / "sales", root / "bought")
+    return Trade(market, bought, root / "sales", root / "bought", contents or market.contents)
 
 
 class StoppedError(Exception):
