@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from ledger.chain.sale.identity import SALE_KEY_SIZE
 from ledger.ed25519 import PrivateKey
@@ -29,9 +30,10 @@ def forms(secret: bytes) -> Iterator[bytes]:
     yield secret.hex().encode()
     yield secret.hex().upper().encode()
     yield repr(secret)[2:-1].encode()
-    for order in ("big", "little"):
-        yield str(int.from_bytes(secret, order)).encode()  # type: ignore[arg-type]
-        yield hex(int.from_bytes(secret, order))[2:].encode()  # type: ignore[arg-type]
+    orders: tuple[Literal["big", "little"], ...] = ("big", "little")
+    for order in orders:
+        yield str(int.from_bytes(secret, order)).encode()
+        yield hex(int.from_bytes(secret, order))[2:].encode()
     for before in range(3):
         # Of base64, the letters that these bytes alone decide.
         whole = base64.b64encode(bytes(before) + secret)

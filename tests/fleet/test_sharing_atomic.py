@@ -11,6 +11,7 @@ from ledger.chain.sale.complaint import SoldContent
 from ledger.chain.sale.identity import sale_id
 from ledger.chain.state_keys import sale_key
 from ledger.ed25519 import PrivateKey
+from ledger.exchange.deed import Deed
 from ledger.exchange.fairswap import (
     MaskedContent,
     ReceivingUnits,
@@ -56,6 +57,9 @@ class Spoilt:
 
     def path(self, index: int) -> tuple[bytes, ...]:
         return self.source.path(index)
+
+    def deed(self) -> Deed:
+        return self.source.deed()
 
 
 @dataclass(frozen=True)

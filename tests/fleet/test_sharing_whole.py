@@ -18,6 +18,7 @@ from ledger.chain.codes import ResultCode
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.sale.identity import sale_id
 from ledger.exchange.fairswap import MaskedContent
+from ledger.exchange.grant import Grant
 from ledger.exchange.home_units import HomeContents
 from ledger.exchange.messages import Reply
 from ledger.exchange.swap_buyer import BuyingEnd
@@ -36,9 +37,10 @@ from ledger.exchange.swap_seller import (
     observe,
     prepare,
 )
+from ledger.exchange.unit_source import UnitSource
 from ledger.market.swap_chain import ProvenSwapChain
 from ledger.merkle.hashing import leaf_hash
-from ledger.schema.chain_exchange_pb2 import RevealKey
+from ledger.schema.chain_exchange_pb2 import RevealKey, SaleRecord
 from ledger.schema.chain_sharing_pb2 import AmendContract
 from ledger.wallet.wallet import Wallet
 from tests.fleet.sharing_chain import FEE
@@ -81,7 +83,7 @@ class Trade:
         rows = [read_swap(self.sales, grant) for grant in swap_grants(self.sales)]
         return tuple(observe(self.desk(), row) for row in rows if row is not None)
 
-    def find(self, grant: object) -> object:
+    def find(self, grant: Grant) -> UnitSource:
         """As `Contents`."""
         honest = self.contents.find(self.bought.grant)
         return honest if self.wrong is None else Spoilt(honest, self.wrong)
@@ -244,7 +246,7 @@ def test_an_amended_contract_does_not_change_what_is_sold_under_a_grant(
     market.must(market.seller, AmendContract(contract=offered.contract, policy=policy, terms=terms))
     market.fund(bought, price + 10 * FEE)
     made = trade_of(market, bought)
-    held = []
+    held: list[SaleRecord] = []
 
     def wait(height: int) -> None:
         made.wait(height)
