@@ -15,7 +15,7 @@ from typing import Final
 
 from ledger.chain.account import FEE_ASSET
 from ledger.chain.body import body_asking
-from ledger.chain.codes import RefusalError
+from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.engines.service import NotIncludedError
 from ledger.chain.leaf import LeafKind, leaf_id
 from ledger.chain.proven.chain import EXPIRY_BLOCKS, WAIT_S, ProvenChain
@@ -27,6 +27,7 @@ from ledger.storage.os_errors import storage_errors
 from ledger.wallet.wallet import Wallet
 
 _LOG: Final = logging.getLogger(__name__)
+_ROUNDS: Final = 4
 
 
 class Closings:
@@ -50,14 +51,25 @@ class Closings:
         kept = {grant: encoded for grant in wanted if (encoded := self._read(grant))}
         waiting, refused = self._submit(kept)
         sequence = self._chain.sequence(self._wallet.account)
-        for grant in kept.keys() - refused:
+        for grant in kept.keys() - refused.keys():
             sequence = max(sequence, self._parse(kept[grant]).sequence + 1)
         fresh = {
             grant: message
             for grant, message in wanted.items()
             if grant not in kept or (grant in refused and not self.was_carried_out(grant))
         }
-        waiting += self._submit(self._sign(fresh, sequence))[0]
+        for _ in range(_ROUNDS):
+            more, refused = self._submit(self._sign(fresh, sequence))
+            waiting += more
+            # Somebody else's transaction of this account waits: go behind it.
+            sequence += len(fresh)
+            fresh = {
+                grant: wanted[grant]
+                for grant, code in refused.items()
+                if code is ResultCode.SEQUENCE_PAST
+            }
+            if not fresh:
+                break
         if waiting:
             try:
                 self._chain.service.wait_all(waiting, WAIT_S)
@@ -105,11 +117,11 @@ class Closings:
                 write_durably(path, signed[grant], mode=PRIVATE)
         return signed
 
-    def _submit(self, signed: Mapping[bytes, bytes]) -> tuple[list[bytes], set[bytes]]:
-        """The ids of those that wait for a block, and the grants whose closes do not."""
+    def _submit(self, signed: Mapping[bytes, bytes]) -> tuple[list[bytes], dict[bytes, ResultCode]]:
+        """The ids of those that wait for a block, and by grant why the others do not."""
         if not signed:
-            return [], set()
-        waiting, refused = [], set()
+            return [], {}
+        waiting, refused = [], {}
         admissions = self._chain.service.submit(list(signed.values()))
         for grant, admission in zip(signed, admissions, strict=True):
             if admission.ok:
@@ -121,7 +133,7 @@ class Closings:
                     admission.code.name,
                     admission.words,
                 )
-                refused.add(grant)
+                refused[grant] = admission.code
         return waiting, refused
 
     def _is_carried_out(self, encoded: bytes) -> bool:

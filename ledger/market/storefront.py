@@ -10,8 +10,11 @@ Whoever posted an offer is paid: the fleet's authority, whose wallet is named to
 or a robot under its own key, which is read in the robot's home. Its channels are then in a
 wallet over that key, ``<account>/wallet``.
 
-Requests come from any thread, over whatever transport; one thread watches the chain. All that
-has to last is on disk, so a storefront that is killed anywhere goes on where it was.
+Requests come from any thread, over whatever transport; one thread watches the chain for what
+is sold by the unit, another for what is sold whole. All that has to last is on disk, so a
+storefront that is killed anywhere goes on where it was. One that is away for longer than a
+channel's challenge can lose what its buyer does not own up to: `SellingSettings` says how long
+that must be at the least.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from ledger.exchange.swap_messages import (
     is_swap_request,
     parse_swap_request,
 )
+from ledger.exchange.transport import NoSellerError
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.sale_chain import LightSaleChain
 from ledger.market.sales_view import SaleView, list_sales, seller_folder, selling_accounts
@@ -75,6 +79,7 @@ class Storefront:
         self._wallets: Final = {wallet.account: wallet for wallet in wallets}
         self._lock: Final = threading.Lock()
         self._looking: Final = threading.Lock()
+        self._tending: Final = threading.Lock()
         self._tills: Final[dict[bytes, Till]] = {}
         self._closed = False
         try:
@@ -110,8 +115,8 @@ class Storefront:
     def answer(self, request: bytes) -> Reply:
         """The reply to a stranger's bytes; any thread may ask.
 
-        Raises what is the seller's own trouble, or the chain's: CorruptStoreError,
-        KeyStoreError, StorageError, `EngineError`. Asking again later is safe.
+        Raises what is no stranger's to know: CorruptStoreError, KeyStoreError, StorageError,
+        `EngineError`, NoSellerError once it is closed. Asking again later is safe.
         """
         try:
             if is_swap_request(request):
@@ -128,7 +133,7 @@ class Storefront:
         return till.answer(request) if till else encode_refused(Reason.NO_SESSION)
 
     def look(self, wait_s: float = 0.0) -> None:
-        """Wait so long for a new block, and do what it is time for.
+        """Wait so long for a new block, and do what it is time for with streams.
 
         One thread at a time; another waits. Raises as the chain does.
         """
@@ -137,6 +142,15 @@ class Storefront:
             for till in self._all():
                 till.look()
 
+    def tend(self) -> None:
+        """Make atomic sales that were asked for, and do what it is time for with others.
+
+        It takes a block for each, in which streams go on. Raises as the chain does.
+        """
+        with self._tending:
+            for till in self._all():
+                till.whole.tend()
+
     def close_sale(self, grant: bytes) -> None:
         """Take no more payments under a grant; the next `look` has its channel closed."""
         for till in self._all():
@@ -144,21 +158,26 @@ class Storefront:
 
     @contextmanager
     def watching(self) -> Iterator[Storefront]:
-        """Watch the chain in a thread, for as long as the block lasts."""
+        """Watch the chain in threads, for as long as the block lasts."""
         ended = threading.Event()
-        thread = threading.Thread(
-            target=self._watch, args=(ended,), name="quipu-storefront-watch", daemon=True
-        )
-        thread.start()
+        threads = [
+            threading.Thread(
+                target=self._watch, args=(ended, turn), name="quipu-storefront-watch", daemon=True
+            )
+            for turn in (self._look_turn, self._tend_turn)
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield self
         finally:
             ended.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
 
     def close(self) -> None:
         """Have everything on disk, and let go of it; a second call does nothing."""
-        with self._looking, self._lock:
+        with self._looking, self._tending, self._lock:
             self._closed = True
             try:
                 while self._tills:
@@ -183,11 +202,18 @@ class Storefront:
         found = self._sales.grant(grant)
         return None if found is None else self._till(found.seller)
 
-    def _watch(self, ended: threading.Event) -> None:
+    def _look_turn(self, ended: threading.Event) -> None:
+        self.look(_TURN_S)
+
+    def _tend_turn(self, ended: threading.Event) -> None:
+        self.tend()
+        ended.wait(_TURN_S)
+
+    def _watch(self, ended: threading.Event, turn: Callable[[threading.Event], None]) -> None:
         trouble = ""
         while not ended.is_set():
             try:
-                self.look(_TURN_S)
+                turn(ended)
                 trouble = ""
             except EngineClosedError:
                 return
@@ -199,13 +225,15 @@ class Storefront:
 
     def _all(self) -> tuple[Till, ...]:
         with self._lock:
+            self._require_open()
             return tuple(self._tills.values())
 
     def _till(self, account: bytes) -> Till | None:
         """The till of an account, opened if it is one that this storefront can sign for."""
         with self._lock:
+            self._require_open()
             till = self._tills.get(account)
-            if till is not None or self._closed:
+            if till is not None:
                 return till
             folder = seller_folder(self.folder, account)
             wallet = self._wallets.get(account)
@@ -218,3 +246,7 @@ class Storefront:
             till = Till(wallet, self._chain, self._sales, self._homes, folder, self._settings)
             self._tills[account] = till
             return till
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise NoSellerError("the storefront was closed", hint="ask again later")

@@ -34,6 +34,7 @@ from ledger.exchange.messages import Opening, Reply
 from ledger.exchange.sale_file import kept_sales
 from ledger.exchange.seller import ClosingSale, Desk, OpenSale, SaleState
 from ledger.exchange.swap_chain import SellingTerms
+from ledger.exchange.transport import NoSellerError
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.closings import Closings
 from ledger.market.sale_chain import LightSaleChain
@@ -88,6 +89,7 @@ class Till:
         self._counter: Final = Counter(desk, self._stock)
         self.whole: Final = WholeSales(wallet, chain, sales, homes, folder / WHOLE, settings.whole)
         self._notes: Final[dict[bytes, SaleNote]] = {}
+        self._is_closed = False
         self._left: Final[set[bytes]] = set(kept_sales(folder))
         """Sales that are to be taken up."""
         self._take_up()
@@ -111,6 +113,7 @@ class Till:
             if opening.channel:
                 self._sales.channel(opening.channel)
         with self._lock:
+            self._require_open()
             reply = self._counter.answer(request)
             sale = self._counter.sale(grant.grant) if grant is not None else None
             if sale is not None and sale.grant.grant not in self._notes:
@@ -120,6 +123,7 @@ class Till:
     def answer(self, request: bytes) -> Reply:
         """The reply to any other request. Raises what is the seller's own trouble."""
         with self._lock:
+            self._require_open()
             return self._counter.answer(request)
 
     def look(self) -> None:
@@ -147,7 +151,6 @@ class Till:
                 closes[grant] = close
         if closes:
             self._closings.carry_out(closes)
-        self.whole.tend()
 
     def close_sale(self, grant: bytes) -> None:
         """Take no more payments under a grant; the next `look` has its channel closed."""
@@ -157,9 +160,14 @@ class Till:
     def close(self) -> None:
         """Have everything on disk, and let go of it. Raises StorageError."""
         with self._lock:
+            self._is_closed = True
             self._counter.close()
             self._stock.close()
         self.whole.close()
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise NoSellerError("the storefront was closed", hint="ask again later")
 
     def _open_sales(self) -> tuple[SaleState, ...]:
         with self._lock:

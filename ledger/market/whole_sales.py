@@ -20,6 +20,7 @@ from ledger.exchange.swap_chain import SellingTerms
 from ledger.exchange.swap_counter import SwapCounter
 from ledger.exchange.swap_messages import PartFetch, SwapOpening
 from ledger.exchange.swap_seller import EndedSwap, RevealedSwap, SwapDesk, SwapState
+from ledger.exchange.transport import NoSellerError
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.sale_chain import LightSaleChain
 from ledger.market.sale_note import SaleNote, SaleStage, read_note, write_note
@@ -70,6 +71,7 @@ class WholeSales:
             ),
         )
         self._counter: SwapCounter | None = None
+        self._is_closed = False
 
     def has(self, grant: bytes) -> bool:
         """Whether there is an atomic sale under a grant."""
@@ -89,6 +91,8 @@ class WholeSales:
         if not self._lock.acquire(blocking=isinstance(ask, PartFetch)):
             return encode_refused(Reason.NOT_YET)
         try:
+            if self._is_closed:
+                raise NoSellerError("the storefront was closed", hint="ask again later")
             if self._counter is None:
                 return encode_refused(Reason.NOT_YET)
             return self._counter.answer(request)
@@ -102,6 +106,8 @@ class WholeSales:
         cannot be asked.
         """
         with self._lock:
+            if self._is_closed:
+                return
             try:
                 if self._counter is None:
                     self._counter = SwapCounter(self._desk, self._stock, NoStreams())
@@ -115,6 +121,7 @@ class WholeSales:
     def close(self) -> None:
         """Close what is open."""
         with self._lock:
+            self._is_closed = True
             self._stock.close()
 
     def _note(self, state: SwapState) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from ledger.chain.codes import ResultCode
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.rules.offers import offer_id
+from ledger.chain.rules.sharing import contract_id
 from ledger.chain.state_keys import anchor_key, offer_key
 from ledger.chain.transaction import sign_transaction
 from ledger.ed25519 import PrivateKey
@@ -28,7 +29,7 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.offering import QualityClaim, Seller, offer_message
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.schema.chain_payment_pb2 import Transfer
-from ledger.schema.chain_sharing_pb2 import OfferRecord
+from ledger.schema.chain_sharing_pb2 import DeployContract, OfferRecord
 from ledger.wallet.key_file import read_key
 from ledger.wallet.payer import PayerClosing, PayerOpen
 from tests.fleet.sharing_chain import FEE, NEVER
@@ -55,9 +56,14 @@ class Customer:
     """A buyer with a grant, an open channel and a folder."""
 
     bought: Bought
-    payer: PayerOpen
+    channel: PayerOpen | None
     purchase: Purchase
     promise: Promise
+
+    @property
+    def payer(self) -> PayerOpen:
+        assert self.channel is not None
+        return self.channel
 
     @property
     def grant(self) -> bytes:
@@ -69,7 +75,7 @@ class Customer:
 
     def buy(self, way: Transport, told: Callable[[int], None] = lambda kept: None) -> BoughtContent:
         """All that is missing."""
-        return buy(self.purchase, self.bought.wallet, self.payer, way, told, self.promise)
+        return buy(self.purchase, self.bought.wallet, self.channel, way, told, self.promise)
 
     def buy_some(self, way: Transport, units: int) -> int:
         """Leave once ``units`` are here; what was paid then."""
@@ -86,7 +92,8 @@ class Customer:
 
     def close(self) -> None:
         self.purchase.close()
-        self.payer.release()
+        if self.channel is not None:
+            self.channel.release()
 
 
 class SellersWorld(SharingMarket):
@@ -145,6 +152,25 @@ class SellersWorld(SharingMarket):
         payer = opening.opened(channel)
         purchase = Purchase.create(self.root / self.name("bought"), grant, payer.channel)
         customer = Customer(bought, payer, purchase, Promise.of_record(record))
+        self.held.callback(customer.close)
+        return customer
+
+    def free_customer(self) -> Customer:
+        """Somebody who is granted an offer that costs nothing."""
+        policy, terms = self.template()
+        terms.chunk_price = terms.record_price = 0
+        terms.grant_lifetime = 10
+        contract = contract_id(self.chain, self.seller_account, self.sequence(self.seller_account))
+        self.must(
+            self.seller,
+            DeployContract(fleet=self.sellers, name="free dataset", policy=policy, terms=terms),
+        )
+        offered = self.post(contract, self.husky, REWARD_AT_LEAST)
+        record = self.read(OfferRecord, offer_key(offered.offer))
+        assert record is not None
+        bought = self.granted(self.one_member, offered)
+        purchase = Purchase.create(self.root / self.name("bought"), bought.grant, b"")
+        customer = Customer(bought, None, purchase, Promise.of_record(record))
         self.held.callback(customer.close)
         return customer
 

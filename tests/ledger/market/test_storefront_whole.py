@@ -61,11 +61,11 @@ class Trade:
         return self.shop.answer(request)
 
     def wait(self, height: int) -> None:
-        """The storefront looks, and then is another one."""
-        self.shop.look()
+        """The storefront tends its sales, and then is another one."""
+        self.shop.tend()
         self.shop.close()
         self.shop = self.world.storefront(self.folder, settings=TERMS)
-        self.shop.look()
+        self.shop.tend()
         self.restarts += 1
         self.world.pass_blocks(max(0, height + 1 - self.world.height()))
 
@@ -91,8 +91,8 @@ def test_a_whole_content_is_sold_across_restarts(world: SellersWorld, tmp_path: 
     assert (seen.stage, seen.is_atomic, seen.is_whole) == (SaleStage.CLOSING, True, True)
     assert seen.origin == world.husky.origin
     world.pass_blocks(TERMS.whole.complaint_blocks + 1)
-    trade.shop.look()
-    trade.shop.look()
+    trade.shop.tend()
+    trade.shop.tend()
     seen = trade.view
     assert (seen.stage, seen.earned) == (SaleStage.SETTLED, seen.price)
     trade.shop.close()
@@ -115,7 +115,7 @@ def test_what_nobody_locks_earns_nothing(world: SellersWorld, tmp_path: Path) ->
         swap(trade.end(), _NothingComes(trade), leave)
     world.pass_blocks(TERMS.whole.lock_blocks + 1)
     for _ in range(3):
-        trade.shop.look()
+        trade.shop.tend()
     seen = trade.view
     assert (seen.stage, seen.earned, seen.units) == (SaleStage.SETTLED, 0, 0)
     trade.shop.close()
