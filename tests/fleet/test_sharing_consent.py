@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.notices import Held, notices
 from ledger.chain.rules.consent import consent_id
 from ledger.chain.state_keys import consent_key
 from ledger.errors import NotFoundError, RefusedError
@@ -21,11 +22,13 @@ from ledger.schema.chain_consent_pb2 import (
     CONSENT_STATUS_ERASED,
     CONSENT_STATUS_WITHDRAWN,
     AcknowledgeConsent,
+    ConfirmErasure,
     ConsentRecord,
     GrantConsent,
     ReportErasure,
     WithdrawConsent,
 )
+from ledger.wallet.key_file import read_key
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import REWARD_AT_LEAST, Robot, SharingMarket
 from tests.fleet.test_sharing_whole import SELLING, trade_of
@@ -41,10 +44,13 @@ def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMa
         subject=b"s" * 32, origin=robot.origin, record_id=[record_id], purpose="training"
     )
     market.must(patient, granted)
+    market.must(market.seller, AcknowledgeConsent(consent=consent))
 
     offered = market.offered(robot)
     bought = market.granted(market.member(robot_id=401), offered)
     payer = market.open_channel(bought)
+    early = market.granted(market.member(robot_id=403), offered)
+    early_payer = market.open_channel(early)
     purchase = Purchase.create(market.root / "mid-sale", bought.grant, payer.channel)
     opening = OpeningStream(purchase, bought.wallet, payer)
     fetching = opening.receive(counter.answer(opening.request()))
@@ -67,18 +73,26 @@ def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMa
     price = bought.grant.price_of(1)
     assert payer.paid == price
 
-    # Nothing more can be proven of it; whom the old offer brings gets and pays nothing.
+    # Nothing more can be proven of it; whom the old offer brings gets nothing, and who had a
+    # grant already pays nothing.
     with pytest.raises(NotFoundError, match="no keys are kept"):
         market.offered(robot)
-    late = market.granted(market.member(robot_id=402), offered)
-    late_payer = market.open_channel(late)
-    late_purchase = Purchase.create(market.root / "late", late.grant, late_payer.channel)
-    begun = OpeningStream(late_purchase, late.wallet, late_payer)
+    late = market.ask(market.member(robot_id=402), offered)
+    assert late == ResultCode.CONSENT_WITHDRAWN
+    early_purchase = Purchase.create(market.root / "early", early.grant, early_payer.channel)
+    begun = OpeningStream(early_purchase, early.wallet, early_payer)
     again = market.counter_of(market.contents_of(robot))
     with pytest.raises(SellerRefusedError) as refusal:
         begun.receive(again.answer(begun.request()))
     assert refusal.value.reason is Reason.GONE
-    assert late_payer.paid == 0
+    assert early_payer.paid == 0
+
+    # Both buyers find out, and the one that has a chunk says that it is gone.
+    held = [Held(each.grant.grant, offered.offer) for each in (bought, early)]
+    assert [notice.is_due for notice in notices(market, held)] == [True, True]
+    key = read_key(bought.wallet.root / "key")
+    market.must(key, ConfirmErasure(grant=bought.grant.grant))
+    assert [notice.is_due for notice in notices(market, held)] == [False, True]
 
     # The erasure is an entry of the robot's log; anchored, it is the receipt.
     index = robot.home.log.size - 1
@@ -96,9 +110,9 @@ def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMa
     assert message is not None
     market.must(market.seller, message)
     assert market.balance(market.seller_account) == earned + price - FEE
-    for each in (purchase, late_purchase):
+    for each in (purchase, early_purchase):
         each.close()
-    for end in (payer, late_payer):
+    for end in (payer, early_payer):
         end.release()
     assert market.audit((robot.home.paths.root,)).findings == ()
 
