@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -24,9 +24,17 @@ from ledger.credentials.member_file import MemberFile
 from ledger.exchange.grant import Grant
 from ledger.exchange.messages import Reply
 from ledger.exchange.session import new_agreement_key
+from ledger.exchange.swap_buyer import BuyingEnd
+from ledger.exchange.swap_counter import SwapCounter
+from ledger.exchange.swap_driver import swap
+from ledger.exchange.swap_payment import BoughtSwap
+from ledger.exchange.swap_purchase import SwapPurchase
+from ledger.exchange.swap_seller import EndedSwap, LockedSwap, ProposedSwap, RevealedSwap, SwapDesk
 from ledger.exchange.transport import InProcess, Transport
 from ledger.market.acquisition_states import Closed
 from ledger.market.buying import acquire
+from ledger.market.funding import need_of
+from ledger.market.swap_chain import ProvenSwapChain
 from ledger.market.tools import Progress
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_grant_pb2 import GrantRecord, NullifierRecord
@@ -34,6 +42,10 @@ from ledger.schema.chain_pb2 import Transaction, TransactionBody
 from ledger.schema.chain_receipt_pb2 import Receipt
 from ledger.schema.exchange_pb2 import StreamRequest
 from tests.fleet.seen_purchases import Seen, tell_apart
+from tests.fleet.sharing_chain import FEE
+from tests.fleet.sharing_market import Offered
+from tests.fleet.test_sharing_secrets import AtCounter
+from tests.fleet.test_sharing_whole import BUYING, SELLING
 from tests.ledger.market.buyers_world import BuyersWorld
 from zkproofs.group import group
 
@@ -41,6 +53,7 @@ TURNS = 9
 """Purchases of each member. A field of no meaning tells by chance once in 24,000."""
 USES = 64
 YEAR_S = 365 * 24 * 3_600
+QUICK = replace(SELLING, complaint_blocks=2)
 
 
 @dataclass(frozen=True)
@@ -155,14 +168,68 @@ def purchases(
     turns: int,
     before: Callable[[Buyer], dict[str, int]] = lambda buyer: {},
 ) -> list[Seen]:
-    """Each member's purchases, in pairs whose order is drawn; ``before`` gives of the wish."""
-    chance, offer = random.Random("pairs"), world.offered(uses=USES).offer
-    found = []
+    """Each member's purchases, in a drawn order; ``before`` gives of the wish."""
+    offer = world.offered(uses=USES).offer
+    return [purchase(world, each, offer, **before(each)) for each in drawn(buyers, turns)]
+
+
+def drawn(buyers: tuple[Buyer, Buyer], turns: int) -> Iterator[Buyer]:
+    """Each member so often, in pairs whose order is drawn.
+
+    Never one member first each time: what grows with time would tell.
+    """
+    chance = random.Random("pairs")
     for turn in range(turns):
-        # Never one member first each time: what grows with time would tell.
-        pair = buyers if turn == 0 or (turn > 1 and chance.random() < 0.5) else buyers[::-1]
-        found += [purchase(world, each, offer, **before(each)) for each in pair]
-    return found
+        yield from (buyers if turn == 0 or (turn > 1 and chance.random() < 0.5) else buyers[::-1])
+
+
+def bought_whole(world: BuyersWorld, buyer: Buyer, offered: Offered, seller: SwapCounter) -> Seen:
+    """One atomic purchase, and all that was to be seen of it."""
+    seen, member = Seen(buyer.name, world.height()), buyer.file.credential()
+    use = world.choose(member, offered.contract, USES)
+    bought = world.granted(member, offered, use=use)
+    need = need_of(bought.grant, FEE)[0]
+    world.funding.fund(bought.grant.grant, bought.wallet.account, 0, need)
+    purchase = SwapPurchase.create(world.root / world.name("whole"), bought.grant)
+    end = BuyingEnd(
+        purchase,
+        bought.wallet,
+        ProvenSwapChain(world.proven),
+        replace(BUYING, least_complaint_blocks=2),
+    )
+
+    def wait(height: int) -> None:
+        for state in seller.tend():
+            if isinstance(state, ProposedSwap | LockedSwap | RevealedSwap) and (
+                state.row.grant == bought.grant
+            ):
+                seen.add(f"sale at {type(state).__name__}", state.record)
+        world.pass_blocks(height + 1 - world.height())
+
+    assert isinstance(swap(end, Overheard(AtCounter(seller), seen), wait), BoughtSwap)
+    # Until it is settled, so that nothing of it is seen beside the next one.
+    world.pass_blocks(QUICK.complaint_blocks)
+    seller.tend()
+    assert isinstance(seller.swap(bought.grant.grant), EndedSwap)
+    look(world, seen, bought.grant)
+    purchase.close()
+    return seen
+
+
+def test_no_field_of_atomic_sales_tells_either(
+    world: BuyersWorld, buyers: tuple[Buyer, Buyer]
+) -> None:
+    sales = world.root / world.name("sales")
+    sales.mkdir()
+    chain = ProvenSwapChain(world.proven)
+    desk = SwapDesk(world.sellers_wallet, world, chain, sales, QUICK)
+    seller, offered = SwapCounter(desk, world.contents, world.counter), world.offered(uses=USES)
+    seen = [bought_whole(world, each, offered, seller) for each in drawn(buyers, TURNS)]
+    assert tell_apart(seen) == []
+    names = {path.split(".")[0] for path in seen[0].octets | seen[0].numbers}
+    for name in ("sale at ProposedSwap", "sale at RevealedSwap", "asked[1]", "asked[5]"):
+        assert name in names
+    assert any("lock_sale" in name for name in names)
 
 
 def test_no_field_tells_which_member_made_which_purchase(
