@@ -127,7 +127,9 @@ class Closings:
             if admission.ok:
                 waiting.append(admission.id)
             else:
-                _LOG.info(
+                is_usual = admission.code in (ResultCode.SEQUENCE_PAST, ResultCode.EXPIRED)
+                _LOG.log(
+                    logging.INFO if is_usual else logging.WARNING,
                     "the chain does not take the close of sale %s: %s %s",
                     grant.hex()[:16],
                     admission.code.name,

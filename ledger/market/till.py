@@ -183,6 +183,8 @@ class Till:
             sale.flush()
             if record is not None:
                 return self._observe(sale, note, record, height)
+            if sale.channel:
+                self._counter.close_sale(grant)  # what is paid now nobody pays out
         if note.stage is not SaleStage.SETTLED and (sale.channel or _is_over(sale, height)):
             note = self._settle(sale, note)
         if note.stage is SaleStage.SETTLED:
@@ -225,7 +227,6 @@ class Till:
         with self._lock:
             note = replace(note, units=_units(sale, note)).settled(earned)
             self._note(note)
-            self._counter.close_sale(sale.grant.grant)
         return note
 
     def _forget(self, sale: SaleState) -> None:
