@@ -27,7 +27,7 @@ def from_json(kind: type[T], document: Any) -> T:
     """Read what `to_json` wrote. Raises MalformedError for anything else."""
     try:
         made = _read(kind, document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedError(f"no {kind.__name__.lower()}: {error}") from error
     if not isinstance(made, kind):
         raise MalformedError(f"no {kind.__name__.lower()}")

@@ -43,6 +43,7 @@ def home_health(home: HomeFacts, known: LogHealth) -> LogHealth:
     return replace(
         known,
         read=True,
+        home=str(home.path),
         size=home.size,
         root=home.root.hex(),
         checkpoints=home.checkpoints_total,
@@ -105,7 +106,7 @@ def _input(home: HomeFacts, record_id: bytes, chronicle: Chronicle | None) -> Li
         name=name,
         bought=True,
         seller=bought.seller,
-        contract=contract.name if contract else bought.contract.hex()[:10],
+        contract=contract.name if contract else f"contract {bought.contract.hex()[:10]}…",
         version=bought.version,
         grant=bought.grant.hex(),
         known=known,

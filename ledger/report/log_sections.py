@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ledger.fsck.findings import Finding
 from ledger.report.markup import Markup, join, name, tag
 from ledger.report.model import LogHealth, LogStatus, Story
 from ledger.report.parts import identity, section, table
@@ -12,16 +15,19 @@ from ledger.report.words import moment, plural, size
 def commitments(story: Story) -> Markup | None:
     """The timeline."""
     about = (
-        "What each robot committed to, and what came of it. Times are those of blocks."
+        "What each robot committed to, and what came of it."
         if story.chain
         else "When recordings ended, by the robot's clock, and when witnesses cosigned its log."
     )
-    return section("Commitments over time", about, timeline(story.marks))
+    clock = "the times of blocks" if story.chain else "the robot's clock and those of witnesses"
+    return section("Commitments over time", about, timeline(story.marks, clock))
 
 
-def logs(story: Story) -> Markup | None:
+def logs(story: Story, findings: Sequence[Finding]) -> Markup | None:
     """How each log is."""
-    rows = [_log(each, story.chain is not None) for each in story.logs]
+    rows = [
+        _log(each, story.chain is not None, _found(each, story, findings)) for each in story.logs
+    ]
     heads = ["log", "#entries", "anchored", "checkpoints", "recordings", "state"]
     if story.chain is None:
         heads.remove("anchored")
@@ -33,7 +39,14 @@ def logs(story: Story) -> Markup | None:
     return section("Health of each log", about, table(heads, rows))
 
 
-def _log(log: LogHealth, chained: bool) -> list[object]:
+def _found(log: LogHealth, story: Story, findings: Sequence[Finding]) -> int:
+    """How many findings are about a log; all of them where it is the only one."""
+    if story.chain is None:
+        return len(findings)
+    return sum(bool(log.home) and finding.file == log.home for finding in findings)
+
+
+def _log(log: LogHealth, chained: bool, found: int) -> list[object]:
     beside = ", ".join(each for each in (log.fleet, log.role) if each)
     cells: list[object] = [
         join(
@@ -45,7 +58,7 @@ def _log(log: LogHealth, chained: bool) -> list[object]:
     ]
     if chained:
         cells.append(_anchored(log))
-    return [*cells, _checkpoints(log), _recordings(log), _state(log)]
+    return [*cells, _checkpoints(log), _recordings(log), _state(log, chained, found)]
 
 
 def _anchored(log: LogHealth) -> object:
@@ -87,9 +100,13 @@ def _recordings(log: LogHealth) -> object:
     )
 
 
-def _state(log: LogHealth) -> object:
+def _state(log: LogHealth, chained: bool, found: int) -> object:
+    said = f"{plural(found, 'finding')}" if found else "sound" if log.read else ""
+    state = tag("div", said, class_="bad" if found else None) if said else None
+    if not chained:
+        return state
     if log.status is LogStatus.FROZEN:
-        return tag("span", "frozen: it forked", class_="bad")
-    if log.status is LogStatus.STRANGER:
-        return tag("span", "not registered", class_="soft")
-    return log.status.value
+        status = tag("div", "frozen: it forked", class_="bad")
+    else:
+        status = tag("div", log.status.value, class_="soft small" if said else None)
+    return join(state, status)

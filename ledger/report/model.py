@@ -70,6 +70,8 @@ class LogHealth:
     role: str
     status: LogStatus
     read: bool
+    home: str = ""
+    """Where it was read, by which findings are found; no page shows it."""
     size: int = 0
     root: str = ""
     anchored: int = 0

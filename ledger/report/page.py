@@ -33,14 +33,14 @@ def page(report: AuditReport, story: Story | None, audited: Audited) -> str:
     body = [
         heading(report, story, audited),
         findings(report),
-        checks(report, story, audited),
+        checks(report, story),
         notes(report),
     ]
     if story is not None:
         body += [
             commitments(story),
             flows(chain) if chain else None,
-            logs(story),
+            logs(story, report.findings),
             offers(chain) if chain else None,
             contracts(chain) if chain else None,
             consents(chain) if chain else None,

@@ -105,7 +105,7 @@ def _offer(offer: OfferStory) -> list[object]:
         size(offer.content_bytes),
         f"{offer.grants:,}",
         join(
-            day(offer.time_ns),
+            tag("span", day(offer.time_ns), class_="nb"),
             tag("div", f"withdrawn in block {offer.withdrawn_height:,}", class_="soft small")
             if offer.withdrawn_height
             else None,
@@ -142,7 +142,7 @@ def _consent(consent: ConsentStory) -> list[object]:
         name(consent.origin),
         name(consent.purpose),
         f"{consent.records:,}",
-        day(consent.given_ns),
+        tag("span", day(consent.given_ns), class_="nb"),
         join(
             state,
             since if consent.withdrawn_ns else None,
@@ -160,7 +160,7 @@ def lineage(story: Story) -> Markup | None:
     if idle:
         bought = join(
             tag("h3", "Bought, and no model was trained on it"),
-            _inputs(idle),
+            tag("ul", tag("li", _inputs(idle)), class_="tree"),
         )
     return section(
         "Lineage",
@@ -192,7 +192,7 @@ def _tree(model: Lineage) -> Markup:
 
 def _inputs(inputs: Iterable[LineageInput]) -> Markup:
     ordered = sorted(inputs, key=lambda each: (each.bought, each.seller, each.record))
-    return tag("ul", tag("li", tag("ul", *(_input(each) for each in ordered))), class_="tree")
+    return tag("ul", *(_input(each) for each in ordered))
 
 
 def _input(each: LineageInput) -> Markup:

@@ -52,13 +52,16 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 th{text-align:left;font-weight:500;color:var(--soft);font-size:.8rem;vertical-align:bottom}
 th,td{padding:.42rem .9rem .42rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th:last-child,td:last-child{padding-right:0}
-td{overflow-wrap:anywhere}
+td{overflow-wrap:break-word}
 .n{text-align:right;white-space:nowrap}
 tfoot td{font-weight:600;border-bottom:0}
+.n+td,.n+th{padding-left:.9rem}
+.nb{white-space:nowrap}
 .soft{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
 .small{font-size:.82rem}
 h1.good,h1.bad{color:inherit}
-code,.id{font:.86em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+code,.id{font:.86em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+code{overflow-wrap:anywhere}.id{white-space:nowrap}
 .scroll{overflow-x:auto}
 svg{display:block;width:100%;height:auto;margin:.6rem 0 .2rem}
 svg text{font:12px ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;

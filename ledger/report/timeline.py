@@ -36,8 +36,8 @@ _FORMS: Final = {
 """Colour, and pixels below the middle of the lane."""
 
 
-def timeline(marks: Sequence[Mark]) -> Markup | None:
-    """The drawing; None where nothing happened."""
+def timeline(marks: Sequence[Mark], clock: str) -> Markup | None:
+    """The drawing, its times by ``clock``; None where nothing happened."""
     if not marks:
         return None
     lanes = _lanes(marks)
@@ -56,7 +56,8 @@ def timeline(marks: Sequence[Mark]) -> Markup | None:
         view_box=f"0 0 {WIDTH} {bottom + 58}",
         role="img",
     )
-    said = f"From {moment(axis.first_ns)} to {moment(axis.last_ns)}, by the times of blocks."
+    first, last = moment(axis.first_ns), moment(axis.last_ns)
+    said = f"{first}, by {clock}." if first == last else f"From {first} to {last}, by {clock}."
     more = len(lanes) - len(shown)
     if more:
         said += f" The busiest {len(shown)} of {plural(len(lanes), 'robot')} are drawn."

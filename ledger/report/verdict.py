@@ -125,12 +125,12 @@ class _Check:
     """Nothing of it was there to be checked where this is 0."""
 
 
-def checks(report: AuditReport, story: Story | None, audited: Audited) -> Markup | None:
+def checks(report: AuditReport, story: Story | None) -> Markup | None:
     """What was checked, a line each; with how many findings each has."""
     if story is None:
         return None
     counted = report.counters.to_json()
-    lines = list(_chain_checks(counted, story, audited) if story.chain else _home_checks(counted))
+    lines = list(_chain_checks(counted, story) if story.chain else _home_checks(counted, story))
     named = frozenset().union(*(line.kinds for line in lines))
     lines[0] = _Check(lines[0].words, frozenset(K) - named | lines[0].kinds, lines[0].looked_at)
     return tag(
@@ -147,7 +147,7 @@ def _line(check: _Check, findings: Sequence[Finding]) -> Markup:
     return tag("li", check.words, class_=None if check.looked_at else "idle")
 
 
-def _chain_checks(counted: Mapping[str, int], story: Story, audited: Audited) -> Iterator[_Check]:
+def _chain_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
     blocks = plural(counted["blocks_replayed"], "block")
     checkpoints = plural(counted["checkpoints"], "checkpoint")
     yield _Check(
@@ -212,7 +212,7 @@ def _chain_checks(counted: Mapping[str, int], story: Story, audited: Audited) ->
     )
 
 
-def _home_checks(counted: Mapping[str, int]) -> Iterator[_Check]:
+def _home_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
     yield _Check(
         f"The log: {plural(counted['entries'], 'entry', 'entries')}, each signed and in its "
         f"place, {plural(counted['tiles'], 'tile')}, "
@@ -231,7 +231,13 @@ def _home_checks(counted: Mapping[str, int]) -> Iterator[_Check]:
         _CONTENT,
         counted["records"],
     )
-    yield _Check("What was bought, and what models were trained on.", _BOUGHT, 1)
+    bought, models = len(story.purchases), len(story.lineages)
+    yield _Check(
+        f"{plural(bought, 'purchase')} and {plural(models, 'model')}, each of records that came "
+        "before. Whether the purchases were granted, the chain knows: --chain asks it.",
+        _BOUGHT,
+        bought + models,
+    )
 
 
 def findings(report: AuditReport) -> Markup | None:
