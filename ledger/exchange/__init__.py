@@ -48,5 +48,6 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `swap_buyer`     its buying end: asking for the sale, and for all units
 `swap_payment`   its buying end: locking, opening, complaining, refunded
 `swap_driver`    where a purchase is; `swap` drives it to its end
+`swap_deed`      the deed of what was bought whole
 ===============  ===============================================================
 """

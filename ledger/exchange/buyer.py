@@ -324,11 +324,15 @@ def finish(purchase: Purchase, promise: Promise | None) -> BoughtContent | None:
 
 def go_without_deed(purchase: Purchase, why: LedgerError) -> BoughtContent:
     """Note that the deed of a whole purchase is missing, and why. Raises StorageError."""
-    fault = DeedFault.FALSE
-    if isinstance(why, SellerRefusedError):
-        fault = DeedFault.GONE if why.reason is Reason.GONE else DeedFault.WITHHELD
-    purchase.keep_deed(MissingDeed(fault))
+    purchase.keep_deed(MissingDeed(deed_fault(why)))
     return BoughtContent(purchase)
+
+
+def deed_fault(why: LedgerError) -> DeedFault:
+    """What an error says of a deed that did not come."""
+    if isinstance(why, SellerRefusedError):
+        return DeedFault.GONE if why.reason is Reason.GONE else DeedFault.WITHHELD
+    return DeedFault.FALSE
 
 
 def leaf_hash_of(unit: bytes) -> bytes:

@@ -204,7 +204,7 @@ class _Sale:
         Raises SaleRefusedError, CorruptStoreError, StorageError.
         """
         grant, index = self.grant, fetch.index
-        _require_code(fetch, session)
+        require_code(fetch, session)
         if index > grant.count:
             raise SaleRefusedError(Reason.NO_UNIT, f"unit {index} of {grant.count}")
         if fetch.claim is not None:
@@ -227,19 +227,16 @@ class _Sale:
         Raises SaleRefusedError, CorruptStoreError, KeyStoreError, StorageError.
         """
         grant = self.grant
-        _require_code(fetch, session)
+        require_code(fetch, session)
         if fetch.claim is not None:
             self._take(fetch.claim, grant.price)
         if self.earned < grant.price:
             raise SaleRefusedError(Reason.UNPAID, f"{grant.count} units are not all paid")
         if not grant.price and self._is_over():
             raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
-        try:
-            deed = self._content.deed()
-        except (ErasedError, NotFoundError) as error:
-            raise SaleRefusedError(Reason.GONE, error.message) from error
+        reply = sealed_deed(self._content, grant, session)
         self.deed_given = True
-        return DeedReply(*seal_deed(deed, grant, session))
+        return reply
 
     def flush(self) -> None:
         """Have every payment on disk that was only written. Raises StorageError."""
@@ -366,7 +363,17 @@ def _fits(grant: Grant, unit: int) -> bool:
     return not (grant.chunk_price % unit or grant.record_price % unit)
 
 
-def _require_code(fetch: Fetch | DeedFetch, session: Session) -> None:
+def sealed_deed(content: UnitSource, grant: Grant, session: Session) -> DeedReply:
+    """The deed of a content, sealed. Raises SaleRefusedError, and what the content raises."""
+    try:
+        deed = content.deed()
+    except (ErasedError, NotFoundError) as error:
+        raise SaleRefusedError(Reason.GONE, error.message) from error
+    return DeedReply(*seal_deed(deed, grant, session))
+
+
+def require_code(fetch: Fetch | DeedFetch, session: Session) -> None:
+    """Refuse a request whose code is not the session's. Raises SaleRefusedError."""
     try:
         fetch.check(session)
     except VerificationError as error:

@@ -22,8 +22,15 @@ from ledger.errors import (
     VerificationError,
 )
 from ledger.exchange.grant import Grant
-from ledger.exchange.messages import Reason, Reply, encode_refused
-from ledger.exchange.seller import SaleRefusedError
+from ledger.exchange.messages import (
+    DeedFetch,
+    Reason,
+    Reply,
+    encode_deed,
+    encode_refused,
+    parse_request,
+)
+from ledger.exchange.seller import SaleRefusedError, require_code, sealed_deed
 from ledger.exchange.session import (
     EXCHANGE_TAG,
     Session,
@@ -32,6 +39,7 @@ from ledger.exchange.session import (
     public_agreement_key,
     sale_opened_statement,
 )
+from ledger.exchange.sought_units import SoughtUnits
 from ledger.exchange.swap_cipher import Part, SwapCipher
 from ledger.exchange.swap_file import join_leaf_pairs, read_swap, swap_grants
 from ledger.exchange.swap_messages import (
@@ -48,6 +56,7 @@ from ledger.exchange.swap_messages import (
 from ledger.exchange.swap_seller import (
     EndedSwap,
     PreparedSwap,
+    RevealedSwap,
     SwapDesk,
     SwapState,
     observe,
@@ -95,9 +104,10 @@ class SwapCounter:
         Raises what is the seller's own trouble: CorruptStoreError, StorageError, and what
         the chain raises.
         """
-        if not is_swap_request(request):
-            return self._streams.answer(request)
         try:
+            if not is_swap_request(request):
+                deed = self._deed_fetch(request)
+                return self._streams.answer(request) if deed is None else self._deed(deed)
             ask = parse_swap_request(request)
             return self._open(ask) if isinstance(ask, SwapOpening) else self._fetch(ask)
         except MalformedError:
@@ -228,6 +238,27 @@ class SwapCounter:
         cipher = SwapCipher(session, sale, state.row.grant.count)
         sealed = cipher.seal(fetch.part, fetch.index, content)
         return encode_part(SealedPart(fetch.part, fetch.index, sealed))
+
+    def _deed_fetch(self, request: bytes) -> DeedFetch | None:
+        """A request for the deed of an atomic sale, if it is one."""
+        try:
+            ask = parse_request(request)
+        except MalformedError:
+            return None
+        return ask if isinstance(ask, DeedFetch) and ask.session in self._sessions else None
+
+    def _deed(self, fetch: DeedFetch) -> Reply:
+        grant, sale, session = self._sessions[fetch.session]
+        state = self._swaps.get(grant)
+        if state is None or state.row.sale != sale:
+            raise SaleRefusedError(Reason.NO_SESSION, "the session was of an earlier sale")
+        require_code(fetch, session)
+        if isinstance(state, EndedSwap):
+            raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
+        if not isinstance(state, RevealedSwap):
+            raise SaleRefusedError(Reason.UNPAID, "the key is not on the chain yet")
+        granted = state.row.grant
+        return encode_deed(sealed_deed(SoughtUnits(self._contents, granted), granted, session))
 
     def _leaves(self, state: SwapState, page: int) -> bytes:
         row, first = state.row, page * PAGE_UNITS

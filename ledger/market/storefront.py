@@ -30,7 +30,14 @@ from typing import Final
 from ledger.chain.engines.service import EngineClosedError
 from ledger.chain.proven.chain import ProvenChain
 from ledger.errors import LedgerError, MalformedError
-from ledger.exchange.messages import Opening, Reason, Reply, encode_refused, parse_request
+from ledger.exchange.messages import (
+    DeedFetch,
+    Opening,
+    Reason,
+    Reply,
+    encode_refused,
+    parse_request,
+)
 from ledger.exchange.swap_messages import (
     PartFetch,
     SwapOpening,
@@ -130,6 +137,8 @@ class Storefront:
             return till.open(grant, ask, request) if till else encode_refused(Reason.NO_GRANT)
         session = ask.session
         till = next((each for each in self._all() if each.knows(session)), None)
+        if till is None and isinstance(ask, DeedFetch):
+            return self._answer_whole(ask, request)
         return till.answer(request) if till else encode_refused(Reason.NO_SESSION)
 
     def look(self, wait_s: float = 0.0) -> None:
@@ -185,7 +194,7 @@ class Storefront:
             finally:
                 self._lock_file.release()
 
-    def _answer_whole(self, ask: SwapOpening | PartFetch, request: bytes) -> Reply:
+    def _answer_whole(self, ask: SwapOpening | PartFetch | DeedFetch, request: bytes) -> Reply:
         if isinstance(ask, SwapOpening):
             till = self._till_for(ask.grant, lambda each: each.whole.has(ask.grant))
             return till.whole.answer(ask, request) if till else encode_refused(Reason.NO_GRANT)

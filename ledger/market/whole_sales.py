@@ -15,7 +15,7 @@ from typing import Final
 from ledger.chain.engines.service import EngineError
 from ledger.chain.proven.chain import ProvenChain
 from ledger.errors import LedgerError, NotFoundError
-from ledger.exchange.messages import Reason, Reply, encode_refused
+from ledger.exchange.messages import DeedFetch, Reason, Reply, encode_refused
 from ledger.exchange.swap_chain import SellingTerms
 from ledger.exchange.swap_counter import SwapCounter
 from ledger.exchange.swap_messages import PartFetch, SwapOpening
@@ -83,12 +83,12 @@ class WholeSales:
         counter = self._counter
         return counter is not None and counter.knows(session)
 
-    def answer(self, ask: SwapOpening | PartFetch, request: bytes) -> Reply:
+    def answer(self, ask: SwapOpening | PartFetch | DeedFetch, request: bytes) -> Reply:
         """The reply. Who wants a sale while others' are tended is told to ask again.
 
         Raises what is the seller's own trouble, or the chain's.
         """
-        if not self._lock.acquire(blocking=isinstance(ask, PartFetch)):
+        if not self._lock.acquire(blocking=not isinstance(ask, SwapOpening)):
             return encode_refused(Reason.NOT_YET)
         try:
             if self._is_closed:

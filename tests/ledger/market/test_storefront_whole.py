@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from ledger.chain.state_keys import offer_key
 from ledger.exchange.buyer import SellerRefusedError
+from ledger.exchange.deed import Deed, Promise
 from ledger.exchange.messages import Reason, Refused, Reply, encode_refused, parse_reply
 from ledger.exchange.session import Session
 from ledger.exchange.swap_buyer import BuyingEnd
 from ledger.exchange.swap_chain import BuyingTerms, SellingTerms
 from ledger.exchange.swap_cipher import Part
+from ledger.exchange.swap_deed import ask_for_deed
 from ledger.exchange.swap_driver import swap
 from ledger.exchange.swap_messages import encode_part_fetch
 from ledger.exchange.swap_payment import BoughtSwap
@@ -24,6 +27,7 @@ from ledger.market.selling_homes import SellingHomes
 from ledger.market.storefront import Storefront
 from ledger.market.swap_chain import ProvenSwapChain
 from ledger.market.till import SellingSettings
+from ledger.schema.chain_sharing_pb2 import OfferRecord
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Bought
 from tests.ledger.market.sellers_world import Asked, SellersWorld
@@ -85,6 +89,12 @@ def test_a_whole_content_is_sold_across_restarts(world: SellersWorld, tmp_path: 
     bought = swap(trade.end(), trade, trade.wait)
     assert isinstance(bought, BoughtSwap)
     assert trade.restarts >= 2
+    record = world.read(OfferRecord, offer_key(trade.view.offer))
+    assert record is not None
+    deed = ask_for_deed(trade.end(), trade, Promise.of_record(record))
+    assert isinstance(deed, Deed)
+    assert deed.entry == world.husky.home.log.entry(world.husky.recorded.index)
+    assert len(deed.openings) == 3
     (placed,) = bought.purchase.place(tmp_path / "placed", [("all", len(world.husky.content))])
     assert placed.read_bytes() == world.husky.content
     seen = trade.view
