@@ -125,6 +125,7 @@ ALLOWED: Mapping[str, set[str]] = {
     },
     "ledger.credentials": CHAIN | FILES,
     "ledger.wallet": CHAIN | FILES,
+    "ledger.lineage": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
     "ledger.offering": EXPERIENCE | CHAIN | {"ledger.chain.rules"},
     "ledger.exchange": EXPERIENCE
     | CHAIN
@@ -174,6 +175,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.home",
         "ledger.key_change",
         "ledger.follow",
+        "ledger.lineage",
         "ledger.market",
         "ledger.memory",
         "ledger.memory.anchoring",

@@ -39,6 +39,8 @@ _ADVICE: Final = {
     ResultCode.EXPIRED: "run it again",
     ResultCode.CONTRACT_OVER: "`quipu contract explain ID` shows how it stands",
     ResultCode.OFFER_STATE: "`quipu chain query offer ID` shows how it stands",
+    ResultCode.CONSENT_WITHDRAWN: "somebody who was recorded withdrew it: nothing of this is sold",
+    ResultCode.MODEL_EXISTS: "`quipu lineage ENTRY` shows how it is registered",
     ResultCode.REVOCATION_EPOCH: "`quipu chain query fleet FLEET` shows the newest epoch",
     ResultCode.SEQUENCE_PAST: "another transaction of this account came first: run it again",
     ResultCode.SEQUENCE_AHEAD: "another transaction of this account came first: run it again",

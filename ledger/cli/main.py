@@ -48,6 +48,8 @@ VERBS = {
     "contract": "write a sharing contract, try it, and put it on a chain",
     "offer": "offer recordings under a contract, their quality proven",
     "market": "find what is offered, and what it asks for",
+    "model": "say what a model was trained on, in the log and on a chain",
+    "lineage": "draw where a recording or a model came from",
     "credential": "make members of a fleet, who prove it without saying who",
     "fleet": "make, start and end the robots of one machine",
     "watch": "show the fleet live",
