@@ -15,10 +15,14 @@ from ledger.chain.machine.proposal import Proposal
 from ledger.chain.machine.snapshot import SnapshotStore
 from ledger.chain.transaction import sign_transaction
 from ledger.checkpoint import log_id
-from ledger.fsck.findings import FindingKind
+from ledger.fsck.findings import Depth, FindingKind
 from ledger.log import Log
-from ledger.log_reader import FIRST_ENTRY, U64
+from ledger.log_reader import FIRST_ENTRY, U64, LogReader
+from ledger.note import VerifierKey
 from ledger.published import PublishedCheckpoint
+from ledger.report.chain_story import chain_story
+from ledger.report.page import page
+from ledger.report.verdict import Audited
 from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.storage import Table
 from ledger.storage.lmdb import LmdbStorage
@@ -27,6 +31,7 @@ from tests.ledger.chain.audit.audited_chain import AuditedChain
 from tests.ledger.chain.audit.test_chain_audit_tampering import FLIPPED, flipped
 from tests.ledger.chain.machine.small_chain import SmallChain
 from tests.ledger.chain.rules.chain_world import SECOND, account_of, body_of, known_key
+from tests.ledger.report.traded import Traded
 
 K = FindingKind
 BLOCKS = 3
@@ -109,3 +114,31 @@ def test_it_cannot_begin_elsewhere(restored: AuditedChain) -> None:
         assert restored.findings(), wrong
     restored.put((Table.META, FIRST_ENTRY, b"short"))
     assert K.META_WRONG in restored.kinds()
+
+
+def test_a_world_that_traded_goes_on_from_a_snapshot(traded: Traded, tmp_path: Path) -> None:
+    """Homes are held against what the snapshot still tells; what it forgot is nobody's fault."""
+    store = SnapshotStore(tmp_path / "snapshots")
+    source = LmdbStorage.open_reader(traded.chain / "log", StoreKind.CHAIN)
+    try:
+        height = store.take(source).height
+        vkey = VerifierKey.parse(LogReader(source).first_vkey)
+    finally:
+        source.close()
+    manifest = store.manifest(height)
+    whole, before = traded.read()
+    trust = Trust(before.chronicle.genesis.chain, [vkey])
+    home = tmp_path / "restored"
+    restore_chain(home, manifest, lambda number: store.load_chunk(height, number), trust)
+    report, past = replace(traded, chain=home, published=tmp_path / "nothing").read()
+    assert report.findings == ()
+    assert not past.chronicle.whole
+    counted, all_of_it = report.counters.to_json(), whole.counters.to_json()
+    for name in ("contracts", "offers", "offers_checked", "grants", "uses", "channels_open"):
+        assert counted[name] == all_of_it[name], name
+    for name in ("sales_open", "consents", "models", "robots", "acquisitions", "trainings"):
+        assert counted[name] == all_of_it[name], name
+    assert counted["notices"] == 2
+    assert past.chronicle.books.accounts == before.chronicle.books.accounts
+    told = page(report, chain_story(past), Audited(1, Depth.LOG, "x"))
+    assert "since its snapshot" in told
