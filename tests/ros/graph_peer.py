@@ -127,9 +127,8 @@ class Peer:
             time.sleep(0.01)
         return coming.result()
 
-    def askers(self, service: str) -> list[list[str]]:
-        """Who has a client of a service: node's name, and the participant's GUID prefix."""
-        topic = f"rq{service}Request"
+    def speakers(self, topic: str) -> list[list[str]]:
+        """Who publishes on a topic of DDS: node's name, and the participant's GUID prefix."""
         found = self.node.get_publishers_info_by_topic(topic, no_mangle=True)
         return [[each.node_name, bytes(each.endpoint_gid[:12]).hex()] for each in found]
 

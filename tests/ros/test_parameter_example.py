@@ -13,6 +13,7 @@ CONFIG = ROOT / "ros_ws/src/quipu_nodes/config"
 EXAMPLE = CONFIG / "robot.yaml"
 DECLARED = """
 import json, rclpy
+from quipu_nodes import market
 from quipu_nodes.robot import nodes
 from quipu_nodes.settlement_node import SettlementNode
 from quipu_nodes.parameters import COMMON, declare
@@ -20,7 +21,7 @@ from rclpy.exceptions import ParameterUninitializedException
 
 rclpy.init()
 said = {}
-for node in (*nodes(), SettlementNode()):
+for node in (*nodes(buys=True), SettlementNode(), *market.nodes()):
     declare(node, COMMON)
     of_node = said[node.get_name()] = {}
     for name in node.list_parameters([], 0).names:

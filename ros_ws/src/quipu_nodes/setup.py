@@ -9,7 +9,7 @@ EXAMPLES = ("robot", "settlement", "exchange")
 setup(
     name=NAME,
     version="0.1.0",
-    description="The nodes of a robot's memory, of a fleet's settlement chain, and of its exchange.",
+    description="Nodes of a robot's memory, of a fleet's settlement chain, and of its exchange.",
     license="Apache-2.0",
     packages=[NAME],
     package_data={NAME: ["py.typed"]},
