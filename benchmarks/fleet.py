@@ -23,6 +23,7 @@ from benchmarks.fleet_dispute import measure_dispute
 from benchmarks.fleet_grants import measure_grants
 from benchmarks.fleet_policy import measure as measure_policy
 from benchmarks.fleet_stream import measure_stream
+from benchmarks.fleet_stream_ros import measure_stream_ros
 from benchmarks.machine import machine_facts
 from benchmarks.report import Field
 from benchmarks.tables import show
@@ -36,12 +37,12 @@ class Section:
     """A part of the benchmark: its fields, and what measures them.
 
     ``measure`` is given a folder that is not there yet and how many rounds; what it returns
-    beyond the fields are figures behind them.
+    beyond the fields are figures behind them. None is what cannot be measured here.
     """
 
     name: str
     fields: tuple[Field, ...]
-    measure: Callable[[Path, int], Mapping[str, float]]
+    measure: Callable[[Path, int], Mapping[str, float | None]]
 
 
 SECTIONS = (
@@ -52,6 +53,14 @@ SECTIONS = (
             Field("stream_mb_s", "the same, MB a second"),
         ),
         measure_stream,
+    ),
+    Section(
+        "ros",
+        (
+            Field("stream_ros_mb_s_vs_bare", "the same over ROS 2, over an ordinary service", 0.6),
+            Field("stream_ros_mb_s", "the same, MB a second"),
+        ),
+        measure_stream_ros,
     ),
     Section(
         "grants",
@@ -81,7 +90,7 @@ SECTIONS = (
 def run(folder: Path, sections: Sequence[Section], rounds: int) -> dict[str, object]:
     """Measure these sections; the JSON object of the run."""
     started = perf_counter()
-    figures: dict[str, float] = {}
+    figures: dict[str, float | None] = {}
     for section in sections:
         print(f"bench fleet {perf_counter() - started:6.1f} s: {section.name}", file=sys.stderr)
         figures |= section.measure(folder / section.name, rounds)

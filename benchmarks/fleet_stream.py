@@ -24,7 +24,7 @@ from ledger.exchange.counter import Counter
 from ledger.exchange.grant import Grant
 from ledger.exchange.purchase import Purchase
 from ledger.exchange.seller import Desk
-from ledger.exchange.transport import InProcess, buy
+from ledger.exchange.transport import InProcess, Transport, buy
 from ledger.exchange.unit_source import StoredUnits
 from ledger.experience.content_root import CHUNK_SIZE, chunk_count, leaves_of_chunks, rechunk
 from ledger.schema.chain_channel_pb2 import ChannelRecord
@@ -92,8 +92,16 @@ class Market:
         """As `Contents`."""
         return self._content.units
 
-    def purchase(self, kind: type[Purchase], by_links: bool) -> Callable[[], None]:
-        """A purchase that is ready: calling what is returned buys it all."""
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return self._content.size
+
+    def purchase(self, kind: type[Purchase], by_links: bool) -> Callable[..., None]:
+        """A purchase that is ready: calling what is returned buys it all.
+
+        Given a `Transport`, it goes over that, and else to a seller in this process.
+        """
         number = next(self._numbers)
         units = self._content.units
         total = chunk_count(units.size)
@@ -138,11 +146,11 @@ class Market:
         payer = self.alice.payer(opening.channel)
         if not isinstance(payer, PayerOpen):
             raise TypeError("the channel is not open")
-        counter = Counter(Desk(self.bob, self, self._folder / "sales"), self)
         bought = kind.create(self._folder / f"bought {number}", grant, opening.channel)
 
-        def work() -> None:
-            buy(bought, self.alice, payer, InProcess(counter))
+        def work(way: Transport | None = None) -> None:
+            counter = Counter(Desk(self.bob, self, self._folder / "sales"), self)
+            buy(bought, self.alice, payer, way or InProcess(counter))
             payer.release()
             counter.close()
             bought.close()

@@ -12,6 +12,7 @@ from benchmarks import fleet, fleet_stream
 
 PROMISED = {
     "stream_mb_s_vs_copy": (0.5, None),
+    "stream_ros_mb_s_vs_bare": (0.6, None),
     "grant_vs_bare_proof": (0.6, None),
     "settle_bytes_per_gib": (None, 4_500),
     "dispute_bytes": (None, 266_144),
