@@ -83,10 +83,14 @@ def _lead(report: AuditReport, story: Story | None) -> str:
             "the robot signed. Nothing was altered, removed or put in between."
         )
     since = "from the genesis on" if story.chain.whole else "since its snapshot"
+    homes = (
+        "and the robots whose homes were given have what the chain says of them."
+        if any(log.read for log in story.logs)
+        else "no robot's home was given, so that of robots only the anchors were looked at."
+    )
     return (
         f"Every transaction {since} was carried out again by the rules, and every block led to "
-        "the state that was signed. The books balance; nothing was granted twice or too late; "
-        "and the robots whose homes were given have what the chain says of them."
+        f"the state that was signed. The books balance; nothing was granted twice or too late; {homes}"
     )
 
 
@@ -108,7 +112,7 @@ def _figures(counted: Mapping[str, int], story: Story | None) -> Markup | None:
             ("robots", story.chain.robots),
             ("offers", counted.get("offers", 0)),
             ("grants", counted.get("grants", 0)),
-            ("sales", counted.get("channels", 0) + counted.get("sales", 0)),
+            ("channels and sales", counted.get("channels", 0) + counted.get("sales", 0)),
         ]
     return tag(
         "dl",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from ledger.chain.audit.audit import ChainPast, audit_chain_in_process
 from ledger.chain.audit.counters import ChainCounters
@@ -73,36 +74,27 @@ class Traded:
     @contextmanager
     def writing(self, origin: str) -> Iterator[HomeWriter]:
         """A robot's home, in the hands of its owner."""
-        before = os.environ.get("QUIPU_PUBLISHED")
-        os.environ["QUIPU_PUBLISHED"] = str(self.published)
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("QUIPU_PUBLISHED", str(self.published))
             with open_home_to_write(self.homes[origin]) as home:
                 yield home
-        finally:
-            if before is None:
-                del os.environ["QUIPU_PUBLISHED"]
-            else:
-                os.environ["QUIPU_PUBLISHED"] = before
 
 
 def trade(root: Path) -> Traded:
     """Have it all happen, and close everything."""
     published = root / "published"
-    os.environ["QUIPU_PUBLISHED"] = str(published)
-    try:
-        with ExitStack() as held:
-            world = busy_world(root, held)
-            sellers = {robot.origin: robot.home.paths.root for robot in world.robots}
-            buyers = {fleet.home.log.origin: fleet.home.paths.root for fleet in world.fleets}
-            keys = [use.key for use in world.uses]
-            secrets = [bytes(key.public_key) for key in keys]
-            secrets += [_seed(home.entry_key()) for home in _homes(world)]
-            secrets += [_seed(key) for key in keys]
-            for robot in world.robots[:1]:
-                kept = robot.home.experiences.keys.get(robot.recorded.record_id)
-                secrets += [kept.salt_key, *(each.blinding for each in kept.openings)]
-    finally:
-        del os.environ["QUIPU_PUBLISHED"]
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as held:
+        patch.setenv("QUIPU_PUBLISHED", str(published))
+        world = busy_world(root, held)
+        sellers = {robot.origin: robot.home.paths.root for robot in world.robots}
+        buyers = {fleet.home.log.origin: fleet.home.paths.root for fleet in world.fleets}
+        keys = [use.key for use in world.uses]
+        secrets = [bytes(key.public_key) for key in keys]
+        secrets += [_seed(home.entry_key()) for home in _homes(world)]
+        secrets += [_seed(key) for key in keys]
+        for robot in world.robots[:1]:
+            kept = robot.home.experiences.keys.get(robot.recorded.record_id)
+            secrets += [kept.salt_key, *(each.blinding for each in kept.openings)]
     return Traded(root, root / "chain", published, {**sellers, **buyers}, tuple(secrets))
 
 
