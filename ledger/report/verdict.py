@@ -90,7 +90,8 @@ def _lead(report: AuditReport, story: Story | None) -> str:
     )
     return (
         f"Every transaction {since} was carried out again by the rules, and every block led to "
-        f"the state that was signed. The books balance; nothing was granted twice or too late; {homes}"
+        "the state that was signed. The books balance; nothing was granted twice or too late; "
+        f"{homes}"
     )
 
 
