@@ -91,6 +91,30 @@ def test_a_settlement_node_may_answer_what_it_offers_and_tell_of_blocks() -> Non
     assert allowed("/r1", "topic", "subscribe", "/quipu/chain/head", "memory")
 
 
+def test_a_robot_that_buys_may_ask_its_fleets_gateway_alone() -> None:
+    replies = set(expressions("/r1", "service", "reply", "exchange"))
+    common = {*PARAMETER_SERVICES, *LIFECYCLE_SERVICES}
+    assert replies == {f"/r1/exchange/{name}" for name in common}
+    executes = set(expressions("/r1", "action", "execute", "exchange"))
+    assert executes == {"/r1/exchange/acquire_experience"}
+    asks = set(expressions("/r1", "service", "request", "exchange"))
+    assert asks == {"/gateway/fetch_chunk", "/gateway/fund_grant"}
+
+
+def test_the_market_answers_its_fleet_and_on_the_exchanges_domain_fetches_alone() -> None:
+    common = {*PARAMETER_SERVICES, *LIFECYCLE_SERVICES}
+    for node, own in (("storefront", set()), ("gateway", {"fetch_chunk", "fund_grant"})):
+        replies = set(expressions("/market", "service", "reply", node))
+        assert replies == {f"//{node}/{name}" for name in common | own}
+    service = "/quipu/s0123456789abcdef/fetch_chunk"
+    assert allowed("/exchange", "service", "reply", service, "storefront")
+    assert not allowed("/exchange", "service", "reply", service, "q0123456789abcdef")
+    assert allowed("/exchange", "service", "request", service, "q0123456789abcdef")
+    for node in ("storefront", "q0123456789abcdef"):
+        assert set(expressions("/exchange", "topic", "publish", node)) == {"/parameter_events"}
+        assert not list(expressions("/exchange", "topic", "subscribe", node))
+
+
 def test_the_operator_may_run_recorders_and_publish_nothing_that_counts() -> None:
     for name in ("mark_episode", "stop_episode", "split", "trigger"):
         assert allowed("/operator", "service", "request", f"/r2/recorder/{name}", "operator")

@@ -100,6 +100,10 @@ def test_a_member_buys_through_the_gateway_and_has_the_same_bytes(
         assert {"exchange", "gateway"} <= {name for name, _ in own}
         assert not {guid for _, guid in found} & {guid for _, guid in own}
         assert not any("r1" in node or "exchange" in node for node in market.ask("nodes"))
+        # Strangers are offered one thing, and nothing that manages a node.
+        offered_here = {name for name in market.ask("services") if "/looker/" not in name}
+        assert service_of(world) in offered_here
+        assert all(re.fullmatch("/quipu/s[0-9a-f]{16}/fetch_chunk", n) for n in offered_here)
 
 
 def test_a_level_too_low_is_refused_and_costs_nothing(world: ExchangeWorld, graph: Graph) -> None:
