@@ -17,6 +17,7 @@ from ledger.exchange.transport import buy
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Closed, Streaming
 from tests.fleet.sharing_market import Robot
+from tests.ros.announcements import Announcements
 from tests.ros.exchange_world import GATEWAY, Acquiring, ExchangeWorld, GraphTransport
 from tests.ros.graph import Graph, eventually
 from tests.ros.ros_process import ROOT, Ros
@@ -104,6 +105,25 @@ def test_a_member_buys_through_the_gateway_and_has_the_same_bytes(
         offered_here = {name for name in market.ask("services") if "/looker/" not in name}
         assert service_of(world) in offered_here
         assert all(re.fullmatch("/quipu/s[0-9a-f]{16}/fetch_chunk", n) for n in offered_here)
+
+
+def test_the_markets_processes_do_not_say_whose_they_are(
+    world: ExchangeWorld, graph: Graph
+) -> None:
+    """Machine, user and process number, which Fast DDS tells the whole domain by itself."""
+    with (
+        Announcements(world.market.domain) as market,
+        Announcements(world.ros.domain) as own,
+        world.storefront(),
+        world.gateway(),
+        world.buyer("r1", world.enrolled(1)),
+    ):
+        assert Acquiring(graph, "r1", world.offered()).result()["outcome"] == BOUGHT
+        said = market.hear(2).values()
+        assert len(said) == 2
+        assert not any(value.strip(b"-") for each in said for value in each.values())
+        # That this would be heard: the robot's own process tells it, on its own domain.
+        assert any(value.strip(b"-") for each in own.hear(3).values() for value in each.values())
 
 
 def test_a_level_too_low_is_refused_and_costs_nothing(world: ExchangeWorld, graph: Graph) -> None:

@@ -12,7 +12,7 @@ setup(
     description="Nodes of a robot's memory, of a fleet's settlement chain, and of its exchange.",
     license="Apache-2.0",
     packages=[NAME],
-    package_data={NAME: ["py.typed"]},
+    package_data={NAME: ["market_dds.xml", "py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

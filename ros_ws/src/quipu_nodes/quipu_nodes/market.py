@@ -5,9 +5,16 @@ With ``sell`` there is a storefront node, with ``buy`` a gateway; with neither w
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
+
+# Before the middleware is loaded: strangers need not hear of machine, user and process.
+os.environ.setdefault(
+    "FASTRTPS_DEFAULT_PROFILES_FILE", str(Path(__file__).with_name("market_dds.xml"))
+)
 
 from rclpy.lifecycle import LifecycleNode
 
