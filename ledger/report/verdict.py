@@ -171,7 +171,8 @@ def _chain_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
     yield _Check(
         f"Sharing: {plural(counted['contracts'], 'contract')}, "
         f"{plural(counted['offers'], 'offer')} ({counted['offers_checked']:,} of them held "
-        f"against the robot's own log), {plural(counted['grants'], 'grant')}. "
+        f"against the robot's own log), {plural(counted['grants'], 'grant')}, "
+        f"{counted['grants_expired']:,} of them expired. "
         f"{plural(counted['uses'], 'use')}, none counted twice; "
         f"{plural(counted['presentations'], 'presentation')} verified.",
         _SHARING,

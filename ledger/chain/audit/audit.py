@@ -6,7 +6,7 @@ of ``data.mdb`` may kill; call this one only where that is not to be feared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -25,7 +25,7 @@ from ledger.chain.audit.model_check import check_models
 from ledger.chain.audit.money_check import check_money
 from ledger.chain.audit.notice_check import check_notices
 from ledger.chain.audit.request import ChainAuditRequest
-from ledger.chain.audit.robot_check import RobotCheck
+from ledger.chain.audit.robot_check import HomeBefore, RobotCheck, look_at
 from ledger.chain.audit.sharing_check import check_presentations, check_sharing
 from ledger.chain.audit.state_check import (
     check_heights,
@@ -75,11 +75,13 @@ def audit_chain_in_process(
     past: list[ChainPast] = []
 
     def audit(storage: Storage) -> None:
+        # Before the chain: what a home says then, the chain has seen.
+        homes = [look_at(home) for home in request.robots]
         # Before the snapshot: a writer publishes only what it has committed.
         with storage.read() as txn:
             published = read_published(request.published, txn.get(Table.META, ORIGIN), trail)
         with storage.read() as txn:
-            found = _audit_snapshot(txn, request, trail, counters, published)
+            found = _audit_snapshot(txn, request, trail, counters, published, homes)
             if found is not None:
                 past.append(found)
 
@@ -93,6 +95,7 @@ def _audit_snapshot(
     trail: AuditTrail,
     counters: ChainCounters,
     published: bytes | None,
+    homes: Sequence[HomeBefore],
 ) -> ChainPast | None:
     kept = _heights(txn, trail)
     history = HistoryCheck(txn, trail, kept)
@@ -120,7 +123,7 @@ def _audit_snapshot(
         rows = replay.state.items() if replay is not None and explained else _stored_items(txn)
         _check_chronicle(walk.chronicle, rows, request, trail, counters, walk.replayed_height)
     robots = RobotCheck(lambda key: _get(txn, key), walk.chronicle, trail, counters)
-    for home in request.robots:
+    for home in homes:
         robots.check(home)
     check_shared_grants(robots.homes, walk.chronicle, trail)
     if walk.chronicle is None:

@@ -22,6 +22,7 @@ _NAMES: Final = (
     "offers",
     "offers_checked",
     "grants",
+    "grants_expired",
     "uses",
     "presentations",
     "channels",
@@ -59,6 +60,8 @@ class ChainCounters(Counters):
     offers_checked: int = 0
     """Offers that were held against the robot's home."""
     grants: int = 0
+    grants_expired: int = 0
+    """Of those, how many are good no more."""
     uses: int = 0
     """Nullifiers: uses of contracts, each by a member that nobody knows."""
     presentations: int = 0

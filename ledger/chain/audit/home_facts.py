@@ -82,7 +82,9 @@ class HomeFacts:
 class HomeReading:
     """A home that is open to be read."""
 
-    def __init__(self, path: Path, storage: Storage) -> None:
+    def __init__(self, path: Path, storage: Storage, size: int | None = None) -> None:
+        """``size`` is how many entries to read, if not all."""
+        self._size: Final = size
         self.path: Final = path
         self.log: Final = LogReader(storage)
         self.experiences: Final = ExperienceReader(path, storage, self.log)
@@ -90,7 +92,7 @@ class HomeReading:
     def facts(self, *sizes: int) -> HomeFacts:
         """Read it all, with the roots over its first ``sizes`` entries. Raises LedgerError."""
         log = self.log
-        size = log.size
+        size = log.size if self._size is None else min(self._size, log.size)
         facts = HomeFacts(self.path, log.origin, log.log_id, size)
         tree = CompactRange()
         done = 0

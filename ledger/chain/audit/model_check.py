@@ -33,11 +33,10 @@ def check_trained(
 ) -> None:
     """Hold what a home says of its models against what its fleet registered of them."""
     registered = {model.content_root: model for model in chronicle.learning.models.values()}
-    bought = {
-        note.kind.record_id: note.kind.grant
-        for note in facts.acquisitions
-        if isinstance(note.kind, Acquisition) and note.kind.chain == chronicle.genesis.chain
-    }
+    bought: dict[bytes, set[bytes]] = {}
+    for note in facts.acquisitions:
+        if isinstance(note.kind, Acquisition) and note.kind.chain == chronicle.genesis.chain:
+            bought.setdefault(note.kind.record_id, set()).add(note.kind.grant)
     inputs: dict[bytes, set[bytes]] = {}
     for note in facts.trainings:
         if isinstance(note.kind, Training):
@@ -47,7 +46,11 @@ def check_trained(
         model = registered.get(record.experience.content_root) if record else None
         if model is None:
             continue
-        grants = {bought[name] for name in names if name in bought}
+        grants: set[bytes] = set()
+        for name in names:
+            # What was bought twice is registered under either.
+            every = bought.get(name, set())
+            grants |= every.intersection(model.grants) or every
         leaves = {_leaf(reading, facts, name) for name in names if name not in bought}
         leaves.discard(b"")
         for what, here, there in (

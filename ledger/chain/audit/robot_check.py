@@ -7,6 +7,7 @@ of sellers and of buyers are named, so are the two sides of each sale.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.chain.audit.acquisition_check import check_acquisitions, check_trainings
@@ -18,12 +19,46 @@ from ledger.chain.chronicle.chronicle import Chronicle
 from ledger.chain.state_keys import anchor_key
 from ledger.errors import LedgerError, MalformedError
 from ledger.fsck.findings import AuditTrail, FindingKind
+from ledger.log_reader import LogReader
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
 from ledger.storage.lmdb import LmdbStorage, verify_pages
 
 Get = Callable[[bytes], bytes | None]
 """The value of a key of the chain's state."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeBefore:
+    """A home as it was before the chain was looked at: whatever it says the chain has seen.
+
+    Its robot may go on meanwhile; entries that come later are left for another audit.
+    """
+
+    path: Path
+    size: int
+    problem: str = ""
+    """Why it cannot be read."""
+
+
+def look_at(home: Path) -> HomeBefore:
+    """See whether a home can be read, and how long its log is."""
+    log = home / "log"
+    if not (log / "data.mdb").is_file():
+        return HomeBefore(home, 0, "there is no robot's home")
+    wrong = verify_pages(log)  # what is damaged could end this process
+    if wrong:
+        return HomeBefore(home, 0, f"its store is damaged: {wrong[0]}")
+    try:
+        storage = LmdbStorage.open_reader(log)
+    except LedgerError as error:
+        return HomeBefore(home, 0, f"its log cannot be read: {error.message}")
+    try:
+        return HomeBefore(home, LogReader(storage).size)
+    except LedgerError as error:
+        return HomeBefore(home, 0, f"its log cannot be read: {error.message}")
+    finally:
+        storage.close()
 
 
 class RobotCheck:
@@ -38,19 +73,15 @@ class RobotCheck:
         self._counters = counters
         self.homes: list[HomeFacts] = []
 
-    def check(self, home: Path) -> None:
+    def check(self, before: HomeBefore) -> None:
         """Check that the robot's log begins with the leaves that were anchored, and all else."""
-        log = home / "log"
-        if not (log / "data.mdb").is_file():
-            self._find(str(home), "there is no robot's home", home)
+        home = before.path
+        if before.problem:
+            self._find(str(home), before.problem, home)
             return
-        wrong = verify_pages(log)  # what is damaged could end this process
-        if wrong:
-            self._find(str(home), f"its store is damaged: {wrong[0]}", home)
-            return
-        storage = LmdbStorage.open_reader(log)
+        storage = LmdbStorage.open_reader(home / "log")
         try:
-            self._check(HomeReading(home, storage))
+            self._check(HomeReading(home, storage, before.size))
         except LedgerError as error:
             self._find(str(home), f"its log cannot be read: {error.message}", home)
         finally:

@@ -26,6 +26,8 @@ def check_sharing(chronicle: Chronicle, trail: AuditTrail, counters: ChainCounte
     counters.contracts = len(sharing.contracts)
     counters.offers = len(sharing.offers)
     counters.grants = len(sharing.grants)
+    height = chronicle.newest.height
+    counters.grants_expired = sum(grant.expiry_height < height for grant in sharing.grants.values())
     counters.uses = len(sharing.uses)
     for offer in sharing.offers.values():
         for problem in _wrong_with_offer(chronicle, offer):

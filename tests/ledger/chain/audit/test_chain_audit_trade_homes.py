@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.chain.audit import audit as audit_module
+from ledger.chain.audit.robot_check import HomeBefore, look_at
 from ledger.experience.entry import parse_entry
+from ledger.experience.erasure import erase
 from ledger.experience.ingest import ingest
 from ledger.experience.kinds import Acquisition, Training
 from ledger.experience.provenance import record_acquisition, record_training
@@ -196,3 +200,32 @@ def _own_recording(home: HomeWriter, trained: Training) -> bytes:
     shutil.copytree(folder, copied)
     (recording,) = read_recording(copied)
     return ingest(home.experiences, recording).record_id
+
+
+def test_what_a_robot_does_meanwhile_is_left_for_another_audit(
+    traded: Traded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A purchase under a grant that the chain gives while the audit runs is no forgery."""
+    seen: list[Path] = []
+
+    def looked(path: Path) -> HomeBefore:
+        before = look_at(path)
+        if path == traded.homes[COAST]:
+            with traded.writing(COAST) as home:
+                newer = replace(acquisition(home), grant=b"n" * 32)
+                record_acquisition(home.experiences, newer)
+        if path == traded.homes[HUSKY]:
+            with traded.writing(HUSKY) as home:
+                (record_id, _), *_ = home.experiences.tables.states()
+                erase(home.experiences, [record_id], "meanwhile")
+        seen.append(path)
+        return before
+
+    monkeypatch.setattr(audit_module, "look_at", looked)
+    assert findings(traded) == ()
+    assert len(seen) == 5
+    monkeypatch.undo()
+    # The next one sees both: the purchase, and an offer without its content.
+    (finding,) = findings(traded)
+    assert finding.kind is K.ACQUISITION_WRONG
+    assert any("still stands; its content was erased" in each for each in traded.read()[0].notes)
