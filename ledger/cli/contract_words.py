@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.chain.policy import Policy
 from ledger.chain.policy.explain import explain, span
-from ledger.chain.rules.sharing import WHOLE
+from ledger.chain.rules.royalties import WHOLE
 from ledger.cli.contract_folder import RoyaltyText, TermsText
 
 

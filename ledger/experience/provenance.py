@@ -41,7 +41,7 @@ def record_training(
     """Append what a model was trained on: the indices of its Training entries, durable.
 
     ``inputs`` may be in any order; many take more than one entry, all of which are
-    appended or none. Said again, they are the indices of then. Raises `NotFoundError` for
+    appended or none. What was said before keeps the index of then. Raises `NotFoundError` for
     a model or an input that is no record, `MalformedError` for no input, for a model
     that is its own, or a name that is none; BehindError, StorageError.
     """
@@ -51,9 +51,10 @@ def record_training(
     for each in (record_id, *(found for training in trainings for found in training.inputs)):
         writer.record(each)
     known = {training: index for index, training in trainings_of(writer, record_id)}
-    if all(training in known for training in trainings):
-        return tuple(known[training] for training in trainings)
-    return tuple(_append(writer, trainings))
+    new = [training for training in trainings if training not in known]
+    if new:
+        known.update(zip(new, _append(writer, new), strict=True))
+    return tuple(known[training] for training in trainings)
 
 
 def acquisitions_of(

@@ -130,6 +130,10 @@ def test_thousands_of_inputs_take_several_entries(home: TestHome, tmp_path: Path
     assert indices == (2_002, 2_003)
     told = [each for _, training in trainings_of(home.writer, model) for each in training.inputs]
     assert told == sorted(inputs)
+    # Of the same again, and one more, only what is new is appended.
+    again = record_training(home.writer, model, "policy", sorted(inputs)[:2_000])
+    assert again == indices[:1]
+    assert home.log.size == 2_004
 
 
 def test_only_records_of_the_log(home: TestHome, tmp_path: Path) -> None:
