@@ -76,6 +76,8 @@ def failure_of(problem: BaseException) -> Failure:
         case PartlyDoneError(__cause__=BaseException() as cause, data=data):
             failure = failure_of(cause)
             return Failure(failure.error, failure.code, data)
+        case InterruptedByUserError():
+            return Failure(problem, ExitCode.INTERRUPTED)
         case LedgerError():
             return Failure(problem, exit_code_of(problem))
         case click.ClickException():

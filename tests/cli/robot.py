@@ -108,6 +108,7 @@ class Robot:
             "QUIPU_PUBLISHED": str(self.published),
             "QUIPU_CHAIN": str(self.folder / "chain"),
             "QUIPU_WALLET": str(self.folder / "wallet"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
             "NO_COLOR": "1",
             "COLUMNS": "100",
             "LANG": "C.UTF-8",

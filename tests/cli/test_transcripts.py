@@ -88,6 +88,9 @@ def test_transcripts_show_every_verb_in_text_and_json() -> None:
     }
     subverbs |= {"credential show", "credential enroll"}
     subverbs |= {"offer post", "offer withdraw", "market search", "market show"}
+    subverbs |= {f"buy {name}" for name in ("order", "list", "give-up", "budget")}
+    subverbs |= {f"sales {name}" for name in ("list", "serve", "close")}
+    subverbs |= {f"grant {name}" for name in ("list", "show", "notices", "erase")}
     groups = {name.split()[0] for name in subverbs}
     names = {" ".join(words[: 2 if words[0] in groups else 1]) for words in run}
     assert names >= (set(VERBS) - groups) | subverbs

@@ -1,0 +1,268 @@
+"""``quipu sales``: what was sold, and the storefront that sells it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+
+from ledger.chain.proven.chain import ProvenChain
+from ledger.cli.chain_access import ChainAccess, ChainWork, chain_option, reading, working
+from ledger.cli.chain_names import asset_of, money, parse_fleet, parse_id
+from ledger.cli.chain_robot import sponsor_option
+from ledger.cli.chain_submit import open_wallet, wallet_option, wallet_root
+from ledger.cli.default_verb import DefaultVerb
+from ledger.cli.failure import advice
+from ledger.cli.main import Function, Invocation, verb
+from ledger.cli.market_view import robot_text
+from ledger.cli.ui import escape, human_bytes, short, table
+from ledger.errors import LockedError, NotFoundError, RefusedError
+from ledger.exchange.socket_server import SocketServer
+from ledger.home import existing_home
+from ledger.market.sale_note import SaleStage
+from ledger.market.sales_view import SaleView, list_sales
+from ledger.market.selling_homes import SellingHomes
+from ledger.market.storefront import Storefront
+from ledger.market.storefront_places import announced
+from ledger.market.till import SellingSettings
+
+DEFAULT_SALES: Final = Path("~/.quipu-sales")
+_FOLDER: Final = click.Path(path_type=Path, readable=False, file_okay=False)
+_LOOK_EVERY_S: Final = 0.5
+_CLOSE_S: Final = 30.0
+
+
+@click.group("sales", cls=DefaultVerb, default="list")
+def command() -> None:
+    """Sell what robots' homes offer, and see what it brought.
+
+    \b
+    quipu sales                            is short for quipu sales list
+    quipu sales serve HOME... --wallet AUTHORITY
+    """
+
+
+def _sales_option(function: Function) -> Function:
+    return click.option(
+        "--sales",
+        "folder",
+        type=_FOLDER,
+        help="The storefront's folder [QUIPU_SALES, else ~/.quipu-sales].",
+    )(function)
+
+
+def _sales_folder(chosen: Path | None) -> Path:
+    return (chosen or Path(os.environ.get("QUIPU_SALES") or DEFAULT_SALES)).expanduser()
+
+
+@verb("list")
+@_sales_option
+@chain_option
+def list_(invocation: Invocation, folder: Path | None, chain_home: Path | None) -> None:
+    """List every sale: to whom nobody knows, of what, how far it is, and what was earned."""
+    root = _sales_folder(folder)
+    with reading(chain_home) as access:
+        sales = list_sales(root) if root.is_dir() else ()
+        rows = [_row(access, each) for each in sales]
+        totals: dict[int, int] = {}
+        for each in sales:
+            totals[each.asset] = totals.get(each.asset, 0) + each.earned
+        earned = [money(units, asset_of(access, asset)) for asset, units in sorted(totals.items())]
+
+    def show(console: Console) -> None:
+        if not rows:
+            console.print("nothing was sold yet: quipu sales serve")
+            return
+        shown = table("grant", "robot", "entry", "chunks", "size", "earned", "state")
+        for row in rows:
+            shown.add_row(
+                row["grant"][:8],
+                escape(robot_text(row["origin"] or "-")),
+                str(row["index"]),
+                f"{row['units']}/{row['chunks']}",
+                human_bytes(row["size"]),
+                escape(row["earned_text"]),
+                row["state"],
+            )
+        console.print(shown)
+        open_ = sum(row["state"] != SaleStage.SETTLED.name.lower() for row in rows)
+        console.print(
+            f"[dim]{len(rows)} sale(s), {open_} not settled; earned {escape(', '.join(earned))}[/]",
+            soft_wrap=True,
+        )
+
+    invocation.output.result({"folder": str(root), "sales": rows}, show)
+
+
+def _row(access: ChainAccess, sale: SaleView) -> dict[str, Any]:
+    asset = asset_of(access, sale.asset)
+    return {
+        "grant": sale.grant.hex(),
+        "seller": sale.seller.hex(),
+        "offer": sale.offer.hex(),
+        "origin": sale.origin,
+        "index": sale.index,
+        "size": sale.size,
+        "chunks": sale.count,
+        "units": sale.units,
+        "asset": asset.symbol,
+        "price": sale.price,
+        "earned": sale.earned,
+        "earned_text": money(sale.earned, asset),
+        "state": sale.stage.name.lower(),
+        "atomic": sale.is_atomic,
+        "expiry_height": sale.expiry_height,
+    }
+
+
+def _selling_options(function: Function) -> Function:
+    function = click.argument("homes", nargs=-1, type=_FOLDER)(function)
+    return chain_option(_sales_option(wallet_option(sponsor_option(function))))
+
+
+@verb("serve")
+@_selling_options
+def serve(
+    invocation: Invocation,
+    homes: tuple[Path, ...],
+    sponsor: str | None,
+    wallet_folder: Path | None,
+    folder: Path | None,
+    chain_home: Path | None,
+) -> None:
+    """Sell what HOMES [that of --home] offer, until Ctrl-C or SIGTERM.
+
+    Who offered is paid: the authority whose wallet this is, or a robot by its own key. Buyers of
+    this user find the storefront by themselves; the socket is in its folder.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with working(chain_home) as work:
+        if not work.served:
+            raise RefusedError(
+                "nobody serves the chain, and buyers could not reach it", hint="quipu chain serve"
+            )
+        with (
+            _storefront(invocation, work, homes, sponsor, wallet_folder, folder) as front,
+            ExitStack() as held,
+        ):
+            held.enter_context(front.watching())
+            server = held.enter_context(SocketServer(front.folder, front.answer))
+            for account in front.accounts:
+                held.enter_context(announced(account, server.path))
+            invocation.output.text(
+                {
+                    "socket": str(server.path),
+                    "accounts": [account.hex() for account in front.accounts],
+                },
+                f"[green]selling[/] at {escape(str(server.path))}, for "
+                f"{', '.join(map(short, front.accounts))}",
+            )
+            sys.stdout.flush()
+            _tell(invocation, work, front, stop)
+
+
+def _tell(
+    invocation: Invocation, work: ChainWork, front: Storefront, stop: threading.Event
+) -> None:
+    """Say of each sale that it began, and that it was settled."""
+    known = {each.grant: each.stage for each in front.sales}
+    while not stop.wait(_LOOK_EVERY_S):
+        for each in front.sales:
+            if known.get(each.grant) is each.stage:
+                continue
+            known[each.grant] = each.stage
+            name = f"{each.grant.hex()[:8]}, entry {each.index} of {robot_text(each.origin)}"
+            earned = money(each.earned, asset_of(work, each.asset))
+            invocation.output.note(f"{each.stage.name.lower()}: {name}, {earned}")
+
+
+@verb("close")
+@click.argument("grant")
+@_selling_options
+def close(
+    invocation: Invocation,
+    grant: str,
+    homes: tuple[Path, ...],
+    sponsor: str | None,
+    wallet_folder: Path | None,
+    folder: Path | None,
+    chain_home: Path | None,
+) -> None:
+    """Take no more payments under GRANT, and have the chain pay what was earned.
+
+    A storefront that runs does so by itself once all is paid, or the grant is over.
+    """
+    root = _sales_folder(folder)
+    with advice("quipu sales serve begins to sell"):
+        name = _chosen(list_sales(root), grant)
+    with (
+        working(chain_home) as work,
+        _storefront(invocation, work, homes, sponsor, wallet_folder, folder) as front,
+    ):
+        front.close_sale(name)
+        until = time.monotonic() + _CLOSE_S
+        sale = _sale(front.sales, name)
+        while sale.stage is not SaleStage.SETTLED and time.monotonic() < until:
+            front.look(_LOOK_EVERY_S)
+            sale = _sale(front.sales, name)
+        row = _row(work, sale)
+    settled = sale.stage is SaleStage.SETTLED
+    says = "[green]settled[/]" if settled else "closing, and waits for a block"
+    invocation.output.text(row, f"{says}: {escape(row['earned_text'])} of {name.hex()[:8]}")
+
+
+def _sale(sales: tuple[SaleView, ...], grant: bytes) -> SaleView:
+    return next(each for each in sales if each.grant == grant)
+
+
+def _chosen(sales: tuple[SaleView, ...], text: str) -> bytes:
+    """The grant of one sale, by its id or the first digits of that."""
+    found = [each.grant for each in sales if each.grant.hex().startswith(text.lower())]
+    if len(text) >= 4 and len(found) == 1:
+        return found[0]
+    if not found or len(text) < 4:
+        raise NotFoundError(f"no sale under {text[:70]!r}", hint="`quipu sales` lists them")
+    return parse_id(text, "grant")
+
+
+@contextmanager
+def _storefront(
+    invocation: Invocation,
+    work: ChainWork,
+    homes: tuple[Path, ...],
+    sponsor: str | None,
+    wallet_folder: Path | None,
+    folder: Path | None,
+) -> Iterator[Storefront]:
+    roots = [root.expanduser() for root in homes] or [invocation.home]
+    for root in roots:
+        existing_home(root)
+    # Robots that offer by themselves need no wallet beside their keys.
+    has_wallet = wallet_folder is not None or (wallet_root(None) / "key").is_file()
+    wallets = [open_wallet(wallet_folder)] if has_wallet else []
+    settings = SellingSettings(sponsor=parse_fleet(sponsor, work.chain) if sponsor else b"")
+    chain = ProvenChain(work.service, work.trust)
+    with SellingHomes(roots) as opened:
+        try:
+            front = Storefront(_sales_folder(folder), chain, wallets, opened, settings)
+        except LockedError as error:
+            error.message = f"a storefront runs at {_sales_folder(folder)}: {error.message}"
+            error.hint = "it closes what is paid by itself; end it first, or name another --sales"
+            raise
+        with front:
+            yield front
+
+
+for _each in (list_, serve, close):
+    command.add_command(_each)
