@@ -1,9 +1,13 @@
-"""The whole product once: robots drive; their memory is committed, witnessed, anchored, proved.
+"""The whole product once, by ``script/demo``, which sets everything up.
 
-Run it by ``script/demo``, which sets everything up. Every command that is shown is run
-as shown, by the installed ``quipu``; the stranger's check is a separate program that was
-written from docs/format.md and shares no code with the package. Without ROS 2 one robot
-drives alone, and the rest of the story is the same.
+Two fleets, five robots: they record and commit, one offers, another buys without a name, some
+cheat, a patient thinks better of it, a policy gets better, and an audit finds every book whole.
+
+``script/demo --robots`` tells of three robots of one fleet: one is killed, one is cut off, one is
+copied by a thief; a stranger checks a memory by a program that shares no code with the package.
+
+Every command that is shown is run as shown, by the installed ``quipu``. Without ROS 2 both
+stories are told in processes of their own instead of nodes.
 """
 
 from __future__ import annotations
@@ -19,8 +23,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "ros_ws" / "src" / "quipu_sim"))
 
+import story_books  # noqa: E402
 import story_chain  # noqa: E402
+import story_cheats  # noqa: E402
+import story_learning  # noqa: E402
 import story_ledger  # noqa: E402
+import story_market  # noqa: E402
+import story_patient  # noqa: E402
+import story_world  # noqa: E402
 from rich.markup import escape  # noqa: E402
 from rich.panel import Panel  # noqa: E402
 from rich.table import Table  # noqa: E402
@@ -29,12 +39,47 @@ from story import DemoError, Story, console, say  # noqa: E402
 SECONDS = 15.0
 
 
+def share(story: Story) -> None:
+    """Two fleets that share what their robots have lived through, and pay for it."""
+    missing = _missing_ros()
+    if missing:
+        say(f"[yellow]Without ROS 2, in processes of its own: {escape(missing)}[/]")
+    world = story_world.World(story, with_ros=not missing, domain=_own_domain())
+    try:
+        story_world.found(world)
+        story_world.record(world)
+        market = story_market.offer(world)
+        story_market.refuse_the_novice(market)
+        story_market.buy_and_be_killed(market)
+        story_market.refuse_a_second_use(market)
+        cheats = story_cheats.offer_more(market)
+        story_cheats.stop_paying(cheats)
+        story_cheats.sell_spoilt(cheats)
+        story_patient.withdraw(story_patient.agree(market))
+        story_learning.learn(market)
+        story_books.balance(world)
+        story_books.audit(world)
+    finally:
+        world.down()
+        story.close()
+
+
+def _missing_ros() -> str:
+    """Why there is no ROS 2; empty where there is."""
+    missing = os.environ.get("QUIPU_ROS_MISSING", "")
+    return missing or ("" if find_spec("rclpy") else "rclpy is not installed")
+
+
+def _own_domain() -> int:
+    """A ROS domain of our own, as is the next one: nobody else's robots are in this story."""
+    return 30 + 2 * (os.getpid() % 35)
+
+
 def play(story: Story, seconds: float) -> None:
-    """Tell the story with a fleet where ROS 2 is there, else with one robot."""
-    missing = os.environ.get("QUIPU_ROS_MISSING")
-    if missing or find_spec("rclpy") is None:
-        reason = missing or "rclpy is not installed"
-        say(f"[yellow]Without ROS 2 one robot plays alone: {escape(reason)}[/]")
+    """Tell of the robots: of a fleet where ROS 2 is there, else of one robot."""
+    missing = _missing_ros()
+    if missing:
+        say(f"[yellow]Without ROS 2 one robot plays alone: {escape(missing)}[/]")
         memory = story_ledger.drive_and_commit(story, seconds)
         settlement = story_chain.settle_alone(story, memory.home, story_ledger.ORIGIN)
         story_chain.pay_by_the_piece(story, settlement, "robot-1", "robot-2")
@@ -48,8 +93,7 @@ def play(story: Story, seconds: float) -> None:
 def _play_fleet(story: Story) -> story_ledger.Memory:
     import story_fleet
 
-    # A domain of our own and the next one: nobody else's robots are in this story.
-    yard = story_fleet.Yard(story, domain=30 + 2 * (os.getpid() % 35))
+    yard = story_fleet.Yard(story, domain=_own_domain())
     try:
         story_fleet.record_and_witness(story, yard)
         story_fleet.kill_and_return(story, yard)
@@ -81,8 +125,12 @@ def conclude(story: Story, took: float, kept: bool) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="The whole product once.")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="play here, and leave it all")
+    parser.add_argument("--robots", action="store_true", help="tell of the robots of one fleet")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help="how long a drive is, without ROS 2"
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        help="with --robots and without ROS 2: how long a drive is",
     )
     arguments = parser.parse_args()
     started = time.perf_counter()
@@ -90,7 +138,10 @@ def main() -> int:
         story = Story((arguments.keep or Path(temporary)).resolve())
         story.folder.mkdir(parents=True, exist_ok=True)
         try:
-            play(story, arguments.seconds)
+            if arguments.robots:
+                play(story, arguments.seconds)
+            else:
+                share(story)
         except (DemoError, OSError) as error:
             console.print(f"[bold red]demo:[/] {escape(str(error))}", soft_wrap=True)
             return 1

@@ -34,6 +34,7 @@ class Story:
     folder: Path
     facts: list[tuple[str, str]] = field(default_factory=list)
     chapters: int = 0
+    served: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         """Nothing of the user's own homes is touched."""
@@ -41,11 +42,39 @@ class Story:
             **os.environ,
             "QUIPU_HOME": str(self.folder / "robot"),
             "QUIPU_PUBLISHED": str(self.folder / "published"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
             "COLUMNS": str(console.width),
         }
 
     def fact(self, what: str, value: str) -> None:
         self.facts.append((what, value))
+
+    def serve(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start ``quipu`` and let it run, until `close`; what it prints goes into a file."""
+        shown = " ".join(shlex.quote(self._short(word)) for word in words)
+        console.print(f"[bold cyan]$[/] {escape(shown)} &", soft_wrap=True)
+        with (self.folder / f"served-{len(self.served)}.log").open("wb") as said:
+            process = subprocess.Popen(
+                [QUIPU, *words[1:]],
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+        self.served.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what was started, the newest first."""
+        while self.served:
+            process = self.served.pop()
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def chapter(self, title: str) -> None:
         self.chapters += 1
