@@ -163,8 +163,8 @@ def _chain_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
         1,
     )
     yield _Check(
-        "Money: every account has what was paid into it and out of it, and all of it is what "
-        "was minted.",
+        "Money: each account against what was paid into it and out of it, and all of them "
+        "against what was minted.",
         _MONEY,
         1,
     )
@@ -173,7 +173,7 @@ def _chain_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
         f"{plural(counted['offers'], 'offer')} ({counted['offers_checked']:,} of them held "
         f"against the robot's own log), {plural(counted['grants'], 'grant')}, "
         f"{counted['grants_expired']:,} of them expired. "
-        f"{plural(counted['uses'], 'use')}, none counted twice; "
+        f"{plural(counted['uses'], 'use')}, each to be counted once; "
         f"{plural(counted['presentations'], 'presentation')} verified.",
         _SHARING,
         counted["contracts"],
@@ -181,7 +181,7 @@ def _chain_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
     yield _Check(
         f"Exchange: {plural(counted['channels'], 'channel')} ({counted['channels_open']:,} open), "
         f"{plural(counted['sales'], 'atomic sale')} ({counted['sales_open']:,} open); "
-        f"{plural(counted['complaints'], 'complaint')} upheld. What went in came out.",
+        f"{plural(counted['complaints'], 'complaint')} upheld. What went in against what came out.",
         _EXCHANGE,
         counted["channels"] + counted["sales"],
     )
@@ -220,8 +220,8 @@ def _chain_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
 
 def _home_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
     yield _Check(
-        f"The log: {plural(counted['entries'], 'entry', 'entries')}, each signed and in its "
-        f"place, {plural(counted['tiles'], 'tile')}, "
+        f"The log: {plural(counted['entries'], 'entry', 'entries')}, their signatures and places, "
+        f"{plural(counted['tiles'], 'tile')}, "
         f"{plural(counted['checkpoints'], 'checkpoint')}.",
         frozenset(),
         1,
@@ -239,8 +239,8 @@ def _home_checks(counted: Mapping[str, int], story: Story) -> Iterator[_Check]:
     )
     bought, models = len(story.purchases), len(story.lineages)
     yield _Check(
-        f"{plural(bought, 'purchase')} and {plural(models, 'model')}, each of records that came "
-        "before. Whether the purchases were granted, the chain knows: --chain asks it.",
+        f"{plural(bought, 'purchase')} and {plural(models, 'model')}, against the records that "
+        "came before. Whether the purchases were granted, the chain knows: --chain asks it.",
         _BOUGHT,
         bought + models,
     )
