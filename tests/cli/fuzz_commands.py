@@ -27,6 +27,7 @@ OPTIONS = (
     *("--chunk", "--link", "--in-place", "--encrypt", "--opaque", "--tag", "-n", "--last"),
     *("--all", "--yes", "--reason", "--force", "--older-than", "--larger-than", "--segment"),
     *("--keep-at-most", "--witness", "--threshold", "--origin", "--passphrase-file", "--help"),
+    *("--purpose", "--max-price", "--quality", "--resume", "--credential", "--reward", "--all"),
     *("--catch-up", "--version", "--", "-", "-h", "--no-such-option"),
 )
 # All within the folder it runs in: some verbs write where they are told to.
@@ -34,6 +35,7 @@ WORDS = (
     *("0", "1", "-1", "99", "1e9", "9" * 30, "", " ", ".", "home", "tiles", "claim", "bag"),
     *("vkey", "garbage", "missing", "folder", "missing/below", "bag/below", "a=b", "=", "[/x]"),
     *("é🤖", "\x1b[31m", "a\nb", "500M", "2Gi", "bash", "show", "rotate", "retire", "backup"),
+    *("serve", "close", "notices", "budget", "set", "give-up", "reward>=0.8", "training=1"),
     *("restore", "deadbeef", "x" * 300, "%s", "{}", "$HOME", "~", "~nobody", "\udcff", "'", '"'),
 )
 CODES = set(ExitCode) - {ExitCode.INTERNAL}

@@ -1,0 +1,206 @@
+"""What happens to buyers and sellers at the command line: nothing is lost, nothing paid twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.cli.robot import CommandServer, Robot
+
+CHUNKS = 120
+PRICE = 500_000 + CHUNKS * 10_000
+_MEMBER = ("--role", "scout", "--level", "3", "--until", "2035-01-01")
+BUY = ("--purpose", "training", "--credential", "h7", "--wallet", "theirs", "--max-price", "9")
+
+
+@pytest.fixture(scope="module")
+def shop(server: CommandServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
+    """Two fleets on a chain that is served, and a recording of many chunks that is offered."""
+    made = Robot(tmp_path_factory.mktemp("shop"), server)
+    (made.work / "long.bin").write_bytes(os.urandom(CHUNKS << 18))
+    made.did("chain", "init")
+    made.did("init", "--origin", "example.com/couriers/c1")
+    made.did("ingest", "long.bin", "--reward", "0.93", "--by", "task")
+    made.did("checkpoint")
+    for wallet in ("../wallet", "theirs"):
+        account = made.told("wallet", "new", "--wallet", wallet)["account"]
+        made.did("chain", "mint", account, 100)
+    made.did("chain", "fleet", "create", "couriers")
+    made.did("chain", "fleet", "register", "couriers", "--robot", "../home")
+    made.did("chain", "anchor", "--robot", "../home", "--wallet", "../wallet")
+    made.did("contract", "new", "paid", "--template", "paid-dataset")
+    terms = made.work / "paid" / "terms.yaml"
+    terms.write_text(terms.read_text().replace("uses: 3", "uses: 90"))
+    contract = made.told("contract", "deploy", "paid", "--fleet", "couriers")["contract"]
+    prove = ("--prove", "reward>=0.8", "--wallet", "../wallet")
+    offer = made.told("offer", "post", 0, "--contract", contract, *prove)["offer"]
+    (made.work / "OFFER").write_text(offer)
+    theirs = ("--wallet", "theirs")
+    made.did("chain", "fleet", "create", "huskies", *theirs)
+    made.did("wallet", "pay", "pool:huskies", 90, *theirs)
+    made.did("chain", "fleet", "sponsor", "huskies", 1, "--anonymous", 1, *theirs)
+    made.did("credential", "new", "issuer", "--fleet", "huskies")
+    made.did("chain", "fleet", "issuer", "huskies", "--issuer", "issuer", *theirs)
+    made.did("credential", "enroll", "issuer", "h7", "--robot", 7, *_MEMBER)
+    with made.start("chain", "serve", "--empty-blocks", "0.2") as engine:
+        _wait_for((made.folder / "chain" / "chain.sock").exists)
+        yield made
+        engine.send_signal(signal.SIGTERM)
+        engine.wait(30)
+
+
+@contextmanager
+def selling(shop: Robot) -> Iterator[subprocess.Popen[bytes]]:
+    """The storefront; whoever enters may kill it."""
+    with shop.start("sales", "serve", "../home", "--wallet", "../wallet") as process:
+        assert process.stdout is not None
+        assert b"selling" in process.stdout.readline()
+        yield process
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+
+
+def _wait_for(what: object, patience_s: float = 60.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+def offer_of(shop: Robot) -> str:
+    return (shop.work / "OFFER").read_text()
+
+
+def units_of(shop: Robot) -> int:
+    """Bytes of the newest purchase that are here."""
+    sizes = [path.stat().st_size for path in shop.folder.rglob("purchase/units")]
+    return max(sizes, default=0)
+
+
+def check_bought(shop: Robot, name: str) -> None:
+    """The files are what was sold, and the whole was paid once."""
+    assert (shop.work / name / "long.bin").read_bytes() == (shop.work / "long.bin").read_bytes()
+    last = shop.told("buy", "list")["purchases"][-1]
+    assert last["stage"] == "closed"
+    assert PRICE < last["spent"] < PRICE + 100
+
+
+def test_ctrl_c_stops_between_chunks_and_the_same_command_goes_on(shop: Robot) -> None:
+    words = ("buy", offer_of(shop), *BUY, "--again", "--into", "first")
+    with selling(shop):
+        with shop.start(*words, "--json") as process:
+            _wait_for(lambda: units_of(shop) > 0)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 130, (out, err)
+        told = json.loads(out)
+        assert told["ok"] is False
+        assert 0 < told["chunks_here"] < told["chunks"] == CHUNKS
+        assert told["paid"] <= 500_000 + (told["chunks_here"] + 1) * 10_000
+        line = err.decode().splitlines()[-1]
+        assert re.fullmatch(r"quipu: stopped, \d+ of 120 chunks are here, .+ is paid \(.+\)", line)
+        assert not (shop.work / "first").exists()
+        shop.run("buy", offer_of(shop), *BUY, "--into", "first")
+    check_bought(shop, "first")
+
+
+def test_killed_buyers_and_sellers_go_on(shop: Robot) -> None:
+    words = ("buy", offer_of(shop), *BUY, "--into", "second")
+    with selling(shop) as front:
+        with shop.start(*words, "--again") as process:
+            _wait_for(lambda: units_of(shop) > 0)
+            process.kill()
+        assert shop.told("buy", "list")["purchases"][-1]["stage"] == "streaming"
+        with shop.start(*words) as process:
+            before = units_of(shop)
+            _wait_for(lambda: units_of(shop) > before)
+            front.kill()
+            _, err = process.communicate(timeout=120)
+        assert process.returncode == 4, err
+        assert b"quipu sales serve" in err
+    with selling(shop):
+        assert shop.run(*words).code == 0
+    check_bought(shop, "second")
+    sales = shop.told("sales")["sales"]
+    assert all(sale["earned"] == PRICE for sale in sales)
+
+
+def test_where_files_cannot_be_put_nothing_is_lost(shop: Robot) -> None:
+    (shop.work / "taken").write_text("mine")
+    again = ("buy", offer_of(shop), *BUY)
+    # A place that is taken is refused before anything is paid.
+    before = len(shop.told("buy", "list")["purchases"])
+    for options in (("--again",), ()):
+        line = shop.refused(*again, *options, "--into", "taken", code=5)
+        assert "taken is there already" in line
+    assert len(shop.told("buy", "list")["purchases"]) == before
+    # Copies that were deleted come back for nothing.
+    for name in ("first", "second"):
+        shutil.rmtree(shop.work / name, ignore_errors=True)
+    earned = len(shop.told("sales")["sales"])
+    limits = {"RLIMIT_FSIZE": 1_000_000}
+    outcome = shop.run(*again, "--into", "third", limits=limits)
+    assert outcome.code == 4
+    assert "it is bought, and not yet in its place" in outcome.err
+    assert not (shop.work / "third").exists()
+    assert shop.run(*again, "--into", "third").code == 0
+    check_bought(shop, "third")
+    assert len(shop.told("sales")["sales"]) == earned
+
+
+def test_one_storefront_and_one_process_a_purchase(shop: Robot) -> None:
+    with selling(shop):
+        line = shop.refused("sales", "serve", "../home", "--wallet", "../wallet", code=4)
+        assert "a storefront runs at" in line
+        with shop.start("buy", offer_of(shop), *BUY, "--again", "--into", "fourth") as process:
+            _wait_for(lambda: units_of(shop) > 0)
+            process.send_signal(signal.SIGSTOP)
+            line = shop.run("buy", offer_of(shop), *BUY, "--into", "other").err
+            assert "one at a time can go on with it" in line
+            process.send_signal(signal.SIGCONT)
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, (out, err)
+    check_bought(shop, "fourth")
+
+
+def test_who_stops_reading_has_bought_all_the_same(shop: Robot) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with selling(shop):
+        words = ("buy", offer_of(shop), *BUY, "--again", "--into", "fifth")
+        with shop.start(*words, stdout=writing) as process:
+            os.close(writing)
+            _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, b"")
+    check_bought(shop, "fifth")
+
+
+def test_places_that_are_damaged_or_in_the_way(shop: Robot, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for option, words in (
+        ("--purchases", ("buy", offer_of(shop), *BUY)),
+        ("--purchases", ("buy", "budget", "set", "--total", "5")),
+    ):
+        line = shop.refused(*words, option, tmp_path / "file" / "below", code=4)
+        assert str(tmp_path / "file") in line
+    budget = ("--purchases", tmp_path / "mine")
+    shop.did("buy", "budget", "set", "--total", "5", *budget)
+    (kept,) = (tmp_path / "mine").glob("*/budget-0")
+    kept.write_text(kept.read_text().replace("total", "total 9"))
+    assert "is damaged" in shop.refused("buy", "budget", "show", *budget, code=4)
+    shutil.copy(shop.work / "h7", tmp_path / "h7")
+    (tmp_path / "h7").chmod(0o600)
+    elsewhere = ("buy", offer_of(shop), "--purpose", "training", "--credential", tmp_path / "h7")
+    line = shop.refused(*elsewhere, "--wallet", "theirs", "--again", "--yes", code=3)
+    assert "h7.gaps is not a file" in line
