@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -39,8 +40,8 @@ from story import DemoError, Story, console, say  # noqa: E402
 SECONDS = 15.0
 
 
-def share(story: Story) -> None:
-    """Two fleets that share what their robots have lived through, and pay for it."""
+def share(story: Story) -> Path:
+    """Two fleets that share what their robots have lived through; the report of the audit."""
     missing = _missing_ros()
     if missing:
         say(f"[yellow]Without ROS 2, in processes of its own: {escape(missing)}[/]")
@@ -58,7 +59,7 @@ def share(story: Story) -> None:
         story_patient.withdraw(story_patient.agree(market))
         story_learning.learn(market)
         story_books.balance(world)
-        story_books.audit(world)
+        return story_books.audit(world)
     finally:
         world.down()
         story.close()
@@ -138,14 +139,19 @@ def main() -> int:
         story = Story((arguments.keep or Path(temporary)).resolve())
         story.folder.mkdir(parents=True, exist_ok=True)
         try:
+            report = None
             if arguments.robots:
                 play(story, arguments.seconds)
             else:
-                share(story)
+                report = share(story)
+            if report and not arguments.keep:
+                report = shutil.copy(report, Path(tempfile.gettempdir()) / "quipu-demo.html")
         except (DemoError, OSError) as error:
             console.print(f"[bold red]demo:[/] {escape(str(error))}", soft_wrap=True)
             return 1
         conclude(story, time.perf_counter() - started, kept=bool(arguments.keep))
+        if report:
+            console.print(f"The audit, for people: [bold]{report}[/]", soft_wrap=True)
     return 0
 
 

@@ -35,6 +35,8 @@ class Story:
     facts: list[tuple[str, str]] = field(default_factory=list)
     chapters: int = 0
     served: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of the environment, as a user would export them."""
 
     def environment(self) -> dict[str, str]:
         """Nothing of the user's own homes is touched."""
@@ -44,10 +46,16 @@ class Story:
             "QUIPU_PUBLISHED": str(self.folder / "published"),
             "XDG_STATE_HOME": str(self.folder / "state"),
             "COLUMNS": str(console.width),
+            **self.settings,
         }
 
     def fact(self, what: str, value: str) -> None:
         self.facts.append((what, value))
+
+    def export(self, name: str, value: str) -> None:
+        """Set a variable of the environment of every command from now on."""
+        console.print(f"[bold cyan]$[/] export {name}={value}", soft_wrap=True)
+        self.settings[name] = value
 
     def serve(self, *words: str) -> subprocess.Popen[bytes]:
         """Start ``quipu`` and let it run, until `close`; what it prints goes into a file."""

@@ -83,7 +83,7 @@ def offer_more(market: Market) -> Cheats:
     pay = ("quipu", "chain", "fleet", "pay", "harbour", husky2.account.hex(), "10")
     story.run(*pay, *signed, lines=1)
     offers = {}
-    for robot, by in (("husky3", signed), ("husky2", ("--sponsor", "harbour", *world.at))):
+    for robot, by in (("husky3", signed), ("husky2", ("--sponsor", "harbour"))):
         episode = world.episodes[robot]
         home = str(episode.home.relative_to(story.folder))
         posted = story.run(

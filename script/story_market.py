@@ -80,7 +80,7 @@ class Market:
         """The command of a robot that buys."""
         where = self.world.story.folder
         return (
-            *("quipu", "buy", offer, "--purpose", purpose, "--yes"),
+            *("quipu", "buy", offer[:8], "--purpose", purpose, "--yes"),
             *("--credential", f"couriers/members/{robot}"),
             *("--purchases", str(self.purchases(robot).relative_to(where))),
             *("--from", str(storefront.relative_to(where))),
@@ -107,7 +107,7 @@ def offer(world: World) -> Market:
         *("--prove", "reward>=0.8", "--robot", home, *world.signed(world.harbour.authority)),
     )
     offered = posted.split("offer ")[1].split()[0]
-    story.run("quipu", "market", "--quality", "reward>=0.8", *world.at)
+    story.run("quipu", "market", "--quality", "reward>=0.8")
     with world.proven() as chain:
         record = chain.read(OfferRecord, offer_key(bytes.fromhex(offered)))
     if record is None or len(record.qualities) != 1:
@@ -154,7 +154,13 @@ def buy_and_be_killed(market: Market) -> None:
     fees = state.spent - state.grant.price
     if not 0 <= fees <= 6 * MIN_FEE:
         raise DemoError(f"{state.spent} was spent for what costs {state.grant.price}")
-    bought = Episode(BUYER, world.couriers.home(BUYER), state.index, "", market.episode.name)
+    home = world.couriers.home(BUYER)
+    (root,) = (
+        entry["content_root"]
+        for entry in story.ask("--home", str(home), "log", "--all")["entries"]
+        if entry["index"] == state.index
+    )
+    bought = Episode(BUYER, home, state.index, state.record_id.hex(), root)
     if bought.file.read_bytes() != market.episode.file.read_bytes():
         raise DemoError("what was bought is not what was recorded")
     say(

@@ -77,6 +77,7 @@ def withdraw(consented: Consented) -> None:
     story, world = market.story, market.world
     story.chapter("The patient withdraws: the content is gone, the logs stay whole")
     patient, home = story.folder / "patient", world.harbour.home(ROBOT)
+    authority = world.harbour.authority
     story.run(
         *("quipu", "chain", "consent", "withdraw", consented.consent, *world.signed(patient)),
         lines=1,
@@ -85,6 +86,8 @@ def withdraw(consented: Consented) -> None:
     story.run(*erasing, "--reason", "consent was withdrawn")
     if list((home / "content").rglob("with-a-patient*.mcap")):
         raise DemoError("the content is still there")
+    withdrawing = ("quipu", "offer", "withdraw", consented.offer, "--robot", str(home))
+    story.run(*withdrawing, *world.signed(authority), lines=1)
     entry = len(story.ask("--home", str(home), "log", "--all")["entries"]) - 1
     world.anchor(ROBOT, entry + 1)
     story.run(
@@ -93,7 +96,7 @@ def withdraw(consented: Consented) -> None:
         lines=1,
     )
     _erase_at_the_buyer(consented)
-    story.run("quipu", "chain", "query", "consent", consented.consent, *world.at)
+    story.run("quipu", "chain", "query", "consent", consented.consent)
     story.fact("withdrawn", "a patient's recording is gone at both fleets; receipts on the chain")
 
 
@@ -104,7 +107,7 @@ def _erase_at_the_buyer(consented: Consented) -> None:
     home = world.couriers.home(BUYER)
     shelf = str(market.purchases(BUYER).relative_to(story.folder))
     say(f"Nobody tells {BUYER}, for nobody knows who bought. It looks, and finds a proof:")
-    looking = ("--purchases", shelf, *world.at)
+    looking = ("--purchases", shelf)
     story.run("quipu", "grant", "notices", *looking)
     (notice,) = story.ask("grant", "notices", *looking)["notices"]
     story.run(

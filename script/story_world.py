@@ -100,12 +100,13 @@ class Episode:
     home: Path
     index: int
     record_id: str
-    name: str
+    content_root: str
 
     @property
     def file(self) -> Path:
         """What was recorded, where the home keeps it."""
-        return next((self.home / "content").rglob(f"{self.name}_0.mcap"))
+        (file,) = (self.home / "content").glob(f"*/{self.content_root}/*.mcap")
+        return file
 
 
 @dataclass
@@ -145,14 +146,9 @@ class World:
         """The socket of the harbour's selling end."""
         return self.harbour.folder / "sales" / "storefront.sock"
 
-    @property
-    def at(self) -> tuple[str, str]:
-        """What tells a command which chain."""
-        return ("--chain", "harbour/chain")
-
-    def signed(self, wallet: Path) -> tuple[str, ...]:
-        """What tells a command which chain, and by whom."""
-        return ("--wallet", str(wallet.relative_to(self.story.folder)), *self.at)
+    def signed(self, wallet: Path) -> tuple[str, str]:
+        """What tells a command who signs."""
+        return ("--wallet", str(wallet.relative_to(self.story.folder)))
 
     @contextmanager
     def proven(self) -> Iterator[ProvenChain]:
@@ -193,7 +189,7 @@ class World:
             fleet = next(fleet for fleet, name in self.all_robots() if name == robot)
             home = str(fleet.home(robot))
             self.story.ask("--home", home, "checkpoint")
-            self.story.ask(*("chain", "anchor", "--robot", home, "--sponsor", fleet.name, *self.at))
+            self.story.ask(*("chain", "anchor", "--robot", home, "--sponsor", fleet.name))
         until(lambda: self.anchored(robot) >= least, f"anchor of {robot}")
 
     def down(self) -> None:
@@ -208,6 +204,7 @@ def found(world: World) -> None:
     """Two fleets, five robots, one chain, which the harbour runs and nobody has to believe."""
     story = world.story
     story.chapter("Two fleets, five robots, and a chain that both can check")
+    story.export("QUIPU_CHAIN", "harbour/chain")
     for fleet in world.fleets:
         _write(world, fleet)
     _start(world, world.harbour)
@@ -275,7 +272,7 @@ def _start(world: World, fleet: FleetOfStory) -> None:
     else:
         story.run("quipu", "fleet", "init", fleet.file.name, lines=4)
         if fleet is world.harbour:
-            story.serve("quipu", "chain", "serve", *world.at, "--empty-blocks", "0.25")
+            story.serve("quipu", "chain", "serve", "--empty-blocks", "0.25")
             until((world.chain / "chain.sock").exists, "the chain's engine")
             homes = [f"harbour/homes/{robot}" for robot in fleet.robots]
             story.serve(
@@ -402,4 +399,4 @@ def _episode_of(world: World, fleet: FleetOfStory, robot: str) -> Episode:
 
     until(is_there, f"episode of {robot}")
     first = found[0]
-    return Episode(robot, home, first["index"], first["record_id"], first["name"])
+    return Episode(robot, home, first["index"], first["record_id"], first["content_root"])
