@@ -91,6 +91,8 @@ def order(
     """
     if offer is None and not resume:
         raise click.UsageError("name the OFFER to buy, or give --resume")
+    if offer is None and into is not None:
+        raise click.UsageError("--into is of one OFFER")
     if into is not None and (into.exists() or into.is_symlink()):
         raise RefusedError(f"{into} is there already", hint="name a new folder with --into")
     member, wallet = member_file(credential), open_wallet(wallet_folder)

@@ -23,9 +23,11 @@ from ledger.cli.market_view import robot_text
 from ledger.cli.ui import escape, human_bytes, short, table
 from ledger.errors import MalformedError, NotFoundError, RefusedError
 from ledger.experience.private_folder import remove_folder
+from ledger.home import open_home
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Granted, Kept
 from ledger.market.erasing import erase_bought
+from ledger.market.keeping import find_kept
 from ledger.market.notice import Notice, find_notice
 from ledger.market.placing import placed
 from ledger.market.shelf import Shelf, Shelved
@@ -221,6 +223,9 @@ def erase(
             raise RefusedError(
                 "nobody has withdrawn consent of it", hint="`quipu grant notices` lists what is"
             )
+        kept = isinstance(chosen.state, Kept)
+        if kept:
+            _require_home(invocation.home, work.chain, chosen.grant)
         copies = [path for path in placed(chosen.folder) if path.exists()]
         if copies and not delete_copies:
             raise RefusedError(
@@ -229,7 +234,6 @@ def erase(
             )
         for path in copies:
             remove_folder(path)
-        kept = isinstance(chosen.state, Kept)
         tools = tools_of(
             work,
             shelf,
@@ -244,8 +248,6 @@ def erase(
         with Acquisition.open(chosen.folder) as acquisition:
             erased = erase_bought(acquisition, tools)
     surviving = [str(each.path) for each in erased.report.surviving] if erased.report else []
-    if kept and erased.report is None:
-        invocation.output.note("the home of --home does not have it: was it kept in another?")
     invocation.output.text(
         {
             "grant": erased.notice.grant.hex(),
@@ -256,6 +258,16 @@ def erase(
         f"[green]erased[/] what grant {short(erased.notice.grant)} gave; the chain knows",
         *(f"[bold red]still readable[/]: {escape(path)}" for path in surviving),
     )
+
+
+def _require_home(home: Path, chain: bytes, grant: bytes) -> None:
+    """Raises RefusedError where a home is not the one that keeps what was bought."""
+    with open_home(home) as reader:
+        if find_kept(reader.experiences, chain, grant) is None:
+            raise RefusedError(
+                f"it is kept in a home, and {home} does not have it",
+                hint="name the right one with --home, before the chain is told that it is gone",
+            )
 
 
 def _granted(shelf: Shelf) -> list[Shelved]:
