@@ -174,6 +174,7 @@ def query(
     quipu chain query cap ACCOUNT ASSET   key KEY           consent ID
     quipu chain query contract ID         offer ID          terms CONTRACT VERSION
     quipu chain query grant ID            sale ID           nullifier HEX
+    quipu chain query model ID            withdrawn ORIGIN RECORD
     quipu chain query anonymous-fees FLEET                  parameters
     quipu chain query governors
     """

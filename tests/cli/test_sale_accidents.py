@@ -174,6 +174,41 @@ def test_one_storefront_and_one_process_a_purchase(shop: Robot) -> None:
     check_bought(shop, "fourth")
 
 
+def _on_a_terminal(shop: Robot, answer: bytes, *words: object) -> tuple[int, str]:
+    """Exit status and all that was shown to somebody who types ``answer`` when asked."""
+    ours, theirs = os.openpty()
+    shop.extra.update({"TERM": "xterm", "COLUMNS": "120"})
+    try:
+        with shop.start(*words, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+            os.close(theirs)
+            said = b""
+            with suppress(OSError):  # EIO: the last of them has gone
+                while piece := os.read(ours, 1 << 16):
+                    said += piece
+                    if answer and b"[y/N]" in said:
+                        os.write(ours, answer + b"\n")
+                        answer = b""
+            process.wait(60)
+    finally:
+        os.close(ours)
+        shop.extra.clear()
+    return process.returncode, said.decode("utf-8", "replace")
+
+
+def test_a_terminal_asks_for_the_price_and_shows_how_far_it_is(shop: Robot) -> None:
+    words = ("buy", offer_of(shop), *BUY[:-2], "--again", "--into", "sixth")
+    code, said = _on_a_terminal(shop, b"n", *words)
+    assert code == 5
+    assert "of couriers/c1 for 1.700000 QPU? [y/N]" in said
+    assert "nothing was bought" in said
+    with selling(shop):
+        code, said = _on_a_terminal(shop, b"y", *words)
+    assert code == 0, said
+    assert re.search(r"buying .*\b[1-9]\d*/120 chunks .*MiB.*B/s.*paid .*QPU", said), said
+    assert "bought long.bin" in said
+    check_bought(shop, "sixth")
+
+
 def test_who_stops_reading_has_bought_all_the_same(shop: Robot) -> None:
     reading, writing = os.pipe()
     os.close(reading)
