@@ -37,6 +37,8 @@ from rich.panel import Panel  # noqa: E402
 from rich.table import Table  # noqa: E402
 from story import DemoError, Story, console, say  # noqa: E402
 
+from ledger.errors import LedgerError  # noqa: E402
+
 SECONDS = 15.0
 
 
@@ -146,7 +148,7 @@ def main() -> int:
                 report = share(story)
             if report and not arguments.keep:
                 report = shutil.copy(report, Path(tempfile.gettempdir()) / "quipu-demo.html")
-        except (DemoError, OSError) as error:
+        except (DemoError, LedgerError, OSError) as error:
             console.print(f"[bold red]demo:[/] {escape(str(error))}", soft_wrap=True)
             return 1
         conclude(story, time.perf_counter() - started, kept=bool(arguments.keep))

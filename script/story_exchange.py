@@ -23,6 +23,8 @@ from story import DemoError, console, say, until
 from story_market import BUYER, Market
 from story_world import qpu
 
+from ledger.fleet.process_record import ProcessRecord
+
 ASKING = Path(__file__).with_name("ask_exchange.py")
 KILLED_AFTER = 2
 """Chunks that the robot has told of when it is killed; it may have some more by then."""
@@ -43,6 +45,7 @@ def buy_and_be_killed(market: Market, look: Callable[[], None]) -> None:
             if "outcome" in said:
                 raise DemoError(f"{BUYER} was not killed in time: {said}")
     console.print(f"[bold cyan]$[/] kill -KILL {before}    [dim]# the process of {BUYER}[/]")
+    until(lambda: not _is_alive(before), f"end of {BUYER}")
     look()
 
     def is_back() -> bool:
@@ -58,6 +61,12 @@ def buy_and_be_killed(market: Market, look: Callable[[], None]) -> None:
     say(
         f"It is entry {last['entry_index']} of its log now, for {qpu(last['paid'])}, fees included."
     )
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process runs; one that is over and not yet buried does not."""
+    record = ProcessRecord.of(process)
+    return record is not None and record.alive
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from story_world import Episode, World, qpu
 
 from ledger.chain.codes import ResultCode
 from ledger.chain.state_keys import grant_key, nullifier_key, offer_key
+from ledger.errors import LockedError
 from ledger.experience.content_root import CHUNK_SIZE
 from ledger.fleet.own_chain import MIN_FEE
 from ledger.market.acquisition import Acquisition
@@ -26,7 +27,7 @@ from ledger.market.acquisition_states import Granted, Kept
 from ledger.market.shelf import Shelf
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_sharing_pb2 import OfferRecord
-from ledger.wallet.payer import PayerOpen
+from ledger.wallet.payer import PayerOpen, PayerState
 from ledger.wallet.wallet import Wallet
 
 BUYER, NOVICE = "courier1", "courier2"
@@ -254,17 +255,33 @@ def _require_little_at_risk(market: Market) -> None:
     state = Acquisition.look(folder)[1]
     if not isinstance(state, Granted):
         raise DemoError(f"the purchase is {type(state).__name__}")
-    wallet, grant, kept, paid = Wallet.open(folder / "wallet"), state.grant, kept_of(market), 0
-    for channel, _ in wallet.channels():
-        end = wallet.payer(channel)
-        paid = end.paid if isinstance(end, PayerOpen) else 0
-        end.release()
+    grant, kept, paid = state.grant, kept_of(market), _paid(folder)
     if not 0 < kept < grant.count or paid > grant.price_of(kept + 1):
         raise DemoError(f"{kept} of {grant.count} chunks are here, and {paid} was paid")
     say(
         f"[bold]killed[/] (SIGKILL) with {kept} of {grant.count} chunks here and checked, and"
         f" {qpu(paid)} paid: no more than one chunk is at risk. It starts again:"
     )
+
+
+def _paid(folder: Path) -> int:
+    """What a purchase has paid, read as soon as its killed buyer has let go of the channel."""
+    wallet = Wallet.open(folder / "wallet")
+    ((channel, _),) = wallet.channels()
+    found: list[PayerState] = []
+
+    def is_free() -> bool:
+        try:
+            found.append(wallet.payer(channel))
+        except LockedError:
+            return False
+        return True
+
+    until(is_free, "end of the buyer")
+    (end,) = found
+    paid = end.paid if isinstance(end, PayerOpen) else 0
+    end.release()
+    return paid
 
 
 def _require_sealed(market: Market, heard: bytes) -> None:
