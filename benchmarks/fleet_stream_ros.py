@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks import fleet_stream
 from benchmarks.measure import mid, ratios, seconds_of, take_turns
+from ledger.experience.content_root import chunk_count
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOMAIN = 87
@@ -83,7 +84,7 @@ def _sell(market: fleet_stream.Market, folder: Path) -> None:
 
     counter = Counter(Desk(market.bob, market, folder / "sales"), market)
     selling = Participant(DOMAIN, "seller")
-    FetchService(selling, [market.bob.account], counter.answer)
+    FetchService(selling, [market.bob.account], counter.answer, counter.seal_ahead)
     inbox = Inbox(selling.node, "bare", lambda: None, nap_s=0.0)
     inbox.serve(FetchChunk, "/bare/wait_set", bare)
     inbox.start()
@@ -105,7 +106,7 @@ def _buy(market: fleet_stream.Market, purchases: list[Callable[..., None]]) -> d
     from quipu_nodes.service_call import ServiceCall
     from rclpy.executors import SingleThreadedExecutor
 
-    chunks = fleet_stream.chunk_count(market.size)
+    chunks = chunk_count(market.size)
     buying = Participant(DOMAIN, "buyer")
     seller = market.bob.account
     way = RosSeller(buying.node, storefront_service(seller), seller, 60.0)

@@ -34,7 +34,7 @@ class HomeUnits(StoredUnits):
 
     def unit(self, index: int) -> memoryview:
         """salt_i || chunk_i. Raises ErasedError, CorruptStoreError."""
-        self._require_not_erased()
+        self.require_here()
         try:
             return super().unit(index)
         except VerificationError as error:
@@ -46,12 +46,13 @@ class HomeUnits(StoredUnits):
 
         Raises ErasedError, NotFoundError, KeyStoreError, CorruptStoreError.
         """
-        self._require_not_erased()
+        self.require_here()
         reader = self._reader
         entry = reader.log.entry(reader.record(self._record_id).index)
         return Deed.of(entry, reader.keys.get(self._record_id).openings)
 
-    def _require_not_erased(self) -> None:
+    def require_here(self) -> None:
+        """Raises ErasedError."""
         if self._reader.tables.state(self._record_id).presence is Presence.ERASED:
             raise ErasedError(f"content of record {self._record_id.hex()} was erased")
 

@@ -12,7 +12,7 @@ also after the grant's end: money was taken for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -135,6 +135,16 @@ class OfferedSale:
         return desk.wallet.begin_payee(grant.chain, channel, record)
 
 
+@dataclass(frozen=True, slots=True)
+class _SealedAhead:
+    """A unit that was sealed before it was asked for, and has not left."""
+
+    session: bytes
+    index: int
+    path: tuple[bytes, ...] = field(repr=False)
+    sealed: bytes = field(repr=False)
+
+
 class _Sale:
     """What an open sale and a closing one can do."""
 
@@ -151,6 +161,7 @@ class _Sale:
         """Units that left, sealed, while the grant was good."""
         self.deed_given = False
         """Whether the deed left since this was opened: the buyer then has all units."""
+        self._ahead: _SealedAhead | None = None
 
     @property
     def grant(self) -> Grant:
@@ -243,6 +254,19 @@ class _Sale:
         if isinstance(self._payee, PayeeOpen):
             self._payee.flush()
 
+    def seal_ahead(self, session: Session, index: int) -> None:
+        """Seal the unit that will be asked for next, while the buyer checks the one before.
+
+        Nothing is given by that: when it is asked for, all is looked at as ever.
+        """
+        if index >= self.grant.count:
+            return
+        try:
+            path, sealed = self._seal(session, index)
+        except LedgerError:
+            return  # whoever asks is told
+        self._ahead = _SealedAhead(session.session, index, path, sealed)
+
     def release(self) -> None:
         """Have everything on disk, and let others open the sale. Raises StorageError."""
         if self._payee is not None:
@@ -257,11 +281,18 @@ class _Sale:
                 raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
         else:
             self._given = max(self._given, index + 1)
+        ahead, self._ahead = self._ahead, None
         try:
-            unit = self._content.unit(index)
+            if ahead is not None and (ahead.session, ahead.index) == (session.session, index):
+                self._content.require_here()
+                return ahead.path, ahead.sealed
+            return self._seal(session, index)
         except ErasedError as error:
             raise SaleRefusedError(Reason.GONE, error.message) from error
-        cipher = UnitCipher(grant, session)
+
+    def _seal(self, session: Session, index: int) -> tuple[tuple[bytes, ...], bytes]:
+        unit = self._content.unit(index)
+        cipher = UnitCipher(self.grant, session)
         sealed = cipher.seal(index, unit_secret(self._row.key, index), unit)
         return self._content.path(index), sealed
 

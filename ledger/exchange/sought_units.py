@@ -40,6 +40,10 @@ class SoughtUnits:
         """See `UnitSource.path`. Raises ErasedError, CorruptStoreError."""
         return self._found().path(index)
 
+    def require_here(self) -> None:
+        """See `UnitSource.require_here`."""
+        self._found().require_here()
+
     def deed(self) -> Deed:
         """See `UnitSource.deed`."""
         return self._found().deed()

@@ -38,6 +38,10 @@ class UnitSource(Protocol):
         """The RFC 6962 path of unit ``index``, lowest sibling first."""
         ...
 
+    def require_here(self) -> None:
+        """Look whether units may still be given. Raises ErasedError."""
+        ...
+
     def deed(self) -> Deed:
         """The log entry, and what is kept that opens it.
 
@@ -131,6 +135,9 @@ class StoredUnits:
     def path(self, index: int) -> tuple[bytes, ...]:
         """The RFC 6962 path of unit ``index``, lowest sibling first."""
         return self._tree.path(index)
+
+    def require_here(self) -> None:
+        """Nothing is erased that is not a home's."""
 
     def deed(self) -> Deed:
         """The deed that was given. Raises NotFoundError where none was."""

@@ -141,6 +141,11 @@ class Storefront:
             return self._answer_whole(ask, request)
         return till.answer(request) if till else encode_refused(Reason.NO_SESSION)
 
+    def seal_ahead(self) -> None:
+        """Seal what buyers will ask for next, while nobody asks. Any thread may."""
+        for till in self._all():
+            till.seal_ahead()
+
     def look(self, wait_s: float = 0.0) -> None:
         """Wait so long for a new block, and do what it is time for with streams.
 

@@ -126,6 +126,12 @@ class Till:
             self._require_open()
             return self._counter.answer(request)
 
+    def seal_ahead(self) -> None:
+        """See `Counter.seal_ahead`."""
+        with self._lock:
+            if not self._is_closed:
+                self._counter.seal_ahead()
+
     def look(self) -> None:
         """Take over what the chain says now, and have channels closed whose time it is.
 

@@ -55,6 +55,9 @@ class Spoilt:
             unit[100] ^= 1
         return bytes(unit)
 
+    def require_here(self) -> None:
+        self.source.require_here()
+
     def path(self, index: int) -> tuple[bytes, ...]:
         return self.source.path(index)
 

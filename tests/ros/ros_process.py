@@ -27,8 +27,13 @@ _modules = itertools.count()
 
 
 def next_domain() -> int:
-    """A ROS_DOMAIN_ID that no other test module of this run has."""
-    return LOWEST_DOMAIN + (os.getpid() + next(_modules)) % DOMAINS
+    """A ROS_DOMAIN_ID that nobody else of this run has, of workers side by side neither."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker:
+        return LOWEST_DOMAIN + (os.getpid() + next(_modules)) % DOMAINS
+    share = DOMAINS // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    own = int(worker.removeprefix("gw")) * share + next(_modules) % share
+    return LOWEST_DOMAIN + (os.getppid() + own) % DOMAINS
 
 
 def require_ros() -> None:

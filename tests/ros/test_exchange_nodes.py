@@ -154,16 +154,16 @@ def test_cancelled_between_two_chunks_and_taken_up_again(
     world: ExchangeWorld, graph: Graph
 ) -> None:
     moose = long_recording(world)
-    offered = world.offered(moose)
+    offered, other = world.offered(moose), world.offered()
     with (
-        world.storefront(moose, pause_s=0.3),
+        world.storefront(moose, pause_s=0.5),
         world.gateway(),
         world.buyer("r1", world.enrolled(1)),
     ):
         acquiring = Acquiring(graph, "r1", offered)
         eventually(lambda: acquiring.feedback and acquiring.feedback[-1]["kept"] >= 2)
         # One at a time: another goal is told so, at once.
-        assert Acquiring(graph, "r1", world.offered()).result()["outcome"] == BUSY
+        assert Acquiring(graph, "r1", other).result()["outcome"] == BUSY
         acquiring.cancel()
         result = acquiring.result()
         assert result["outcome"] == CANCELLED
@@ -262,7 +262,7 @@ def test_nobody_there_is_said_and_tried_again(world: ExchangeWorld, graph: Graph
     offered = world.offered()
     with (
         world.gateway(**{"market.answer_s": 0.5}),
-        world.buyer("r1", world.enrolled(1), patience_s=1.0),
+        world.buyer("r1", world.enrolled(1), patience_s=8.0),
     ):
         result = Acquiring(graph, "r1", offered).result()
         assert result["outcome"] == UNREACHABLE, result

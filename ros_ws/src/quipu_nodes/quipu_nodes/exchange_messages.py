@@ -1,12 +1,11 @@
 """Requests and replies of a purchase as messages of `quipu_interfaces`.
 
-A sealed unit is moved as a whole: ``array.array`` on the side of ROS and ``bytes`` on ours,
+A sealed unit is moved as a whole, ``array.array`` on the side of ROS and ``bytes`` on ours:
 never number by number.
 """
 
 from __future__ import annotations
 
-from array import array
 from typing import Any, Final
 
 from quipu_interfaces.srv import FetchChunk
@@ -18,7 +17,6 @@ from ledger.exchange.transport import NoSellerError, SellerSilentError, Transpor
 
 SAID = FetchChunk.Response
 
-_BYTES: Final = "B"
 _NAMED_DIGITS: Final = 16
 
 
@@ -57,8 +55,8 @@ def message_of(request: Any) -> bytes:
 
 def fill_reply(response: Any, reply: Reply) -> Any:
     """The response that brings a reply."""
-    response.message = array(_BYTES, reply.message)
-    response.sealed = array(_BYTES, reply.sealed)
+    # Bytes are copied once by the setter, an array would be a second time.
+    response.message, response.sealed = reply.message, reply.sealed
     return response
 
 

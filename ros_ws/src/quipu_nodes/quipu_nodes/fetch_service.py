@@ -34,7 +34,7 @@ TROUBLE: Final = "the storefront has trouble of its own; ask again later"
 class FetchService:
     """Answers on a participant, from its making until `close`, for the accounts that are said.
 
-    ``answer`` makes replies, in the one thread.
+    ``answer`` makes replies, and ``rest`` is called when nobody asks; both in the one thread.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class FetchService:
         participant: Participant,
         accounts: Iterable[bytes],
         answer: Callable[[bytes], Reply],
+        rest: Callable[[], None] = lambda: None,
     ) -> None:
         self._answer: Final = answer
+        self._rest: Final = rest
         self._wanted = tuple(accounts)
         self._served: Final[set[bytes]] = set()
-        self._inbox: Final = Inbox(participant.node, "quipu-fetching", self._serve, nap_s=0.0)
+        self._inbox: Final = Inbox(participant.node, "quipu-fetching", self._between, nap_s=0.0)
         self._serve()
         self._inbox.start()
 
@@ -58,8 +60,12 @@ class FetchService:
         """Answer no more."""
         self._inbox.close()
 
-    def _serve(self) -> None:
+    def _between(self) -> None:
         """Called by the thread that answers, after each round."""
+        self._serve()
+        self._rest()
+
+    def _serve(self) -> None:
         if len(self._wanted) == len(self._served):
             return
         for account in self._wanted:

@@ -94,14 +94,13 @@ class Inbox:
         self._wake.destroy()
 
     def _run(self) -> None:
-        services, wait_set = -1, None
+        services = len(self._services)
+        wait_set = self._wait_set()
         within_s: float | None = 0.0
         while not self._ending.is_set() and self._node.context.ok():
             if services != len(self._services):
                 services = len(self._services)
-                wait_set = _rclpy.WaitSet(
-                    len(self._subscriptions), 1, 0, 0, services, 0, self._node.context.handle
-                )
+                wait_set = self._wait_set()
             wait_set.clear_entities()
             for each in self._subscriptions:
                 wait_set.add_subscription(each.handle)
@@ -122,6 +121,10 @@ class Inbox:
                 _LOG.exception("%s: a round failed", self._thread.name)
                 within_s = _PAUSE_S
             self._ending.wait(self._nap_s)
+
+    def _wait_set(self) -> Any:
+        subscriptions, services = len(self._subscriptions), len(self._services)
+        return _rclpy.WaitSet(subscriptions, 1, 0, 0, services, 0, self._node.context.handle)
 
     def _take_all(self) -> None:
         for subscription in self._subscriptions:

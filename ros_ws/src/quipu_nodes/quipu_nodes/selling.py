@@ -95,7 +95,9 @@ class Selling:
             )
             participant = Participant(settings.domain, NAME)
             held.callback(participant.close)
-            service = FetchService(participant, storefront.accounts, storefront.answer)
+            service = FetchService(
+                participant, storefront.accounts, storefront.answer, storefront.seal_ahead
+            )
             held.callback(service.close)
             socket = held.enter_context(SocketServer(settings.folder, storefront.answer))
             for account in storefront.accounts:
