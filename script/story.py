@@ -34,6 +34,7 @@ class Story:
     folder: Path
     facts: list[tuple[str, str]] = field(default_factory=list)
     chapters: int = 0
+    started: float = field(default_factory=time.perf_counter)
     served: list[subprocess.Popen[bytes]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     """Of the environment, as a user would export them."""
@@ -87,7 +88,8 @@ class Story:
     def chapter(self, title: str) -> None:
         self.chapters += 1
         console.print()
-        console.rule(f"[bold]{self.chapters}. {title}[/]", align="left", style="dim")
+        elapsed = f"[dim]{time.perf_counter() - self.started:.0f} s[/]"
+        console.rule(f"[bold]{self.chapters}. {title}[/] {elapsed}", align="left", style="dim")
 
     def run(self, *words: str, where: Path | None = None, expect: int = 0, lines: int = 0) -> str:
         """Show a command, run it, show what it says, and hold it to its exit status.
