@@ -115,7 +115,7 @@ def test_the_markets_processes_do_not_say_whose_they_are(
         Announcements(world.market.domain) as market,
         Announcements(world.ros.domain) as own,
         world.storefront(),
-        world.gateway(),
+        world.gateway(**{"market.idle_s": 8.0}),
         world.buyer("r1", world.enrolled(1)),
     ):
         assert Acquiring(graph, "r1", world.offered()).result()["outcome"] == BOUGHT
@@ -124,6 +124,10 @@ def test_the_markets_processes_do_not_say_whose_they_are(
         assert not any(value.strip(b"-") for each in said for value in each.values())
         # That this would be heard: the robot's own process tells it, on its own domain.
         assert any(value.strip(b"-") for each in own.hear(3).values() for value in each.values())
+        # Idle for long enough, a purchase's participant leaves.
+        with Graph(world.market) as looking:
+            eventually(lambda: any(each.startswith("/q") for each in looking.ask("nodes")))
+            eventually(lambda: not any(each.startswith("/q") for each in looking.ask("nodes")))
 
 
 def test_a_level_too_low_is_refused_and_costs_nothing(world: ExchangeWorld, graph: Graph) -> None:
