@@ -22,6 +22,7 @@ from ledger.exchange.grant import Grant
 from ledger.exchange.socket_client import SocketTransport
 from ledger.exchange.socket_server import SOCKET_NAME
 from ledger.exchange.transport import Transport
+from ledger.experience.private_folder import make_private_folder
 from ledger.market.budget import Budget
 from ledger.market.funding import Funding, PoolFunding
 from ledger.market.own_funding import OwnFunding
@@ -111,7 +112,8 @@ def tools_of(
 
     ``rest_to`` is the wallet's account where that pays itself, and not the fleet's pool.
     """
-    chain = ProvenChain(work.service, work.trust)
+    make_private_folder(shelf.root)
+    chain = ProvenChain(work.service, work.trust, shelf.root)  # not shown what is older, later
     return Tools(
         chain=chain,
         member=member,
