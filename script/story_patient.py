@@ -86,7 +86,7 @@ def withdraw(consented: Consented) -> None:
     story.run(*erasing, "--reason", "consent was withdrawn")
     if list((home / "content").rglob("with-a-patient*.mcap")):
         raise DemoError("the content is still there")
-    withdrawing = ("quipu", "offer", "withdraw", consented.offer, "--robot", str(home))
+    withdrawing = ("quipu", "offer", "withdraw", consented.offer)
     story.run(*withdrawing, *world.signed(authority), lines=1)
     entry = len(story.ask("--home", str(home), "log", "--all")["entries"]) - 1
     world.anchor(ROBOT, entry + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from ledger.chain.state_keys import anchor_key
 from ledger.cli.chain_access import chain_option, working
 from ledger.cli.chain_names import parse_id
 from ledger.cli.chain_robot import robot_home, robot_option, sponsor_option, sponsored
-from ledger.cli.chain_submit import KeySigner, carry_out, inclusion_json, open_wallet, where
+from ledger.cli.chain_submit import KeySigner, Signer, carry_out, inclusion_json, open_wallet, where
 from ledger.cli.entry_choice import find_experience
 from ledger.cli.main import Function, Invocation, verb
 from ledger.errors import RefusedError
@@ -111,8 +112,12 @@ def withdraw(
 ) -> None:
     """Withdraw OFFER. What was granted of it stays granted; it may be offered again."""
     name = parse_id(offer_hex, "offer")
-    with working(chain_home) as work, robot_home(robot or invocation.home) as found:
-        signer = open_wallet(wallet_folder) if wallet_folder else KeySigner(found.keys[-1])
+    with working(chain_home) as work, ExitStack() as held:
+        if wallet_folder:
+            signer: Signer = open_wallet(wallet_folder)
+        else:
+            found = held.enter_context(robot_home(robot or invocation.home))
+            signer = KeySigner(found.keys[-1])
         terms = sponsored(fee, sponsor, work.chain)
         included = carry_out(work, signer, WithdrawOffer(offer=name), terms)
     invocation.output.text(
