@@ -49,6 +49,10 @@ class Submission:
         account = chain.account(key)
         sequence = account.sequence if account else 0
         pending = self._pending
+        if pending is not None and pending.key == key and pending.sequence < sequence:
+            # It came into a block since the caller looked: what was to follow may be done.
+            self._pending = None
+            return False
         fresh = (
             pending is None
             or (pending.key, pending.sequence) != (key, sequence)

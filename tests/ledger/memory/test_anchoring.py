@@ -8,14 +8,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.chain.account import FEE_ASSET, Account
+from ledger.chain.leaf import LeafKind, leaf_id
 from ledger.chain.light.answer import verify_answer
 from ledger.chain.machine.proposal import Admission
 from ledger.chain.rules.robot import rotate_message
-from ledger.chain.state_keys import account_key, anchor_key
+from ledger.chain.state_keys import (
+    PARAMETERS_KEY,
+    account_key,
+    anchor_key,
+    fleet_key,
+    robot_key,
+)
 from ledger.home import create_home
 from ledger.key_change import rotate_key
 from ledger.memory.anchor_status import AnchorState, AnchorStatus
@@ -151,6 +159,26 @@ def test_a_lost_answer_is_found_out_and_costs_no_second_transaction(
     assert world.engine.info().height <= height + 1
     assert world.anchored(ORIGIN) == 2
     assert len(set(line.sent)) == 1
+
+
+def test_an_anchor_that_comes_while_the_next_round_looks_is_not_sent_again(
+    anchorer: Anchorer, owner: MemoryOwner, world: AnchoringWorld, line: Line
+) -> None:
+    class Before(dict[bytes, bytes]):
+        """What the chain said before its block, told once."""
+
+        def get(self, key: bytes, default: Any = None) -> Any:
+            return self.pop(key, default)
+
+    grow(owner, 2)
+    keys = (robot_key(ORIGIN), fleet_key(world.fleet), PARAMETERS_KEY, anchor_key(ORIGIN))
+    before = Before({key: world.engine.answer(key) for key in keys})
+    line.lost_answers = 1
+    assert anchorer.round(line).state is AnchorState.UNREACHABLE
+    world.engine.wait(leaf_id(LeafKind.TRANSACTION, line.sent[0]), 10.0)
+    line.forged = before
+    assert is_anchored(anchorer.round(line), 2)
+    assert len(line.sent) == 1
 
 
 def test_a_restart_goes_on_from_the_proof_that_is_kept(
