@@ -40,6 +40,7 @@ from ledger.market.notice import find_notice
 from ledger.market.placing import place, placed
 from ledger.market.shelf import Shelf, Shelved
 from ledger.market.tools import Progress, Tools
+from ledger.market.uses import Uses
 from ledger.market.wish import Wish
 from ledger.schema.chain_payment_pb2 import Asset
 
@@ -119,7 +120,8 @@ def order(
                     end = _driven(invocation, acquisition, tools, asset)
                     folder = _placed(acquisition, offer, into, home is None or into is not None)
             finally:
-                shelf.clear(acquisition.wish.offer)  # where nobody gave anything, nothing stays
+                # Where nobody gave anything, nothing stays.
+                shelf.clear(acquisition.wish.offer, Uses(member))
             return Ended(acquisition, end, folder, asset)
 
         started = [] if again else _started(work, shelf, offer, resume, into)
@@ -140,7 +142,7 @@ def order(
             if not yes and wish.max_price is None:
                 _confirm(invocation, shelf, listing, asset, wish)
             rest_to = wallet.account if own_money else None
-            shelf.clear(listing.offer)
+            shelf.clear(listing.offer, Uses(member))
             ended = [go_on(shelf.begin(wish, rest_to), rest_to, asset)]
     told = [result_of(each) for each in ended]
     data = told[0] if len(told) == 1 and offer else {"purchases": told}

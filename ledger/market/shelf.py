@@ -35,6 +35,7 @@ from ledger.market.acquisition_states import (
     Wished,
 )
 from ledger.market.budget import Budget
+from ledger.market.uses import Uses
 from ledger.market.wish import Wish
 from ledger.storage.os_errors import storage_errors
 
@@ -133,8 +134,12 @@ class Shelf:
                 return acquisition
             number += 1
 
-    def clear(self, offer: bytes) -> None:
-        """Remove what came to nothing of an offer. What another process has open stays."""
+    def clear(self, offer: bytes, uses: Uses) -> None:
+        """Remove what came to nothing of an offer. What another process has open stays.
+
+        The uses that it took of the member's are free again: nothing was submitted with them.
+        Raises CorruptStoreError, StorageError.
+        """
         for each in self.of_offer(offer):
             if not each.is_naught:
                 continue
@@ -144,6 +149,8 @@ class Shelf:
                 continue
             with acquisition:
                 if isinstance(acquisition.state, Wished | Refused):
+                    # First, so that whoever is killed in between leaves the name to do it again.
+                    uses.release(acquisition.name)
                     remove_folder(each.folder)
 
     def _folders(self) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.credentials.member_file import MemberFile
 from ledger.exchange.grant import Grant
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import (
@@ -20,6 +21,7 @@ from ledger.market.acquisition_states import (
 )
 from ledger.market.budget import Limits
 from ledger.market.shelf import Shelf
+from ledger.market.uses import Uses
 from ledger.market.wish import Wish
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_sharing_pb2 import OfferRecord
@@ -37,6 +39,10 @@ OVER: tuple[tuple[AcquisitionState, bool, bool], ...] = (
     (Refused(ResultCode.OVER_USES, "words"), True, True),
     (Abandoned(2), True, False),
 )
+
+
+def uses_of(tmp_path: Path) -> Uses:
+    return Uses(MemberFile(tmp_path / "member"))
 
 
 def test_acquisitions_of_an_offer_are_numbered_and_found(tmp_path: Path) -> None:
@@ -84,19 +90,49 @@ def test_only_what_came_to_nothing_is_cleared(
     assert (found.is_over, found.is_naught) == (over, naught)
     assert found.is_had is isinstance(state, Closed)
     assert (len(shelf.under_way()) == 1) is not over
-    shelf.clear(OTHER)
+    shelf.clear(OTHER, uses_of(tmp_path))
     assert acquisition.folder.exists()
-    shelf.clear(OFFER)
+    shelf.clear(OFFER, uses_of(tmp_path))
     assert acquisition.folder.exists() is not naught
 
 
 def test_what_another_process_has_open_stays(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, CHAIN)
     with shelf.begin(Wish(OFFER, "training")) as acquisition:
-        shelf.clear(OFFER)
+        shelf.clear(OFFER, uses_of(tmp_path))
         assert Acquisition.look(acquisition.folder)
-    shelf.clear(OFFER)
+    shelf.clear(OFFER, uses_of(tmp_path))
     assert not acquisition.folder.exists()
+
+
+class KilledError(BaseException):
+    """Nothing runs after it."""
+
+
+@pytest.mark.parametrize("stage", ["remove_folder", "release"])
+def test_a_use_is_free_again_whenever_clearing_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    shelf, uses, contract = Shelf(tmp_path / "shelf", CHAIN), uses_of(tmp_path), b"t" * 32
+    with shelf.begin(Wish(OFFER, "training")) as acquisition:
+        # Killed once a use was taken, before its request was on disk.
+        assert uses.choose(contract, 1, acquisition.name) == 0
+    assert uses.choose(contract, 1, b"n" * 16) is None
+
+    def die(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        if stage == "release":
+            patched.setattr(Uses, "release", die)
+        else:
+            patched.setattr("ledger.market.shelf.remove_folder", die)
+        with pytest.raises(KilledError):
+            shelf.clear(OFFER, uses)
+    assert Acquisition.look(acquisition.folder)
+    shelf.clear(OFFER, uses_of(tmp_path))
+    assert not acquisition.folder.exists()
+    assert uses_of(tmp_path).choose(contract, 1, b"n" * 16) == 0
 
 
 def test_budgets_are_one_an_asset(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from ledger.market.buying import AcquisitionCancelledError, TooDearError, acquir
 from ledger.market.refusal import GrantRefusedError
 from ledger.market.shelf import Shelf
 from ledger.market.tools import Cancelled, Progress, Told, Tools
+from ledger.market.uses import Uses
 from ledger.market.wish import Wish
 
 
@@ -76,7 +77,7 @@ def carry_out(
         told(progress)
 
     try:
-        acquisition = _taken_up(shelf, wish, again=again)
+        acquisition = _taken_up(shelf, Uses(tools.member), wish, again=again)
     except LedgerError as error:
         return Outcome(End.FAILED, str(error))
     with acquisition:
@@ -91,7 +92,7 @@ def carry_out(
         return _standing(acquisition, End.KEPT if kept else End.BOUGHT, paid)
 
 
-def _taken_up(shelf: Shelf, wish: Wish, *, again: bool) -> Acquisition:
+def _taken_up(shelf: Shelf, uses: Uses, wish: Wish, *, again: bool) -> Acquisition:
     for each in reversed(shelf.of_offer(wish.offer)):
         if isinstance(each.state, Abandoning):
             continue
@@ -99,7 +100,7 @@ def _taken_up(shelf: Shelf, wish: Wish, *, again: bool) -> Acquisition:
             return Acquisition.open(each.folder)
         if each.is_had and not again:
             return Acquisition.open(each.folder)
-    shelf.clear(wish.offer)
+    shelf.clear(wish.offer, uses)
     return shelf.begin(wish)
 
 
