@@ -34,7 +34,9 @@ class NotYetError(LedgerError):
 
     def __init__(self, until: int) -> None:
         super().__init__(
-            f"what is left comes back after block {until}", hint="give it up again then"
+            f"what is left comes back after block {until}",
+            hint="blocks come with transactions: on an idle chain any transfer makes one; then "
+            "give it up again",
         )
         self.until = until
 
