@@ -6,7 +6,9 @@ this side, which the seller can challenge for some blocks; then what is left goe
 
 from __future__ import annotations
 
+from ledger.chain.fleets import fleet_id
 from ledger.chain.rules.grant import grant_id
+from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import grant_key
 from ledger.errors import LedgerError, RefusedError
 from ledger.exchange.grant import Grant
@@ -44,13 +46,15 @@ class NotYetError(LedgerError):
 def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
     """Give an acquisition up: close its channel, and bring back what was not paid.
 
-    May be called again and again. Raises `NotYetError` while the close can be challenged, the
-    acquisition then being `Abandoning`; RefusedError for one that is `Bought`, or further, or was
-    refused; `RefusalError`, `EngineError`, StorageError and their kin.
+    May be called again and again: money that came to the one-time key later, of a payment that
+    was under way, then goes back as well. Raises `NotYetError` while the close can be
+    challenged, the acquisition then being `Abandoning`; RefusedError for one that is `Bought`,
+    or further, or was refused; `RefusalError`, `EngineError`, StorageError and their kin.
     """
     state = acquisition.state
     if isinstance(state, Abandoned):
         remove_folder(acquisition.folder / "purchase")
+        _bring_late(acquisition, tools)
         return state
     if isinstance(state, Bought | Closed):
         raise RefusedError("all of it was bought and paid", hint="take it up again")
@@ -91,6 +95,14 @@ def _bring_back(acquisition: Acquisition, tools: Tools, state: Abandoning) -> Ab
         raise NotYetError(until)
     back = paying.give_back(chain, folder, wallet, tools.rest_of(state), state.grant.asset)
     return _over(acquisition, tools, max(0, state.funded - back))
+
+
+def _bring_late(acquisition: Acquisition, tools: Tools) -> None:
+    # The state says no more of the grant; whose it was, the credential says as well.
+    recipient = tools.rest_to or pool_account(
+        fleet_id(tools.chain.chain, tools.member.credential().attributes.fleet)
+    )
+    paying.give_back_late(tools.chain, acquisition.folder, recipient)
 
 
 def _granted_meanwhile(acquisition: Acquisition, tools: Tools, state: Requested) -> Granted | None:

@@ -138,6 +138,29 @@ def give_back(
     return given[asset]
 
 
+def give_back_late(chain: ProvenChain, folder: Path, recipient: bytes) -> None:
+    """Pay back what came to a one-time key after `give_back`; nothing where there is none.
+
+    Fees come off it. Raises `RefusalError`, `EngineError`, KeyStoreError, StorageError.
+    """
+    if not (folder / "wallet" / "key").exists():
+        return
+    wallet, fee = one_time_wallet(folder), chain.parameters.min_fee
+    account = chain.account(wallet.account)
+    held = {} if account is None else dict(account.holdings)
+    for asset, amount in sorted(held.items(), reverse=True):  # that of fees last: it pays them
+        if amount <= (fee if asset == FEE_ASSET else 0):
+            continue
+        before = chain.balance(wallet.account, asset)
+        _give_back(chain, folder, wallet, recipient, asset)
+        if chain.balance(wallet.account, asset) == before:
+            # What was kept was carried out long ago, before this came: another is signed.
+            path = folder / f"back-{asset}.tx"
+            with storage_errors(path):
+                path.unlink(missing_ok=True)
+            _give_back(chain, folder, wallet, recipient, asset)
+
+
 def _give_back(
     chain: ProvenChain, folder: Path, wallet: Wallet, recipient: bytes, asset: int
 ) -> int:

@@ -31,8 +31,10 @@ from ledger.market.buying import (
     acquire,
 )
 from ledger.market.delivery import kept_deed
+from ledger.market.funding import need_of
 from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.tools import Tools
+from ledger.schema.chain_payment_pb2 import Transfer
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Offered
 from tests.ledger.market.buyers_world import BuyersWorld, Faulty
@@ -173,6 +175,36 @@ def test_what_was_not_paid_for_yet(
         assert world.pool == pool + (100 - fees if at is Funded else 0)
         assert tools.budget is not None
         assert tools.budget.standing().used() == fees
+
+
+def test_money_that_comes_after_the_end_goes_back_as_well(
+    world: BuyersWorld, offered: Offered, member: MemberFile
+) -> None:
+    """A payment of the pool was under way when the purchase was given up."""
+    with budgeted(world, member, offered, Faulty(world, 0)) as (acquisition, tools):
+        with pytest.raises(AcquisitionCancelledError):
+            acquire(acquisition, tools, cancelled=lambda: type(acquisition.state) is Granted)
+        assert isinstance(acquisition.state, Granted)
+        grant, pool = acquisition.state.grant, world.pool
+        assert abandon(acquisition, tools) == Abandoned(0)
+        needed = need_of(grant, FEE)[grant.asset]
+        world.funding.fund(grant.grant, grant.buyer, grant.asset, needed)
+        assert world.pool == pool - 100
+        folder = acquisition.folder
+    before = world.pool
+    for late in (100, 40):
+        with Acquisition.open(folder) as again:
+            assert abandon(again, tools) == Abandoned(0)
+            assert world.balance(grant.buyer) == 0
+            pool = world.pool
+            assert abandon(again, tools) == Abandoned(0)
+            assert world.pool == pool
+        if late == 100:
+            assert pool == before + late - FEE
+            # Another payment, after one that went back: it does not stay either.
+            message = Transfer(asset=grant.asset, recipient=grant.buyer, amount=40)
+            world.must(world.authority, message)
+            assert world.balance(grant.buyer) == 40
 
 
 def test_a_grant_that_nobody_heard_of(
