@@ -27,6 +27,7 @@ from ledger.cli.market_view import robot_text
 from ledger.cli.ui import escape, human_bytes, short, table
 from ledger.errors import LockedError, NotFoundError, RefusedError
 from ledger.exchange.socket_server import SocketServer
+from ledger.experience.private_folder import make_private_folder
 from ledger.home import existing_home
 from ledger.market.sale_note import SaleStage
 from ledger.market.sales_view import SaleView, list_sales
@@ -252,7 +253,9 @@ def _storefront(
     has_wallet = wallet_folder is not None or (wallet_root(None) / "key").is_file()
     wallets = [open_wallet(wallet_folder)] if has_wallet else []
     settings = SellingSettings(sponsor=parse_fleet(sponsor, work.chain) if sponsor else b"")
-    chain = ProvenChain(work.service, work.trust)
+    make_private_folder(_sales_folder(folder))
+    # Not shown what is older, later.
+    chain = ProvenChain(work.service, work.trust, _sales_folder(folder))
     with SellingHomes(roots) as opened:
         try:
             front = Storefront(_sales_folder(folder), chain, wallets, opened, settings)

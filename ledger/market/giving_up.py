@@ -92,6 +92,7 @@ def _bring_back(acquisition: Acquisition, tools: Tools, state: Abandoning) -> Ab
         acquisition.reach(
             Abandoning(state.offer, state.record, state.grant, state.funded, state.channel, until)
         )
+        chain.keep()
         raise NotYetError(until)
     back = paying.give_back(chain, folder, wallet, tools.rest_of(state), state.grant.asset)
     return _over(acquisition, tools, max(0, state.funded - back))
@@ -116,6 +117,7 @@ def _granted_meanwhile(acquisition: Acquisition, tools: Tools, state: Requested)
 
 
 def _over(acquisition: Acquisition, tools: Tools, spent: int) -> Abandoned:
+    tools.chain.keep()
     if tools.budget is not None:
         tools.budget.settle(acquisition.name, spent)
     over = Abandoned(spent)

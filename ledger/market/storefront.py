@@ -153,6 +153,7 @@ class Storefront:
         """
         with self._looking:
             self._sales.refresh(wait_s)
+            self._chain.keep()
             for till in self._all():
                 till.look()
 

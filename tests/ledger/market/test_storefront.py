@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.sponsorship import pool_account
-from ledger.errors import LockedError
+from ledger.chain.state_keys import PARAMETERS_KEY
+from ledger.errors import LockedError, VerificationError
 from ledger.exchange.buyer import SellerRefusedError
 from ledger.exchange.deed import Deed
 from ledger.exchange.messages import Reason, Refused, Reply, encode_fetch, parse_reply
@@ -327,6 +330,40 @@ def test_one_sales_trouble_is_not_the_others(
         world.pass_blocks(1)
         shop.look()
         assert world.paid_out == before + 2 * (paid - FEE)
+
+
+class Older:
+    """The engine, showing a row as it was before."""
+
+    def __init__(self, world: SellersWorld, key: bytes) -> None:
+        self._engine, self._key, self._old = world.engine, key, world.engine.answer(key)
+
+    def answer(self, key: bytes) -> bytes:
+        return self._old if key == self._key else self._engine.answer(key)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+def test_a_storefront_that_is_started_again_is_shown_nothing_older(
+    world: SellersWorld, tmp_path: Path
+) -> None:
+    known = tmp_path / "known"
+    known.mkdir()
+    older = Older(world, PARAMETERS_KEY)
+    homes = SellingHomes((), (world.husky.home,))
+
+    def front(service: Any, folder: Path | None) -> Storefront:
+        chain = ProvenChain(service, world.trust, folder)
+        return Storefront(tmp_path / "front", chain, [world.sellers_wallet], homes)
+
+    world.pass_blocks(2)
+    with front(world.engine, known) as first:
+        first.look()
+    with front(older, None) as forgetful:
+        forgetful.look()  # whoever remembers nothing is shown what is old
+    with pytest.raises(VerificationError, match="old"), front(older, known) as again:
+        again.look()
 
 
 # Who asks what
