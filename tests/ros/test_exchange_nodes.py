@@ -10,12 +10,23 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.state_keys import offer_key
 from ledger.exchange.buyer import FetchingUnit, HeldUnit, OpeningStream
+from ledger.exchange.deed import Deed, Promise
 from ledger.exchange.messages import Reason, Refused, encode_fetch, parse_reply
 from ledger.exchange.purchase import Purchase
+from ledger.exchange.swap_buyer import BuyingEnd
+from ledger.exchange.swap_chain import BuyingTerms
+from ledger.exchange.swap_deed import ask_for_deed
+from ledger.exchange.swap_driver import swap
+from ledger.exchange.swap_payment import BoughtSwap
+from ledger.exchange.swap_purchase import SwapPurchase
 from ledger.exchange.transport import buy
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Closed, Streaming
+from ledger.market.swap_chain import ProvenSwapChain
+from ledger.schema.chain_sharing_pb2 import OfferRecord
+from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Robot
 from tests.ros.announcements import Announcements
 from tests.ros.exchange_world import GATEWAY, Acquiring, ExchangeWorld, GraphTransport
@@ -260,6 +271,39 @@ def test_no_chunk_comes_for_nothing_and_no_money_for_no_grant(
             assert graph.call(f"{GATEWAY}/fetch_chunk", FETCH, **asked)["error_code"] == 2
     purchase.close()
     payer.release()
+
+
+def test_a_content_is_bought_whole_through_the_gateway_under_one_other_name(
+    world: ExchangeWorld, graph: Graph, tmp_path: Path
+) -> None:
+    """The relay knows an atomic sale's requests for one conversation, as it does a stream's."""
+    offered = world.offered()
+    bought = world.granted(world.member(8), offered)
+    world.fund(bought, bought.grant.price + 10 * FEE)
+    record = world.read(OfferRecord, offer_key(offered.offer))
+    assert record is not None
+    purchase = SwapPurchase.create(world.root / "whole", bought.grant)
+    end = BuyingEnd(purchase, bought.wallet, ProvenSwapChain(world.proven), BuyingTerms(fee=FEE))
+
+    def wait(height: int) -> None:
+        """For what the storefront submits, or, where that is nothing yet, for any block."""
+        world.engine.events(height + 1, 2.0)
+        world.pass_blocks(max(0, height + 1 - world.height()))
+
+    with world.storefront(), world.gateway(), Graph(world.market) as market:
+        way = GraphTransport(graph, f"{GATEWAY}/fetch_chunk", world.seller_account)
+        assert isinstance(swap(end, way, wait), BoughtSwap)
+        topic = f"rq{service_of(world)}Request"
+        (asker,) = eventually(lambda: market.ask("speakers", topic=topic))
+        assert re.fullmatch("q[0-9a-f]{16}", asker[0])
+        deed = ask_for_deed(end, way, Promise.of_record(record))
+        assert isinstance(deed, Deed)
+        assert deed.entry == world.husky.home.log.entry(world.husky.recorded.index)
+        # The deed was asked for under the same name.
+        assert market.ask("speakers", topic=topic) == [asker]
+    (placed,) = purchase.place(tmp_path / "placed", [("all", len(world.husky.content))])
+    assert placed.read_bytes() == world.husky.content
+    purchase.close()
 
 
 def test_nobody_there_is_said_and_tried_again(world: ExchangeWorld, graph: Graph) -> None:
