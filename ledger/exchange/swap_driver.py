@@ -72,9 +72,11 @@ def swap(
 ) -> BoughtSwap | ReturnedSwap:
     """Buy what a purchase is about, from where it was left.
 
-    ``wait`` returns once the chain is higher than the height it is given; ``told`` hears how
-    many masked units are here and how many are open, after each. A seller that has forgotten
-    the session is opened again, and what it sent wrong asked for again, once each.
+    ``wait`` returns once the chain is higher than the height it is given, or after a while:
+    what was waited for is looked at again. ``told`` hears how many masked units are here and
+    how many are open, after each. A seller that cannot answer yet is asked again, whatever it
+    was asked for; one that has forgotten the session is opened again, and what it sent wrong
+    asked for again, once each.
 
     Raises BadUnitError, SellerRefusedError, VerificationError, MalformedError for what the
     seller does wrong; LateComplaintError; RefusedError; CorruptStoreError, StorageError; and
@@ -102,8 +104,8 @@ def swap(
                     raise
                 tried = True
             except SellerRefusedError as refusal:
-                if refusal.reason is Reason.NOT_YET and isinstance(asking, OpeningSwap):
-                    wait(asking.height)
+                if refusal.reason is Reason.NOT_YET:
+                    following = _after_waiting(end, asking, wait)
                 elif refusal.reason is Reason.NO_SESSION and not tried:
                     tried, end.session = True, None
                 else:
@@ -116,6 +118,17 @@ def swap(
                 continue
         state = where(end)
     return state
+
+
+def _after_waiting(
+    end: BuyingEnd, asking: Asking, wait: Callable[[int], None]
+) -> FetchingLeaves | None:
+    """Wait for a seller that has no answer yet; what to ask then, if the folder does not say."""
+    wait(asking.height if isinstance(asking, OpeningSwap) else end.chain.height())
+    # Pages that are here are in no folder yet. Deadlines go on meanwhile.
+    if isinstance(asking, FetchingLeaves) and isinstance(where(end), FetchingLeaves):
+        return asking
+    return None
 
 
 def _without_sale(end: BuyingEnd, height: int) -> OpeningSwap | ReturnedSwap:
