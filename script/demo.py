@@ -31,6 +31,7 @@ import story_learning  # noqa: E402
 import story_ledger  # noqa: E402
 import story_market  # noqa: E402
 import story_patient  # noqa: E402
+import story_purchase  # noqa: E402
 import story_world  # noqa: E402
 from rich.markup import escape  # noqa: E402
 from rich.panel import Panel  # noqa: E402
@@ -53,8 +54,8 @@ def share(story: Story) -> Path:
         story_world.record(world)
         market = story_market.offer(world)
         story_market.refuse_the_novice(market)
-        story_market.buy_and_be_killed(market)
-        story_market.refuse_a_second_use(market)
+        story_purchase.buy_and_be_killed(market)
+        story_purchase.refuse_a_second_use(market)
         cheats = story_cheats.offer_more(market)
         story_cheats.stop_paying(cheats)
         story_cheats.sell_spoilt(cheats)
