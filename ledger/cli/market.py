@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +23,9 @@ from ledger.cli.default_verb import DefaultVerb
 from ledger.cli.main import Invocation, verb
 from ledger.cli.market_view import listing_json, show_listing, show_table
 from ledger.cli.ui import escape
-from ledger.errors import MalformedError, StorageError
-from ledger.market.catalogue import Catalogue
+from ledger.errors import CorruptStoreError, MalformedError, StorageError
+from ledger.experience.private_folder import make_private_folder
+from ledger.market.catalogue import Catalogue, find_listing
 from ledger.market.listing import Listing, Search, Sort
 from ledger.offering import QualityClaim
 from ledger.schema.chain_payment_pb2 import Asset
@@ -90,20 +93,20 @@ def search(
     qualities = tuple(map(QualityClaim.parse, claims))
     with working(chain_home) as work:
         asset = _asset(work, symbol, max_price)
-        catalogue = catalogue_of(work)
-        listed = catalogue.search(
-            Search(
-                " ".join(words),
-                tags,
-                topics,
-                kind,
-                max_age_ns,
-                parse_amount(max_price, asset.decimals) if max_price and asset else None,
-                asset.id if asset else None,
-                qualities,
-                Sort(sort),
-            )
+        wanted = Search(
+            " ".join(words),
+            tags,
+            topics,
+            kind,
+            max_age_ns,
+            parse_amount(max_price, asset.decimals) if max_price and asset else None,
+            asset.id if asset else None,
+            qualities,
+            Sort(sort),
         )
+        with _chain(work) as chain:
+            catalogue = _catalogue(chain)
+            listed = catalogue.search(wanted)
         found = [(each, asset_of(work, each.terms.asset)) for each in listed]
         height = catalogue.height
     shown = [each for each in found if everything or each[0].is_fresh]
@@ -156,12 +159,31 @@ def show_(invocation: Invocation, offer: str, chain_home: Path | None) -> None:
     invocation.output.result({**listing_json(listing, asset), **said}, show)
 
 
-def catalogue_of(work: ChainWork) -> Catalogue:
-    """The offers of a chain, looked for up to its newest block."""
-    chain = ProvenChain(work.service, work.trust)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+@contextmanager
+def _chain(work: ChainWork) -> Iterator[ProvenChain]:
+    """The chain, never older than any search was shown it, where there is room to remember."""
+    folder = _cache()
     try:
-        catalogue = Catalogue(chain, cache / "quipu" / "market" / chain.chain.hex())
+        make_private_folder(folder)
+        chain = ProvenChain(work.service, work.trust, folder)
+    except CorruptStoreError:
+        raise
+    except StorageError:
+        chain = ProvenChain(work.service, work.trust)
+    yield chain
+    with suppress(StorageError):
+        chain.keep()
+
+
+def _cache() -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return cache / "quipu" / "market"
+
+
+def _catalogue(chain: ProvenChain) -> Catalogue:
+    """The offers of a chain, looked for up to its newest block."""
+    try:
+        catalogue = Catalogue(chain, _cache() / chain.chain.hex())
         catalogue.update()
     except StorageError:  # a place to remember the walk in is a help, and no more
         catalogue = Catalogue(chain)
@@ -171,14 +193,15 @@ def catalogue_of(work: ChainWork) -> Catalogue:
 
 def find_offer(work: ChainWork, text: str) -> Listing:
     """The offer that a whole id, or its first digits, name. Raises NotFoundError."""
-    if _ID.fullmatch(text):
-        return Catalogue(ProvenChain(work.service, work.trust)).find(bytes.fromhex(text))
-    if not _PREFIX.fullmatch(text):
+    if not _ID.fullmatch(text) and not _PREFIX.fullmatch(text):
         raise MalformedError(
             f"{text[:70]!r} is no offer", hint="give 4 digits of its id or more: quipu market"
         )
-    catalogue = catalogue_of(work)
-    return catalogue.find(catalogue.resolve(text))
+    with _chain(work) as chain:
+        if _ID.fullmatch(text):
+            return find_listing(chain, bytes.fromhex(text))
+        catalogue = _catalogue(chain)
+        return catalogue.find(catalogue.resolve(text))
 
 
 def contract_words(access: ChainAccess, listing: Listing) -> ContractWords:

@@ -18,6 +18,7 @@ from ledger.chain.light.client import LightClient
 from ledger.chain.proven.port import ChainPort
 from ledger.chain.state_keys import account_key
 from ledger.checkpoint import Checkpoint
+from ledger.errors import NotFoundError, VerificationError
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_receipt_pb2 import StateAnswer
 
@@ -85,4 +86,11 @@ class ProvenState:
         size = Checkpoint.of_note(note).size
         if not held or held == size:
             return ()
-        return self.port.consistency(min(held, size), max(held, size))
+        try:
+            return self.port.consistency(min(held, size), max(held, size))
+        except NotFoundError as error:
+            raise VerificationError(
+                f"{held} leaves of the chain are known, and it cannot show that the {size} that it"
+                " has now are of one history with them",
+                hint="it is an older copy, or another chain under its name: ask its operator",
+            ) from error

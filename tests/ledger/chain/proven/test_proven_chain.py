@@ -205,6 +205,14 @@ def test_what_was_known_outlives_the_process(town: Town, tmp_path: Path) -> None
         again.height()
     assert ProvenChain(service, town.trust).height() < height  # type: ignore[arg-type]
     assert ProvenChain(town.engine, town.trust, folder).height() == height
+
+    def lost(old_size: int, new_size: int) -> tuple[bytes, ...]:
+        raise NotFoundError(f"a tree of {new_size} leaves is not in a log of {old_size}")
+
+    copy = Between(town, answer=lambda key: old, consistency=lost)
+    with pytest.raises(VerificationError, match="of one history") as refused:
+        ProvenChain(copy, town.trust, folder).height()  # type: ignore[arg-type]
+    assert "older copy" in str(refused.value.hint)
     data = path.read_bytes()
     for at in range(0, len(data), 11):
         path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
