@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.notices import Held, notice_of
 from ledger.cli.amounts import parse_amount
 from ledger.cli.buy_progress import shown_progress, stopping
 from ledger.cli.buy_refusals import told_plainly
@@ -18,6 +18,7 @@ from ledger.cli.buy_tools import (
     credential_options,
     home_to_keep,
     member_file,
+    proven_chain,
     shelf_of,
     shelf_option,
     tools_of,
@@ -36,7 +37,6 @@ from ledger.market.acquisition_states import Closed, Granted, Kept
 from ledger.market.buying import acquire, progress_of
 from ledger.market.delivery import kept_deed
 from ledger.market.listing import Listing
-from ledger.market.notice import find_notice
 from ledger.market.placing import place, placed
 from ledger.market.shelf import Shelf, Shelved
 from ledger.market.tools import Progress, Tools
@@ -178,7 +178,10 @@ def _started(
             f"it was bought already{_where(last, there)}",
             hint="--again buys it once more, for another use of the contract",
         )
-    if find_notice(ProvenChain(work.service, work.trust), last.grant) is not None:
+    chain = proven_chain(work, shelf)
+    notice = notice_of(chain, Held(last.grant, last.wish.offer))
+    chain.keep()
+    if notice is not None:
         raise RefusedError(
             "consent of it was withdrawn since it was bought",
             hint=f"quipu grant erase {short(last.grant)}",

@@ -76,6 +76,15 @@ def shelf_of(access: ChainAccess, chosen: Path | None) -> Shelf:
     return Shelf(root.expanduser(), access.chain)
 
 
+def proven_chain(work: ChainWork, shelf: Shelf) -> ProvenChain:
+    """The chain of a shelf's purchases, never older than what was shown to any of them.
+
+    Whoever asked it has it `keep` what it knows.
+    """
+    make_private_folder(shelf.root)
+    return ProvenChain(work.service, work.trust, shelf.root)
+
+
 def member_file(chosen: Path | None) -> MemberFile:
     """The member's file. Raises NotFoundError where there is none."""
     path = chosen or Path(os.environ.get("QUIPU_CREDENTIAL") or DEFAULT_CREDENTIAL)
@@ -112,8 +121,7 @@ def tools_of(
 
     ``rest_to`` is the wallet's account where that pays itself, and not the fleet's pool.
     """
-    make_private_folder(shelf.root)
-    chain = ProvenChain(work.service, work.trust, shelf.root)  # not shown what is older, later
+    chain = proven_chain(work, shelf)
     return Tools(
         chain=chain,
         member=member,

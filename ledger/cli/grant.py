@@ -9,11 +9,12 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
+from ledger.chain.notices import Held, Notice, notice_of
 from ledger.chain.policy import read_policy
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.state_keys import contract_key, contract_version_key, grant_key
-from ledger.cli.buy_tools import member_file, shelf_of, shelf_option, tools_of
-from ledger.cli.chain_access import ChainAccess, ChainWork, chain_option, working
+from ledger.cli.buy_tools import member_file, proven_chain, shelf_of, shelf_option, tools_of
+from ledger.cli.chain_access import ChainAccess, chain_option, working
 from ledger.cli.chain_submit import open_wallet, wallet_option
 from ledger.cli.contract_terms import terms_text
 from ledger.cli.contract_words import ContractWords
@@ -26,9 +27,8 @@ from ledger.experience.private_folder import remove_folder
 from ledger.home import open_home
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Granted, Kept
-from ledger.market.erasing import erase_bought
+from ledger.market.erasing import erase_bought, is_erased
 from ledger.market.keeping import find_kept
-from ledger.market.notice import Notice, find_notice
 from ledger.market.placing import placed
 from ledger.market.shelf import Shelf, Shelved
 from ledger.memory.borrowing import borrow_home
@@ -54,8 +54,10 @@ def command() -> None:
 def list_(invocation: Invocation, purchases: Path | None, chain_home: Path | None) -> None:
     """List the grants that one holds: of what, what for, up to which block."""
     with working(chain_home) as work:
-        height = work.service.info().height
-        rows = [_row(work, each, height) for each in _granted(shelf_of(work, purchases))]
+        shelf = shelf_of(work, purchases)
+        chain = proven_chain(work, shelf)
+        rows = [_row(chain, each) for each in _granted(shelf)]
+        chain.keep()
 
     def show(console: Console) -> None:
         if not rows:
@@ -76,18 +78,20 @@ def list_(invocation: Invocation, purchases: Path | None, chain_home: Path | Non
     invocation.output.result({"grants": rows}, show)
 
 
-def _row(work: ChainWork, shelved: Shelved, height: int) -> dict[str, Any]:
+def _row(chain: ProvenChain, shelved: Shelved) -> dict[str, Any]:
     state = shelved.state
     if not isinstance(state, Granted):
         raise TypeError("no grant")
-    record = work.read(GrantRecord, grant_key(state.grant.grant))
-    says = "good" if height <= state.record.expiry_height else "run out"
-    if record is None:
-        says = "pruned"
-    elif record.erased_height:
+    proven = chain.prove(GrantRecord, grant_key(state.grant.grant))
+    record, notice = proven.record, _notice(chain, shelved)
+    if record is not None and record.erased_height:
         says = "erased"
-    elif _notice(work, shelved) is not None:
-        says = "to be erased"
+    elif notice is not None:
+        says = "to be erased" if _is_to_do(shelved, notice) else "erased"
+    elif record is None:
+        says = "pruned"
+    else:
+        says = "good" if proven.header.height <= record.expiry_height else "run out"
     return {
         "grant": state.grant.grant.hex(),
         "offer": state.record.offer.hex(),
@@ -111,8 +115,10 @@ def show_(
 ) -> None:
     """Show GRANT and the contract as it was granted, in plain words."""
     with working(chain_home) as work:
-        chosen = _chosen(shelf_of(work, purchases), grant)
-        row = _row(work, chosen, work.service.info().height)
+        shelf = shelf_of(work, purchases)
+        chosen, chain = _chosen(shelf, grant), proven_chain(work, shelf)
+        row = _row(chain, chosen)
+        chain.keep()
         name, words = _words(work, chosen)
     kept = chosen.state if isinstance(chosen.state, Kept) else None
     copies = [str(path) for path in placed(chosen.folder) if path.exists()]
@@ -156,32 +162,36 @@ def _words(access: ChainAccess, shelved: Shelved) -> tuple[str, ContractWords]:
 def notices(invocation: Invocation, purchases: Path | None, chain_home: Path | None) -> None:
     """List what consent was withdrawn of since it was bought, and whether it is erased."""
     with working(chain_home) as work:
+        shelf = shelf_of(work, purchases)
+        chain = proven_chain(work, shelf)
         found = [
             (each, notice)
-            for each in _granted(shelf_of(work, purchases))
-            if (notice := _notice(work, each)) is not None
+            for each in _granted(shelf)
+            if (notice := _notice(chain, each)) is not None
         ]
+        chain.keep()
     rows = [
         {
             "grant": notice.grant.hex(),
-            "origin": notice.offer.origin,
-            "withdrawn_height": notice.height,
-            "erased": notice.confirmed,
+            "origin": notice.origin,
+            "withdrawn_height": notice.since_height,
+            "erased": not _is_to_do(each, notice),
+            "pruned": notice.pruned,
             "folder": str(each.folder),
         }
         for each, notice in found
     ]
 
     def show(console: Console) -> None:
-        for _, notice in found:
+        for each, notice in found:
             done = (
-                "[green]erased, and the chain knows[/]"
-                if notice.confirmed
-                else f"[bold red]erase it[/]: quipu grant erase {short(notice.grant)}"
+                f"[bold red]erase it[/]: quipu grant erase {short(notice.grant)}"
+                if _is_to_do(each, notice)
+                else f"[green]erased[/], and {_known(is_confirmed=not notice.pruned)}"
             )
             console.print(
-                f"{short(notice.grant)}  {escape(robot_text(notice.offer.origin))}, consent"
-                f" withdrawn in block {notice.height}: {done}",
+                f"{short(notice.grant)}  {escape(robot_text(notice.origin))}, consent"
+                f" withdrawn in block {notice.since_height}: {done}",
                 soft_wrap=True,
             )
         if not found:
@@ -219,7 +229,10 @@ def erase(
     with working(chain_home) as work:
         shelf = shelf_of(work, purchases)
         chosen = _chosen(shelf, grant)
-        if _notice(work, chosen) is None:
+        chain = proven_chain(work, shelf)
+        notice = _notice(chain, chosen)
+        chain.keep()
+        if notice is None:
             raise RefusedError(
                 "nobody has withdrawn consent of it", hint="`quipu grant notices` lists what is"
             )
@@ -252,10 +265,12 @@ def erase(
         {
             "grant": erased.notice.grant.hex(),
             "copies_deleted": [str(path) for path in copies],
+            "confirmed": erased.is_confirmed,
             "in_home": erased.report is not None,
             "surviving": surviving,
         },
-        f"[green]erased[/] what grant {short(erased.notice.grant)} gave; the chain knows",
+        f"[green]erased[/] what grant {short(erased.notice.grant)} gave; "
+        f"{_known(is_confirmed=erased.is_confirmed)}",
         *(f"[bold red]still readable[/]: {escape(path)}" for path in surviving),
     )
 
@@ -284,8 +299,17 @@ def _chosen(shelf: Shelf, text: str) -> Shelved:
     return found[0]
 
 
-def _notice(work: ChainWork, shelved: Shelved) -> Notice | None:
-    return find_notice(ProvenChain(work.service, work.trust), shelved.grant)
+def _notice(chain: ProvenChain, shelved: Shelved) -> Notice | None:
+    return notice_of(chain, Held(shelved.grant, shelved.wish.offer))
+
+
+def _is_to_do(shelved: Shelved, notice: Notice) -> bool:
+    """Whether something is still to be erased, or the chain to be told."""
+    return notice.is_due or (notice.pruned and not is_erased(shelved.folder))
+
+
+def _known(*, is_confirmed: bool) -> str:
+    return "the chain knows" if is_confirmed else "the chain has pruned the grant"
 
 
 for _each in (list_, show_, notices, erase):

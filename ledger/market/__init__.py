@@ -21,8 +21,8 @@
 `paying`              money, channel, what is left
 `delivery`            the deed, and the recording's files
 `keeping`             into a home, with an Acquisition entry
-`notice`              whether consent of what was bought is withdrawn, by a proof
-`erasing`             erasing it then, and the receipt: `notice_to`, `erase_bought`
+`erasing`             erasing what consent was withdrawn of, as a notice says
+                      (`ledger.chain.notices`), and the receipt: `erase_bought`
 ====================  =============================================================
 
 And selling what one's own robots offer:
@@ -55,7 +55,7 @@ A purchase goes through these states, each on disk before the next is begun::
 
 `abandon` leads from any state before `Bought` over `Abandoning` to `Abandoned`::
 
-    chain = ProvenChain(service, trust)
+    chain = ProvenChain(service, trust, folder)
     tools = Tools(chain, MemberFile(path), gaps, PoolFunding(chain, wallet, fleet, paid), way)
     with Acquisition.begin(folder, Wish(offer, "training")) as acquisition:
         end = acquire(acquisition, tools, told)

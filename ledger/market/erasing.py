@@ -3,15 +3,20 @@
 What this side has of it goes: the record in its home (`ledger.experience.erasure`, which keeps
 the entries), and content, files and openings in the acquisition's folder. Then the grant's
 one-time key confirms on the chain that it is gone; the fleet's pool pays the fee of that, which
-no budget counts. Copies elsewhere, and models that were trained on it, are named and stay.
+no budget counts. Where consent was withdrawn after the chain had pruned the grant, it is erased
+all the same, and there is nobody to be told. Copies elsewhere, and models that were trained on
+it, are named and stay.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from ledger.chain.account import FEE_ASSET
 from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.notices import Held, Notice, notice_of
 from ledger.chain.proven.kept import require_carried_out
 from ledger.chain.rules.grant import grant_id
 from ledger.errors import RefusedError
@@ -19,31 +24,45 @@ from ledger.experience.erasure import ErasureReport, erase
 from ledger.experience.private_folder import remove_folder
 from ledger.market import paying
 from ledger.market.acquisition import Acquisition
+from ledger.market.acquisition_states import Granted
 from ledger.market.keeping import find_kept
-from ledger.market.notice import Notice, find_notice
 from ledger.market.tools import Tools
 from ledger.schema.chain_consent_pb2 import ConfirmErasure
 
-REASON = "consent was withdrawn"
+REASON: Final = "consent was withdrawn"
 """What the log of the home says; everybody can read it."""
-_CONTENT = ("purchase", "placing", "files", "deed")
+_CONTENT: Final = ("purchase", "placing", "files")
+_DEED: Final = "deed"
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was bought is gone from here, and the chain has the receipt."""
+    """What was bought is gone from here, and the chain has the receipt if it can have one."""
 
     notice: Notice
+    """As it was found."""
+    is_confirmed: bool
+    """Whether the chain has the receipt; not where the grant is pruned."""
     report: ErasureReport | None
     """Of the home; None where no home had it."""
 
 
 def notice_to(acquisition: Acquisition, tools: Tools) -> Notice | None:
     """The notice that consent of what was bought is withdrawn; None while it is not."""
+    state = acquisition.state
+    if isinstance(state, Granted):
+        return notice_of(tools.chain, Held(state.grant.grant, state.record.offer))
     if not (acquisition.folder / "wallet" / "key").exists():
         return None
     key = paying.one_time_wallet(acquisition.folder).account
-    return find_notice(tools.chain, grant_id(tools.chain.chain, key))
+    notice = notice_of(tools.chain, Held(grant_id(tools.chain.chain, key), acquisition.wish.offer))
+    # Only its state would say that there was a grant once which is pruned.
+    return None if notice is not None and notice.pruned else notice
+
+
+def is_erased(folder: Path) -> bool:
+    """Whether an acquisition's folder has nothing more of what was bought, nor has a home."""
+    return not any((folder / name).exists() for name in (*_CONTENT, _DEED))
 
 
 def erase_bought(acquisition: Acquisition, tools: Tools) -> Erased:
@@ -61,9 +80,12 @@ def erase_bought(acquisition: Acquisition, tools: Tools) -> Erased:
     for name in _CONTENT:
         remove_folder(acquisition.folder / name)
     report = _erase_in_home(tools, notice)
-    if not notice.confirmed:
-        _confirm(acquisition, tools, notice)
-    return Erased(notice, report)
+    remove_folder(acquisition.folder / _DEED)  # last: what was cut off shows by it
+    is_confirmed = bool(notice.confirmed_height)
+    if notice.is_due:
+        is_confirmed = _confirm(acquisition, tools, notice)
+    tools.chain.keep()
+    return Erased(notice, is_confirmed, report)
 
 
 def _erase_in_home(tools: Tools, notice: Notice) -> ErasureReport | None:
@@ -74,7 +96,8 @@ def _erase_in_home(tools: Tools, notice: Notice) -> ErasureReport | None:
         return None if kept is None else erase(home.experiences, [kept.record_id], REASON)
 
 
-def _confirm(acquisition: Acquisition, tools: Tools, notice: Notice) -> None:
+def _confirm(acquisition: Acquisition, tools: Tools, notice: Notice) -> bool:
+    """Give the receipt; whether the chain has it, now or since before."""
     chain, wallet = tools.chain, paying.one_time_wallet(acquisition.folder)
     path = acquisition.folder / "erased.tx"
     fee = chain.parameters.min_fee
@@ -86,3 +109,5 @@ def _confirm(acquisition: Acquisition, tools: Tools, notice: Notice) -> None:
         # Confirmed or pruned meanwhile: there is nothing more to say.
         if refusal.code not in (ResultCode.GRANT_STATE, ResultCode.UNKNOWN_GRANT):
             raise
+        return refusal.code is ResultCode.GRANT_STATE
+    return True

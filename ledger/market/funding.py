@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ledger.chain.account import FEE_ASSET
+from ledger.chain.notices import Held, notice_of
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.proven.kept import require_carried_out
 from ledger.chain.state_keys import grant_key
 from ledger.errors import NotFoundError, RefusedError
 from ledger.exchange.grant import Grant
 from ledger.experience.private_folder import make_private_folder
-from ledger.market.notice import find_notice
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_identity_pb2 import PayFromPool
 from ledger.wallet.wallet import Wallet
@@ -72,7 +72,7 @@ class PoolFunding:
     def _fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
         record = self._granted(grant, account)
         fee = self._chain.parameters.min_fee
-        receipt = find_notice(self._chain, grant) is not None
+        receipt = notice_of(self._chain, Held(grant, record.offer)) is not None
         needed = {FEE_ASSET: fee} if receipt else need_of(self._payable(grant, record), fee)
         if not 0 < amount <= needed.get(asset, 0):
             raise RefusedError(

@@ -14,11 +14,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.notices import Held, notice_of
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.proven.kept import require_carried_out
+from ledger.chain.state_keys import grant_key
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.funding import payment_name
-from ledger.market.notice import find_notice
+from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.wallet.wallet import Wallet
 
@@ -37,11 +39,14 @@ class OwnFunding:
 
     def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
         """See `Funding.fund`."""
-        receipt = find_notice(self._chain, grant) is not None
-        path = self._folder / payment_name(grant, asset, receipt=receipt)
+        path = self._folder / payment_name(grant, asset, receipt=self._is_noticed(grant))
         if not path.exists():
             if self._chain.balance(account, asset) >= amount:
                 return
             make_private_folder(self._folder)
         message = Transfer(asset=asset, recipient=account, amount=amount)
         require_carried_out(self._chain, path, self._wallet, message)
+
+    def _is_noticed(self, grant: bytes) -> bool:
+        record = self._chain.read(GrantRecord, grant_key(grant))
+        return record is not None and notice_of(self._chain, Held(grant, record.offer)) is not None

@@ -105,8 +105,8 @@ def test_a_withdrawal_from_notice_to_receipt(clinic: Clinic, member: MemberFile)
     assert clinic.offered.offer not in {each.offer for each in catalogue.search()}
     notice = notice_to(clinic.kept, tools)
     assert notice is not None
-    assert (notice.grant, notice.confirmed) == (bought.grant.grant, False)
-    assert notice.height == world.height()
+    assert (notice.grant, notice.is_due) == (bought.grant.grant, True)
+    assert notice.since_height == world.height()
     with pytest.raises(GrantRefusedError) as refusal:
         acquire(world.begin(clinic.offered.offer), tools)
     assert refusal.value.code is ResultCode.CONSENT_WITHDRAWN
@@ -126,7 +126,7 @@ def test_a_withdrawal_from_notice_to_receipt(clinic: Clinic, member: MemberFile)
             size = home.log.size
     again = notice_to(clinic.kept, tools)
     assert again is not None
-    assert again.confirmed
+    assert again.confirmed_height
     left = {path.name for path in clinic.kept.folder.iterdir()}
     assert left.isdisjoint({"files", "purchase", "deed"})
     assert tools.budget is not None
@@ -144,7 +144,7 @@ def test_what_was_never_whole_is_erased_and_given_up(clinic: Clinic) -> None:
     assert isinstance(abandon(clinic.cut_off, tools), Abandoned)
     notice = notice_to(clinic.cut_off, tools)
     assert notice is not None
-    assert notice.confirmed
+    assert notice.confirmed_height
 
 
 def test_what_was_free_is_confirmed_too(clinic: Clinic) -> None:
@@ -159,7 +159,9 @@ def test_the_pool_pays_no_more_than_the_receipt(clinic: Clinic) -> None:
     world = clinic.world
     notice = notice_to(clinic.kept, clinic.tools)
     assert notice is not None
-    key, pool = notice.record.key, world.pool
+    state = clinic.kept.state
+    assert isinstance(state, Kept)
+    key, pool = state.record.key, world.pool
     for asset, amount in ((0, 2), (0, 59), (1, 1)):
         with pytest.raises(RefusedError):
             world.funding.fund(notice.grant, key, asset, amount)
