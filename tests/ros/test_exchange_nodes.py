@@ -35,7 +35,7 @@ from tests.ros.ros_process import ROOT, Ros
 
 BOUGHT, CANCELLED, REFUSED, TOO_DEAR = 2, 3, 4, 5
 SELLER_FAILED, UNREACHABLE, FAILED, BUSY = 6, 7, 8, 9
-STREAMING = 6
+GRANTED, STREAMING = 3, 6
 MORTAL = ROOT / "tests/ros/mortal_buyer.py"
 FETCH = "quipu_interfaces/srv/FetchChunk"
 FUND = "quipu_interfaces/srv/FundGrant"
@@ -211,6 +211,23 @@ def test_a_storefront_that_is_killed_in_mid_stream_and_comes_back(
         state = Acquisition.look(folder)[1]
         assert isinstance(state, Closed)
         assert acquiring.feedback[-1]["paid"] == state.grant.price
+
+
+def test_a_gateway_that_is_killed_when_asked_for_money_and_comes_back(
+    world: ExchangeWorld, graph: Graph
+) -> None:
+    offered, pool = world.offered(), world.pool
+    with world.storefront(), world.buyer("r1", world.enrolled(1)):
+        with world.gateway() as first:
+            # It has seen this one, and does not know for a while that it is gone.
+            assert Acquiring(graph, "r1", offered).result()["outcome"] == BOUGHT
+            first.kill()
+        spent = pool - world.pool
+        acquiring = Acquiring(graph, "r1", offered, again=True)
+        eventually(lambda: any(each["stage"] == GRANTED for each in acquiring.feedback))
+        with world.gateway():
+            assert acquiring.result()["outcome"] == BOUGHT
+    assert pool - world.pool == 2 * spent
 
 
 def test_a_buyer_that_is_killed_in_mid_purchase_pays_nothing_twice(

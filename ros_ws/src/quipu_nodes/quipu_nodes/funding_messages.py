@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from quipu_interfaces.srv import FundGrant
@@ -16,6 +17,8 @@ from quipu_nodes.service_call import ServiceCall
 
 FUNDED_S: Final = 45.0
 """For a gateway to answer, which waits until the payment is in a block."""
+ASKED_AGAIN_S: Final = 5.0
+"""After which it is asked again: it may have been started anew since. It pays a grant once."""
 
 _SAID = FundGrant.Response
 
@@ -45,15 +48,12 @@ class GatewayFunding:
     """A `ledger.market.funding.Funding`: the pool of the fleet whose gateway ``peer`` is."""
 
     def __init__(self, node: Node, peer: str) -> None:
-        self._call: Final = ServiceCall(node, FundGrant, f"{peer}/fund_grant", FUNDED_S)
+        self._call: Final = ServiceCall(node, FundGrant, f"{peer}/fund_grant", ASKED_AGAIN_S)
 
     def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
         """See `Funding.fund`. Raises NoEngineError where gateway or chain is not reached."""
         request = FundGrant.Request(grant=grant, account=account, asset=asset, amount=amount)
-        try:
-            response = self._call(request)
-        except UnreachableError as error:
-            raise NoEngineError(error.message, hint="see whether the gateway runs") from error
+        response = self._response(request)
         words = response.error_msg or "the gateway does not pay"
         match response.error_code:
             case _SAID.NONE:
@@ -65,6 +65,16 @@ class GatewayFunding:
             case _SAID.UNAVAILABLE:
                 raise NoEngineError(words)
         raise MalformedError(f"a gateway answers with error {response.error_code}")
+
+    def _response(self, request: Any) -> Any:
+        until = time.monotonic() + FUNDED_S
+        while True:
+            try:
+                return self._call(request)
+            except UnreachableError as error:
+                if time.monotonic() < until:
+                    continue
+                raise NoEngineError(error.message, hint="see whether the gateway runs") from error
 
     def close(self) -> None:
         """Give the way up."""
