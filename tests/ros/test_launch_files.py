@@ -1,17 +1,18 @@
 """The launch files, started by the real `launch` package: what runs, and how it ends.
 
 The robots are stand-ins that commit without ROS, and so are the packages of Gazebo, which
-note what they are asked to do. With real nodes: test_launch_fleet.py.
+note what they are asked to do. With real nodes: the exchange here, and test_launch_fleet.py.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,6 +21,10 @@ import pytest
 
 from ledger.errors import StorageError
 from tests.fleet.yard import FAKE_NODES, Yard, runs, until
+from tests.ros.exchange_fleet import KEPT, check_kept, write_fleet
+from tests.ros.exchange_world import Acquiring, ExchangeWorld
+from tests.ros.graph import Graph, eventually
+from tests.ros.ros_process import Ros, require_rclpy
 
 LAUNCHED = Path(__file__).with_name("launched.py")
 
@@ -92,6 +97,12 @@ def said(yard: Yard) -> str:
     return (yard.folder / "launch.log").read_text()
 
 
+def started(yard: Yard, name: str) -> list[int]:
+    """The processes of this name that were started, one after the other."""
+    found = re.findall(rf"\[{name}-\d+\]: process started with pid \[(\d+)\]", said(yard))
+    return [int(pid) for pid in found]
+
+
 def owner(yard: Yard, robot: str) -> int:
     """The process that owns a robot's home; 0 if none does."""
     row = yard.watch()[robot]
@@ -157,6 +168,47 @@ def test_a_mistake_in_the_file_is_named(yard: Yard) -> None:
         process.wait(timeout=60)
     assert process.returncode == 1
     assert f"{yard.file}:2: unknown key 'robts'" in said(yard)
+
+
+@pytest.fixture
+def world(ros: Ros, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExchangeWorld]:
+    """Sellers, and a chain that others may join."""
+    require_rclpy()
+    monkeypatch.setenv("QUIPU_PUBLISHED", str(tmp_path / "published"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with ExitStack() as held:
+        yield ExchangeWorld(tmp_path, held, ros)
+
+
+def test_a_fleet_with_an_exchange_buys_comes_back_and_ends(world: ExchangeWorld) -> None:
+    yard = Yard(world.root)
+    yard.file.unlink()
+    write_fleet(world, yard.file)
+    made, offered = yard.file.with_suffix(""), world.offered()
+    with world.storefront(), Graph(world.ros) as graph:
+        with launched(yard, "fleet.launch.py") as process:
+            nodes = {"/gateway", "/storefront", "/settlement", "/r1/exchange", "/r1/memory"}
+            eventually(lambda: nodes <= set(graph.ask("nodes")), lambda: said(yard))
+            assert "/r2/exchange" not in graph.ask("nodes")
+            for node in ("/gateway", "/storefront", "/r1/exchange"):
+                eventually(lambda node=node: graph.state(node) == "active", lambda: said(yard))
+            result = Acquiring(graph, "r1", offered).result()
+            assert result["outcome"] == KEPT, (result, said(yard))
+            check_kept(made / "homes/r1", result, world)
+            # The market's process dies: it is started again, and buys.
+            (first,) = started(yard, "market")
+            os.kill(first, signal.SIGKILL)
+            eventually(lambda: len(started(yard, "market")) == 2, lambda: said(yard))
+            again = Acquiring(graph, "r1", offered, again=True).result()
+            assert again["outcome"] == KEPT, (again, said(yard))
+            assert again["grant"] != result["grant"]
+        assert process.returncode == 0, said(yard)
+    assert "sending signal 'SIGTERM'" not in said(yard)
+    for name in ("market", "settlement", "r1", "r2"):
+        *died, last = started(yard, name)
+        assert len(died) == (name == "market")
+        assert f"process has finished cleanly [pid {last}]" in said(yard)
+        assert not runs(last)
 
 
 STAND_IN = """#!/bin/sh
