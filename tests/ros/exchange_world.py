@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ class ExchangeWorld(BuyersWorld):
 
     @contextmanager
     def storefront(
-        self, *robots: Robot, pause_s: float = 0.0, die_after: int = 0
+        self, *robots: Robot, pause_s: float = 0.0, die_after: int = 0, **parameters: Any
     ) -> Iterator[Running]:
         """A storefront that sells out of robots' homes; slow, or killed after some answers."""
         settings = self._parameters(
@@ -51,6 +52,7 @@ class ExchangeWorld(BuyersWorld):
                 "wallets": [str(self.root / "sellers")],
                 "homes": [str(each.home.paths.root) for each in robots or (self.husky,)],
                 "sales": str(self.sales),
+                **parameters,
             },
         )
         program: tuple[str | Path, ...] = ("-m", "quipu_nodes.market")
@@ -58,7 +60,8 @@ class ExchangeWorld(BuyersWorld):
             program = (ROOT / "tests/ros/slow_storefront.py", str(pause_s), str(die_after))
         arguments = ("sell", "--ros-args", "--params-file", settings)
         with self.sellers_ros.start("python", *program, *arguments) as running:
-            eventually(lambda: "sells for" in running.output, lambda: running.output)
+            says = re.compile("sells for|is not open")
+            eventually(lambda: says.search(running.output), lambda: running.output)
             yield running
 
     @contextmanager

@@ -68,11 +68,12 @@ class ExchangeNode(ManagedNode):
         if not gateway.startswith("/"):
             raise ParameterError(f"parameter gateway: {gateway!r} is not /NODE")
         member = MemberFile(parameters.required_path(self, "member"))
+        purchases = parameters.required_path(self, "purchases")
         self._configured = _Configured(
-            way=ChainWay.of(self),
+            way=ChainWay.of(self, purchases),
             member=member,
             gaps=parameters.path(self, "gaps") or member.gaps,
-            purchases=parameters.required_path(self, "purchases"),
+            purchases=purchases,
             gateway=gateway,
             home=self._home(),
             seal=parameters.truth(self, "seal"),

@@ -60,12 +60,13 @@ class GatewayNode(ManagedNode):
         name = parameters.text(self, "fleet")
         if not name:
             raise ParameterError("parameter fleet names no fleet")
-        way = ChainWay.of(self)
+        paid = parameters.required_path(self, "paid")
+        way = ChainWay.of(self, paid)
         self._configured = _Configured(
             way,
             Wallet.open(parameters.required_path(self, "authority")),
             fleet_id(way.trust.chain, name),
-            parameters.required_path(self, "paid"),
+            paid,
             RelaySettings(
                 domain=parameters.domain(self, "market.domain_id"),
                 most=parameters.whole(self, "market.purchases"),
@@ -124,9 +125,8 @@ class GatewayNode(ManagedNode):
         try:
             if configured is None:
                 raise StorageError("the gateway is not configured")
-            funding = PoolFunding(
-                configured.way.chain(), configured.authority, configured.fleet, configured.paid
-            )
+            chain = configured.way.chain()
+            funding = PoolFunding(chain, configured.authority, configured.fleet, configured.paid)
         except LedgerError as error:
             self._fault = error.message
             return funding_messages.fail(response, error)
@@ -136,4 +136,8 @@ class GatewayNode(ManagedNode):
         else:
             self._fault = ""
             self._paid += answer.error_code == FundGrant.Response.NONE
+        try:
+            chain.keep()
+        except LedgerError as error:  # what was paid is paid
+            self._fault = error.message
         return answer

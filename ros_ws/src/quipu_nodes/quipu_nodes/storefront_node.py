@@ -36,12 +36,13 @@ class StorefrontNode(ManagedNode):
 
     def configure(self) -> None:
         """Find wallets and chain."""
-        way = ChainWay.of(self)
+        sales = parameters.required_path(self, "sales")
+        way = ChainWay.of(self, sales)
         fleet = parameters.text(self, "fleet")
         settings = StorefrontSettings(
             wallets=tuple(Wallet.open(each) for each in parameters.paths(self, "wallets")),
             homes=parameters.paths(self, "homes"),
-            folder=parameters.required_path(self, "sales"),
+            folder=sales,
             domain=parameters.domain(self, "market.domain_id"),
             sponsor=fleet_id(way.trust.chain, fleet) if fleet else b"",
         )
