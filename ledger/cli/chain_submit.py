@@ -16,7 +16,7 @@ from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.engines.service import Inclusion
 from ledger.chain.transaction import sign_transaction
 from ledger.cli.amounts import parse_amount
-from ledger.cli.chain_access import ChainWork, chain_option
+from ledger.cli.chain_access import ChainAccess, ChainWork, chain_option
 from ledger.cli.chain_names import fee_asset
 from ledger.cli.failure import advice
 from ledger.cli.main import Function
@@ -112,6 +112,13 @@ def transaction_options(function: Function) -> Function:
     return chain_option(wallet_option(function))
 
 
+def fee_of(access: ChainAccess, terms: Terms) -> int:
+    """What a transaction on these terms costs, in the smallest units."""
+    if terms.fee is None:
+        return access.genesis.parameters.min_fee
+    return parse_amount(terms.fee, fee_asset(access.genesis).decimals)
+
+
 def carry_out(
     work: ChainWork,
     signer: Signer,
@@ -127,15 +134,11 @@ def carry_out(
     account = work.account(signer.account)
     sequence = account.sequence if account else 0
     asked = message(sequence) if callable(message) else message
-    parameters = work.genesis.parameters
-    fee = parameters.min_fee
-    if terms.fee is not None:
-        fee = parse_amount(terms.fee, fee_asset(work.genesis).decimals)
     body = body_asking(
         asked,
         sequence=sequence,
         expiry_height=work.service.info().height + EXPIRY_BLOCKS,
-        fee=fee,
+        fee=fee_of(work, terms),
         sponsor=terms.sponsor,
     )
     encoded = signer.sign(work.chain, body)

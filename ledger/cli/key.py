@@ -129,7 +129,10 @@ def rotate(invocation: Invocation) -> None:
 
 @verb("retire")
 def retire(invocation: Invocation) -> None:
-    """End a rotation: destroy the older key."""
+    """End a rotation: destroy the older key.
+
+    What a chain has under its account is lost with it: quipu wallet gather first.
+    """
     with borrow_home(invocation.home) as home:
         old = retire_key(home)
         home.log.checkpoint(home.signers())

@@ -15,10 +15,11 @@ from ledger.chain.as_json import memo_text
 from ledger.chain.state_keys import account_key
 from ledger.cli.amounts import format_amount
 from ledger.cli.chain_access import ChainAccess, chain_option, reading
-from ledger.cli.chain_names import asset_of, parse_account
-from ledger.cli.chain_submit import open_wallet, wallet_option
+from ledger.cli.chain_names import asset_of
+from ledger.cli.chain_submit import wallet_option
 from ledger.cli.files import write_result
 from ledger.cli.main import Invocation, verb
+from ledger.cli.robot_wallet import account_given, account_named, robot_wallet_options
 from ledger.cli.ui import escape, human_time, short, table
 from ledger.errors import NotFoundError, VerificationError
 from ledger.wallet.statement import Line, Statement
@@ -47,6 +48,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
     help="Write the statement to this file, as comma-separated values.",
 )
 @click.option("--asset", "symbol", help="Only movements of this asset, by its symbol.")
+@robot_wallet_options
 @wallet_option
 @chain_option
 def history(
@@ -54,6 +56,8 @@ def history(
     account: str | None,
     csv_file: Path | None,
     symbol: str | None,
+    robot: Path | None,
+    key: str | None,
     wallet_folder: Path | None,
     chain_home: Path | None,
 ) -> None:
@@ -61,9 +65,13 @@ def history(
 
     The last balances are held against what the chain's state proves.
     """
-    own = None if account else open_wallet(wallet_folder).account
+    named = None if account else account_named(robot, key, wallet_folder)
     with reading(chain_home) as access:
-        name = own or parse_account(account or "", access.chain)
+        name, keys = named or account_given(access.chain, account or "", robot, key)
+        for each in keys.older if keys is not None and key is None else ():
+            if access.account(each.account) is not None:
+                digits = short(each.account)
+                invocation.output.note(f"its older key {digits} has a history too: --key {digits}")
         lines, height = _read(access, name)
         assets = {line.asset: asset_of(access, line.asset) for line in lines}
     if symbol is not None:

@@ -72,7 +72,9 @@ def test_transcripts_show_every_verb_in_text_and_json() -> None:
             *("replay", "mint", "new-asset", "fleet", "anchor", "report-fork", "consent"),
         )
     }
-    subverbs |= {f"wallet {name}" for name in ("new", "show", "balance", "pay", "history", "cap")}
+    subverbs |= {
+        f"wallet {name}" for name in ("new", "show", "balance", "pay", "history", "gather", "cap")
+    }
     subverbs |= {
         f"channel {name}"
         for name in (
