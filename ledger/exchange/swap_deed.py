@@ -21,8 +21,9 @@ from ledger.exchange.transport import Transport
 def ask_for_deed(end: BuyingEnd, transport: Transport, promise: Promise) -> Deed | MissingDeed:
     """The deed of a content that was bought; asked for again by each call that finds it missing.
 
-    Raises RefusedError for what was not bought yet, StorageError, and what chain and transport
-    raise. A seller that gives none, or a false one, spoils nothing else.
+    Raises RefusedError for what was not bought yet, SellerRefusedError where the seller has no
+    answer yet, StorageError, and what chain and transport raise. A seller that gives none, or a
+    false one, spoils nothing else.
     """
     purchase = end.purchase
     if purchase.sale is None or purchase.sale.stage is not BuyingStage.BOUGHT:
@@ -35,6 +36,8 @@ def ask_for_deed(end: BuyingEnd, transport: Transport, promise: Promise) -> Deed
         outcome = _fetch(end, transport)
         check_deed(outcome, purchase.grant, promise)
     except (SellerRefusedError, MalformedError, VerificationError) as error:
+        if isinstance(error, SellerRefusedError) and error.reason is Reason.NOT_YET:
+            raise
         outcome = MissingDeed(deed_fault(error))
     write_deed(purchase.folder, outcome)
     return outcome

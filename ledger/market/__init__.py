@@ -19,6 +19,7 @@
 `asking`              the request for a grant
 `uses`                which uses a member has asked with, so that nobody else is asked
 `paying`              money, channel, what is left
+`swapping`            the same of what is bought whole, in an atomic sale
 `delivery`            the deed, and the recording's files
 `keeping`             into a home, with an Acquisition entry
 `erasing`             erasing what consent was withdrawn of, as a notice says
@@ -52,6 +53,10 @@ A purchase goes through these states, each on disk before the next is begun::
     Bought          all is here and checked, the deed too; the files are in their place
     Closed          what was left is back in the pool, the budget is settled
     Kept            in a home's log, with an Acquisition entry
+
+What is bought whole goes from `Funded` over one other to `Bought`, or to `Abandoned`::
+
+    Swapping        all is fetched masked, paid for, and opened; or the money comes back
 
 `abandon` leads from any state before `Bought` over `Abandoning` to `Abandoned`::
 

@@ -3,7 +3,7 @@
 ``wish``, written once, mode 0600::
 
     "quipu-wish/v1\\n" || name (16) || offer (32) || fields || SHA256(all before)
-    fields = purpose, max price, min level, role, use
+    fields = purpose, max price, min level, role, use, and mode where it is bought whole: 1
 
 ``state``, replaced whole, mode 0600::
 
@@ -39,9 +39,10 @@ from ledger.market.acquisition_states import (
     Requested,
     Stage,
     Streaming,
+    Swapping,
     Wished,
 )
-from ledger.market.wish import Wish
+from ledger.market.wish import Mode, Wish
 from ledger.schema.canonical import parse_message, serialize_message
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_sharing_pb2 import OfferRecord
@@ -65,6 +66,7 @@ STAGES: Final[dict[type[AcquisitionState], Stage]] = {
     Refused: Stage.REFUSED,
     Abandoning: Stage.ABANDONING,
     Abandoned: Stage.ABANDONED,
+    Swapping: Stage.SWAPPING,
 }
 
 
@@ -83,6 +85,8 @@ def write_wish(path: Path, name: bytes, wish: Wish) -> None:
         role,
         _number(wish.use),
     ]
+    if wish.mode is not Mode.STREAM:
+        fields.append(_number(wish.mode))
     _write(path, _WISH + name + wish.offer + _join(fields))
 
 
@@ -91,7 +95,9 @@ def read_wish(path: Path) -> tuple[bytes, Wish]:
     content = _read(path, _WISH)
     try:
         name, rest = content[:_NAME_SIZE], content[_NAME_SIZE:]
-        purpose, price, level, role, use = _split(rest[ID_SIZE:])
+        purpose, price, level, role, use, *mode = _split(rest[ID_SIZE:])
+        if len(mode) > 1:
+            raise MalformedError("a field too many")
         wish = Wish(
             rest[:ID_SIZE],
             purpose.decode("utf-8"),
@@ -99,6 +105,7 @@ def read_wish(path: Path) -> tuple[bytes, Wish]:
             _read_number(level),
             role[1:].decode("utf-8") if role else None,
             _read_number(use),
+            Mode(_needed(mode[0])) if mode else Mode.STREAM,
         )
     except (MalformedError, ValueError) as error:
         raise _damaged(path) from error
@@ -173,6 +180,8 @@ def _state(stage: Stage, fields: Sequence[bytes]) -> AcquisitionState:
     funded = _needed(fields[4])
     if stage is Stage.FUNDED:
         return Funded(offer, record, grant, funded)
+    if stage is Stage.SWAPPING:
+        return Swapping(offer, record, grant, funded)
     opened = (offer, record, grant, funded, fields[5])
     match stage:
         case Stage.CHANNEL_OPENED:

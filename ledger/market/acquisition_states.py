@@ -10,6 +10,10 @@
                                                                                        v
                                                                                      Kept
 
+    Funded --> Swapping --> Bought      where it is bought whole (`ledger.market.swapping`)
+                   |
+                   +--> Abandoned       nothing was sold, and the money came back
+
 An acquisition that costs nothing goes from `Granted` to `Streaming` through `Funded` and
 `ChannelOpened` without money and channel. `Refused`, `Closed`, `Kept` and `Abandoned` are ends;
 `Closed` goes on to `Kept` where there is a home to keep it in.
@@ -28,7 +32,7 @@ from ledger.schema.chain_sharing_pb2 import OfferRecord
 
 
 class Stage(IntEnum):
-    """The states by number, as they are on disk, in the order in which they come."""
+    """The states by number, as they are on disk."""
 
     WISHED = 1
     REQUESTED = 2
@@ -42,6 +46,7 @@ class Stage(IntEnum):
     REFUSED = 10
     ABANDONING = 11
     ABANDONED = 12
+    SWAPPING = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,16 @@ class Funded(Granted):
 
 
 @dataclass(frozen=True, slots=True)
+class Swapping(Funded):
+    """It is bought whole: `ledger.exchange.swap_purchase` says how far, and what is locked."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelOpened(Funded):
     """The chain has the channel."""
 
     channel: bytes
-    """Its id, 32 bytes; nothing where the content is free."""
+    """Its id, 32 bytes; nothing where the content is free, or was bought whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,7 @@ AcquisitionState: TypeAlias = (
     | Refused
     | Granted
     | Funded
+    | Swapping
     | ChannelOpened
     | Streaming
     | Bought

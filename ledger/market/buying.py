@@ -18,9 +18,8 @@ from ledger.exchange.deed import Promise
 from ledger.exchange.grant import Grant
 from ledger.exchange.purchase import Purchase
 from ledger.exchange.transport import TransportError, buy
-from ledger.experience.content_root import CHUNK_SIZE
 from ledger.experience.private_folder import remove_folder
-from ledger.market import asking, paying
+from ledger.market import asking, giving_up, paying, swapping
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_file import stage_of
 from ledger.market.acquisition_states import (
@@ -35,6 +34,7 @@ from ledger.market.acquisition_states import (
     Refused,
     Requested,
     Streaming,
+    Swapping,
     Wished,
 )
 from ledger.market.delivery import deliver, kept_deed
@@ -42,15 +42,27 @@ from ledger.market.funding import need_of, need_of_price
 from ledger.market.giving_up import NotYetError, abandon
 from ledger.market.keeping import keep
 from ledger.market.refusal import GrantRefusedError
-from ledger.market.tools import Cancelled, Progress, Told, Tools, never, tell_nobody
+from ledger.market.swapping import NothingSoldError, NotSoldWholeError
+from ledger.market.tools import (
+    AcquisitionCancelledError,
+    Cancelled,
+    Progress,
+    Told,
+    Tools,
+    never,
+    tell_nobody,
+)
 from ledger.market.uses import Uses
+from ledger.market.wish import Mode
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.wallet.payer import PayerOpen
 from ledger.wallet.wallet import Wallet
 
 __all__ = [
     "AcquisitionCancelledError",
+    "NotSoldWholeError",
     "NotYetError",
+    "NothingSoldError",
     "TooDearError",
     "abandon",
     "acquire",
@@ -68,10 +80,6 @@ _AGAIN: Final = (
 _LATER: Final = (ResultCode.MEMPOOL_FULL, ResultCode.BLOCK_FULL)
 _DEED_TRIES: Final = 3
 """Times that a seller which cannot be reached is asked for the deed of what is here."""
-
-
-class AcquisitionCancelledError(LedgerError):
-    """Somebody stopped it, between two steps or two units. It can be taken up again."""
 
 
 class TooDearError(RefusedError):
@@ -96,8 +104,11 @@ def acquire(
     Raises:
     `GrantRefusedError`, with the chain's code: nothing is reserved any more; where it was
     ``asked``, the acquisition is `Refused` for good.
-    `OverBudgetError`, `TooDearError`: nothing was spent; the acquisition stays as it is.
-    `AcquisitionCancelledError`: ``cancelled`` said so.
+    `OverBudgetError`, `TooDearError`, `NotSoldWholeError`: nothing was spent; the acquisition
+    stays as it is.
+    `NothingSoldError`: of what was to be bought whole. The money is back, the acquisition over.
+    `AcquisitionCancelledError`: ``cancelled`` said so; `PriceLockedError` where that is one's
+    own risk.
     SellerRefusedError, BadUnitError, VerificationError, MalformedError: the seller cheats, or
     gives no more; ask again, or `abandon`.
     `RefusalError`, `EngineError`, NotIncludedError, what the transport raises: later.
@@ -140,6 +151,9 @@ class _Drive:
             raise RefusedError("the acquisition was given up", hint="begin another")
         elif kind is Granted:
             self._fund(state)
+        elif kind is Funded and isinstance(state, Funded) and self._is_whole:
+            swapping.begin_swap(acquisition.folder, state.grant)
+            acquisition.reach(Swapping(state.offer, state.record, state.grant, state.funded))
         elif kind is Funded and isinstance(state, Funded):
             channel = paying.open_channel(
                 self._tools.chain, acquisition.folder, self._wallet, state.grant
@@ -147,6 +161,8 @@ class _Drive:
             acquisition.reach(
                 ChannelOpened(state.offer, state.record, state.grant, state.funded, channel)
             )
+        elif isinstance(state, Swapping):
+            self._swap(state)
         elif kind is ChannelOpened and isinstance(state, ChannelOpened):
             self._begin(state)
         elif kind is Streaming and isinstance(state, Streaming):
@@ -161,12 +177,18 @@ class _Drive:
     def _wallet(self) -> Wallet:
         return paying.one_time_wallet(self._acquisition.folder)
 
+    @property
+    def _is_whole(self) -> bool:
+        return self._acquisition.wish.mode is Mode.WHOLE
+
     # Asking
 
     def _request(self) -> Requested:
         tools, wish = self._tools, self._acquisition.wish
         listing = asking.wanted(tools.chain, wish.offer)
         terms = listing.terms
+        if self._is_whole:
+            swapping.require_sold_whole(terms, listing.price, listing.record.content_size)
         _require_cheap(listing.price, wish.max_price)
         needed = need_of_price(listing.price, terms.asset, tools.chain.parameters.min_fee)
         self._reserve(terms.asset, needed.get(terms.asset, 0))
@@ -220,8 +242,10 @@ class _Drive:
 
     def _fund(self, state: Granted) -> None:
         tools, grant = self._tools, state.grant
-        _require_cheap(grant.price, self._acquisition.wish.max_price)
         # The contract may have been amended since it was looked at.
+        _require_cheap(grant.price, self._acquisition.wish.max_price)
+        if self._is_whole:
+            swapping.require_sold_whole(state.record.terms, grant.price, grant.content_size)
         needed = need_of(grant, tools.chain.parameters.min_fee)
         self._reserve(grant.asset, needed.get(grant.asset, 0))
         funded = paying.fund(tools.chain, tools.funding, grant)
@@ -276,7 +300,7 @@ class _Drive:
             self._fetch(state, purchase, wallet, payer)
             if payer is not None:
                 payer.flush()
-            deliver(tools.chain, acquisition.folder, purchase, state.offer)
+            deliver(tools.chain, acquisition.folder, purchase, purchase.deed, state.offer)
         finally:
             purchase.close()
             if payer is not None:
@@ -289,7 +313,7 @@ class _Drive:
         self, state: Streaming, purchase: Purchase, wallet: Wallet, payer: PayerOpen | None
     ) -> None:
         def heard(kept: int) -> None:
-            self._told(_progress(state, kept, payer.paid if payer is not None else 0))
+            self._told(Progress.of(state, kept, payer.paid if payer is not None else 0))
             if kept < state.grant.count and self._cancelled():
                 raise AcquisitionCancelledError(
                     f"the acquisition was stopped, {kept} of {state.grant.count} chunks are here",
@@ -309,6 +333,19 @@ class _Drive:
                         raise
                     if last:
                         return  # all that was paid for is here
+
+    def _swap(self, state: Swapping) -> None:
+        acquisition, tools, folder = self._acquisition, self._tools, self._acquisition.folder
+        ended = swapping.buy_whole(folder, state, tools, self._told, self._cancelled)
+        if isinstance(ended, Bought):
+            acquisition.reach(ended)
+            return
+        chain, rest = tools.chain, tools.rest_of(state)
+        back = paying.give_back(chain, folder, self._wallet, rest, state.grant.asset)
+        why = swapping.why_returned(ended, state, back, chain.parameters.min_fee)
+        giving_up.end(acquisition, tools, max(0, state.funded - back))
+        self._tell()
+        raise NothingSoldError(why)
 
     def _keep(self, state: Closed) -> None:
         acquisition, open_home = self._acquisition, self._tools.home
@@ -342,20 +379,7 @@ def progress_of(acquisition: Acquisition) -> Progress:
         return Progress(stage_of(state))
     whole = isinstance(state, Bought | Closed)
     grant = state.grant
-    return _progress(state, grant.count if whole else 0, grant.price if whole else 0)
-
-
-def _progress(state: Granted, kept: int, paid: int) -> Progress:
-    grant = state.grant
-    return Progress(
-        stage_of(state),
-        kept,
-        grant.count,
-        min(kept * CHUNK_SIZE, grant.content_size),
-        grant.content_size,
-        paid,
-        grant.price,
-    )
+    return Progress.of(state, grant.count if whole else 0, grant.price if whole else 0)
 
 
 def _require_cheap(price: int, max_price: int | None) -> None:

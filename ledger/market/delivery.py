@@ -13,22 +13,28 @@ from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.transaction import parse_transaction
 from ledger.durable_file import sync_folder
 from ledger.errors import NotFoundError
-from ledger.exchange.deed import Deed
+from ledger.exchange.deed import Deed, MissingDeed
 from ledger.exchange.deed_file import read_deed, write_deed
 from ledger.exchange.purchase import Purchase
+from ledger.exchange.swap_purchase import SwapPurchase
 from ledger.experience.private_folder import remove_folder
 from ledger.merkle.hashing import leaf_hash
 from ledger.schema.chain_sharing_pb2 import OfferRecord, PostOffer
 from ledger.storage.os_errors import storage_errors
 
 
-def deliver(chain: ProvenChain, folder: Path, purchase: Purchase, offer: OfferRecord) -> None:
+def deliver(
+    chain: ProvenChain,
+    folder: Path,
+    purchase: Purchase | SwapPurchase,
+    found: Deed | MissingDeed | None,
+    offer: OfferRecord,
+) -> None:
     """Place a whole purchase's files in ``FOLDER/files``, and keep its deed beside them.
 
-    Done again from the start if it was cut off. Raises NotFoundError where the entry is
-    nowhere, CorruptStoreError, StorageError.
+    ``found`` is what became of that. Done again from the start if it was cut off. Raises
+    NotFoundError where the entry is nowhere, CorruptStoreError, StorageError.
     """
-    found = purchase.deed
     deed = found if isinstance(found, Deed) else Deed(entry_on_chain(chain, offer))
     write_deed(folder, deed)
     target, beside = folder / "files", folder / "placing"

@@ -2,6 +2,7 @@
 
 The seller has what was paid to it, one unit more than what came at most. The channel is closed by
 this side, which the seller can challenge for some blocks; then what is left goes to the pool.
+What is bought whole is given up only while nothing is locked, or may be.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ledger.chain.state_keys import grant_key
 from ledger.errors import LedgerError, RefusedError
 from ledger.exchange.grant import Grant
 from ledger.experience.private_folder import remove_folder
-from ledger.market import paying
+from ledger.market import paying, swapping
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import (
     Abandoned,
@@ -25,6 +26,7 @@ from ledger.market.acquisition_states import (
     Granted,
     Refused,
     Requested,
+    Swapping,
 )
 from ledger.market.tools import Tools
 from ledger.market.uses import Uses
@@ -32,7 +34,10 @@ from ledger.schema.chain_grant_pb2 import GrantRecord
 
 
 class NotYetError(LedgerError):
-    """The close of a channel can still be challenged. ``until`` is the last height of that."""
+    """The close of a channel can still be challenged, or a price is locked, or may be.
+
+    ``until`` is the last height of that.
+    """
 
     def __init__(self, until: int) -> None:
         super().__init__(
@@ -48,8 +53,9 @@ def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
 
     May be called again and again: money that came to the one-time key later, of a payment that
     was under way, then goes back as well. Raises `NotYetError` while the close can be
-    challenged, the acquisition then being `Abandoning`; RefusedError for one that is `Bought`,
-    or further, or was refused; `RefusalError`, `EngineError`, StorageError and their kin.
+    challenged, the acquisition then being `Abandoning`, and while a price is locked, or may be,
+    which it can still be bought for; RefusedError for one that is `Bought`, or further, or was
+    refused; `RefusalError`, `EngineError`, StorageError and their kin.
     """
     state = acquisition.state
     if isinstance(state, Abandoned):
@@ -57,14 +63,18 @@ def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
         _bring_late(acquisition, tools)
         return state
     if isinstance(state, Bought | Closed):
-        raise RefusedError("all of it was bought and paid", hint="take it up again")
+        raise swapping.bought_already()
     if isinstance(state, Refused):
         raise RefusedError("no grant was given: there is nothing to give up", hint="begin another")
     if isinstance(state, Requested):
         state = _granted_meanwhile(acquisition, tools, state) or state
     if not isinstance(state, Granted):
         Uses(tools.member).release(acquisition.name)
-        return _over(acquisition, tools, 0)
+        return end(acquisition, tools, 0)
+    if isinstance(state, Swapping):
+        until = swapping.let_go(tools.chain, acquisition.folder)
+        if until:
+            raise NotYetError(until)
     if not isinstance(state, Abandoning):
         state = _giving_up(state, tools)
         acquisition.reach(state)
@@ -85,7 +95,7 @@ def _giving_up(state: Granted, tools: Tools) -> Abandoning:
 def _bring_back(acquisition: Acquisition, tools: Tools, state: Abandoning) -> Abandoned:
     chain, folder = tools.chain, acquisition.folder
     if not state.grant.price:
-        return _over(acquisition, tools, 0)
+        return end(acquisition, tools, 0)
     wallet = paying.one_time_wallet(folder)
     until = paying.close_channel(chain, folder, wallet, tools.settle_wait_s)
     if until:
@@ -95,7 +105,7 @@ def _bring_back(acquisition: Acquisition, tools: Tools, state: Abandoning) -> Ab
         chain.keep()
         raise NotYetError(until)
     back = paying.give_back(chain, folder, wallet, tools.rest_of(state), state.grant.asset)
-    return _over(acquisition, tools, max(0, state.funded - back))
+    return end(acquisition, tools, max(0, state.funded - back))
 
 
 def _bring_late(acquisition: Acquisition, tools: Tools) -> None:
@@ -116,7 +126,8 @@ def _granted_meanwhile(acquisition: Acquisition, tools: Tools, state: Requested)
     return Granted(state.offer, record, Grant.of_record(chain.chain, name, record))
 
 
-def _over(acquisition: Acquisition, tools: Tools, spent: int) -> Abandoned:
+def end(acquisition: Acquisition, tools: Tools, spent: int) -> Abandoned:
+    """Note that an acquisition is over, and what it cost. Raises StorageError and its kin."""
     tools.chain.keep()
     if tools.budget is not None:
         tools.budget.settle(acquisition.name, spent)

@@ -11,9 +11,12 @@ from typing import TypeAlias
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.sponsorship import pool_account
 from ledger.credentials.member_file import MemberFile
+from ledger.errors import LedgerError
 from ledger.exchange.grant import Grant
 from ledger.exchange.transport import Transport
+from ledger.experience.content_root import CHUNK_SIZE
 from ledger.home import HomeWriter
+from ledger.market.acquisition_file import stage_of
 from ledger.market.acquisition_states import Granted, Stage
 from ledger.market.budget import Budget
 from ledger.market.funding import Funding
@@ -25,7 +28,7 @@ class Progress:
 
     stage: Stage
     kept: int = 0
-    """Units that are here and were checked."""
+    """Units that are here and were checked; of what is bought whole, masked ones too."""
     units: int = 0
     """0 until it is granted."""
     kept_bytes: int = 0
@@ -34,6 +37,27 @@ class Progress:
     """To the seller so far, in smallest units of the grant's asset."""
     price: int = 0
     """Of the whole."""
+    opened: int = 0
+    """Of what is bought whole: units that the key has opened."""
+
+    @classmethod
+    def of(cls, state: Granted, kept: int, paid: int, opened: int = 0) -> Progress:
+        """Of an acquisition that is granted."""
+        grant = state.grant
+        return cls(
+            stage_of(state),
+            kept,
+            grant.count,
+            min(kept * CHUNK_SIZE, grant.content_size),
+            grant.content_size,
+            paid,
+            grant.price,
+            opened,
+        )
+
+
+class AcquisitionCancelledError(LedgerError):
+    """Somebody stopped it, between two steps or two units. It can be taken up again."""
 
 
 Told: TypeAlias = Callable[[Progress], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from ledger.chain.leaf import ID_SIZE
@@ -11,6 +12,15 @@ from ledger.errors import MalformedError
 MAX_U64: Final = 2**64 - 1
 MAX_PURPOSE: Final = 64
 MAX_ROLE: Final = 63
+
+
+class Mode(IntEnum):
+    """How content and money change hands (`ledger.exchange`); numbers of the wish's file."""
+
+    STREAM = 0
+    """Chunk by chunk, each paid over a channel: either side risks one."""
+    WHOLE = 1
+    """In an atomic sale, for which the seller puts up a deposit: all of it, or the money back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class Wish:
     """The role to show; None: shown only if the policy asks for it. Empty: hidden."""
     use: int | None = None
     """Which of the contract's uses; None: any that this member has left."""
+    mode: Mode = Mode.STREAM
 
     def __post_init__(self) -> None:
         if len(self.offer) != ID_SIZE:

@@ -55,12 +55,21 @@ class BuyersWorld(SharingMarket):
 
     def offered_free(self, robot: Robot | None = None) -> Offered:
         """A recording under a contract that asks for no money."""
+        return self._offered_with(robot, chunk_price=0, record_price=0)
+
+    def offered_without_deposit(self) -> Offered:
+        """A recording under a contract whose seller puts up nothing."""
+        return self._offered_with(None, deposit=0)
+
+    def _offered_with(self, robot: Robot | None, **numbers: int) -> Offered:
+        """A recording under the template's terms with these, which may be 0."""
         policy, terms = self.template()
-        terms.chunk_price = terms.record_price = 0
+        for name, number in numbers.items():
+            setattr(terms, name, number)
         contract = contract_id(self.chain, self.seller_account, self.sequence(self.seller_account))
         self.must(
             self.seller,
-            DeployContract(fleet=self.sellers, name="free", policy=policy, terms=terms),
+            DeployContract(fleet=self.sellers, name="other terms", policy=policy, terms=terms),
         )
         return self.post(contract, robot or self.husky, REWARD_AT_LEAST)
 

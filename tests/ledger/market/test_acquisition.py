@@ -50,6 +50,7 @@ def test_a_recording_is_bought_and_kept(world: BuyersWorld) -> None:
         Stage.REFUSED,
         Stage.ABANDONING,
         Stage.ABANDONED,
+        Stage.SWAPPING,
     }
     streamed = [each for each in heard if each.stage is Stage.STREAMING and each.kept]
     assert [each.kept for each in streamed] == list(range(1, grant.count + 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,14 @@ from ledger.market.acquisition_states import (
     Requested,
     Stage,
     Streaming,
+    Swapping,
     Wished,
 )
-from ledger.market.wish import Wish
+from ledger.market.wish import Mode, Wish
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_sharing_pb2 import OfferRecord, Terms
 
+OFFER_ID = b"o" * 32
 OFFER = OfferRecord(contract=b"c" * 32, leaf=b"l" * 32, origin="sellers/husky", index=3)
 RECORD = GrantRecord(
     offer=b"o" * 32,
@@ -68,6 +72,7 @@ STATES: list[AcquisitionState] = [
     Refused(ResultCode.POLICY_DENIES, "not for this"),
     Granted(*FACTS),
     Funded(*FACTS, 100),
+    Swapping(*FACTS, 100),
     ChannelOpened(*FACTS, 100, b"h" * 32),
     Streaming(*FACTS, 0, b""),
     Bought(*FACTS, 100, b"h" * 32),
@@ -105,6 +110,7 @@ def test_every_state_has_a_number_and_a_test() -> None:
     purpose=st.text(min_size=1, max_size=16).filter(str.isprintable),
     numbers=st.tuples(*[st.none() | st.integers(0, 2**64 - 1)] * 3),
     role=st.none() | st.text(max_size=12),
+    mode=st.sampled_from(Mode),
 )
 @settings(max_examples=50, deadline=None)
 def test_wishes(
@@ -113,12 +119,35 @@ def test_wishes(
     purpose: str,
     numbers: tuple[Any, Any, Any],
     role: str | None,
+    mode: Mode,
 ) -> None:
     price, level, use = numbers
-    wish = Wish(offer, purpose, price, level, role, use)
+    wish = Wish(offer, purpose, price, level, role, use, mode)
     path = tmp_path_factory.mktemp("wish") / "wish"
     write_wish(path, b"n" * 16, wish)
     assert read_wish(path) == (b"n" * 16, wish)
+
+
+def test_a_wish_that_says_no_mode_is_of_a_stream(tmp_path: Path) -> None:
+    """As folders have it that were begun before there was another."""
+    path, wish = tmp_path / "wish", Wish(OFFER_ID, "training", 5, 3, "scout", 1)
+    fields = [b"training", *(number.to_bytes(8, "big") for number in (5, 3)), b"\1scout"]
+    fields.append((1).to_bytes(8, "big"))
+    old = wish_file(fields)
+    write_wish(path, b"n" * 16, wish)
+    assert path.read_bytes() == old
+    path.write_bytes(wish_file([*fields, (1).to_bytes(8, "big")]))
+    assert read_wish(path)[1] == replace(wish, mode=Mode.WHOLE)
+    for more in ([(2).to_bytes(8, "big")], [b"\1"], [(1).to_bytes(8, "big"), b""]):
+        path.write_bytes(wish_file([*fields, *more]))
+        with pytest.raises(CorruptStoreError):
+            read_wish(path)
+
+
+def wish_file(fields: list[bytes]) -> bytes:
+    joined = b"".join(len(each).to_bytes(4, "big") + each for each in fields)
+    content = b"quipu-wish/v1\n" + b"n" * 16 + OFFER_ID + joined
+    return content + sha256(content).digest()
 
 
 @pytest.mark.parametrize(
