@@ -247,6 +247,7 @@ def _cheat(world: World, wallet: Wallet, grant: Grant, chain: ProvenChain) -> It
                 key=masked.reveal().key,
                 agreement=bytes(range(32)),
                 sequence=sequence,
+                height=proven.height(),
                 unit_root=masked.sold.unit_root,
                 lock_height=proven.height() + terms.lock_blocks,
                 reveal_blocks=terms.reveal_blocks,

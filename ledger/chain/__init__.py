@@ -7,6 +7,7 @@
 `transaction`           what an account signs, and how bytes become one
 `body`                  bodies made from the message that says what is asked
 `result`                what came of each transaction, under one root
+`sale_end`              how an atomic sale ended, by results of transactions
 `header`                the leaf at the end of a block
 `state_keys`            the keys of the state; `key_words`, the same for people
 `account`               who may sign, how often they did, what they have

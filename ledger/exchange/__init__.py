@@ -43,6 +43,7 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `swap_messages`  its requests and replies as bytes
 `swap_file`      what its seller must never forget
 `swap_seller`    its selling end: prepared, proposed, locked, revealed, ended
+`swap_sessions`  who has asked its seller, and what only the two of them know
 `swap_counter`   where its requests arrive, and what the chain is told
 `swap_purchase`  its buyer's folder: leaves, masked units, what the key opened
 `swap_buyer`     its buying end: asking for the sale, and for all units

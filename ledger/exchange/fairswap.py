@@ -18,7 +18,7 @@ transport that hides them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -52,16 +52,23 @@ class WrongUnitError(VerificationError):
 class MaskedContent:
     """The seller's side: a content under a key of its own. ``repr`` does not show it."""
 
-    def __init__(self, sale: bytes, source: UnitSource, count: int) -> None:
+    def __init__(
+        self,
+        sale: bytes,
+        source: UnitSource,
+        count: int,
+        told: Callable[[int], None] = lambda masked: None,
+    ) -> None:
         """Draw a key and mask all ``count`` units once, for their root.
 
-        Raises what ``source`` raises.
+        ``told`` hears how many are masked, before each. Raises what it and ``source`` raise.
         """
         self._key: Final = os.urandom(SALE_KEY_SIZE)
         self._source: Final = source
         self._mask: Final = UnitMask(sale, self._key)
         leaves, masked = [], []
         for index in range(count):
+            told(index)
             unit = bytes(source.unit(index))
             leaves.append(leaf_hash(unit))
             masked.append(leaf_hash(self._mask.apply(index, unit)))

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.sale.identity import key_hash
+from ledger.chain.sale_end import SaleEnd
 from ledger.chain.transaction import parse_transaction
 from ledger.schema.chain_exchange_pb2 import RevealKey, SaleRecord
 from ledger.schema.chain_pb2 import Attachment
@@ -44,6 +45,13 @@ class SwapChain(Protocol):
 
     def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
         """The key of a sale that has ended, out of the blocks; see `find_key`."""
+        ...
+
+    def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:
+        """How a sale ended, looked for in blocks from a height on; None for one that has not.
+
+        Who shows the blocks can keep an end back, and cannot make one up.
+        """
         ...
 
     def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:

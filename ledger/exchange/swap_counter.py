@@ -1,14 +1,19 @@
 """Where requests of atomic sales arrive, and where the chain's part of them is driven.
 
-`answer` never waits for the chain: who asks for a sale under a grant that has none is told to
-ask again, and `tend`, which whoever serves calls after requests and at every new height, makes
-the sale and brings each one as far as it can go now.
+`answer` never waits for a block, and not for a content that is being masked: who asks for a sale
+under a grant that has none is told to ask again. `make` masks what was asked for, which takes as
+long as the content is big, and `advance` brings each sale as far as it can go now. Whoever
+serves calls both again and again, from a thread each; or `tend`, which is one after the other.
+
+A key is masked with for one sequence of the seller's account. So while a content is being
+masked, what has no deadline waits: another transaction would have it masked once more.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+import threading
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from ledger.chain.sale.masking import UnitMask
@@ -56,17 +61,17 @@ from ledger.exchange.swap_messages import (
 from ledger.exchange.swap_seller import (
     EndedSwap,
     PreparedSwap,
+    ProposedSwap,
     RevealedSwap,
     SwapDesk,
     SwapState,
     observe,
     prepare,
 )
+from ledger.exchange.swap_sessions import SwapSessions
+from ledger.exchange.transport import NoSellerError
 from ledger.exchange.unit_source import Contents
 from ledger.merkle.hashing import leaf_hash
-
-MAX_SESSIONS: Final = 64
-"""Kept at a time; who is forgotten opens the same again."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,22 +85,41 @@ class Answers(Protocol):
 
 
 class SwapCounter:
-    """Sells whole contents to whoever has a grant. One thread at a time."""
+    """Sells whole contents to whoever has a grant.
 
-    def __init__(self, desk: SwapDesk, contents: Contents, streams: Answers) -> None:
+    `answer` is for any thread, `make` for one at a time and `advance` for one at a time.
+    """
+
+    def __init__(
+        self,
+        desk: SwapDesk,
+        contents: Contents,
+        streams: Answers,
+        masked: Contents | None = None,
+    ) -> None:
         """Take up what was sold before; ``streams`` answers what is not about an atomic sale.
 
+        ``masked`` are the contents as `make` reads them, where that is another thread's work.
         A file that is damaged is logged, left as it is, and nothing sold under its grant.
         Raises StorageError, and what the chain raises.
         """
         self._desk: Final = desk
         self._contents: Final = contents
+        self._masked: Final = masked or contents
         self._streams: Final = streams
+        self._lock: Final = threading.Lock()
+        """Of what follows; never held while the chain is asked, or a content read."""
         self._swaps: Final[dict[bytes, SwapState]] = {}
         self._wanted: Final[dict[bytes, Grant]] = {}
         self._refused: Final[dict[bytes, Reason]] = {}
         self._damaged: Final[set[bytes]] = set()
-        self._sessions: Final[OrderedDict[bytes, tuple[bytes, bytes, Session]]] = OrderedDict()
+        self._sessions: Final = SwapSessions()
+        self._is_making = False
+        self._has_waited = False
+        """Whether something was due that waits for the masking."""
+        self._reading: Final = threading.Lock()
+        """Who reads ``contents``, one thread at a time."""
+        self._is_closed = False
         self._take_up()
 
     def answer(self, request: bytes) -> Reply:
@@ -116,42 +140,87 @@ class SwapCounter:
             logger.debug("refused: %s", refusal.message)
             return encode_refused(refusal.reason)
 
-    def tend(self) -> tuple[SwapState, ...]:
-        """Make the sales that were asked for, and bring each as far as it can go now.
+    def make(self, told: Callable[[int], None] = lambda masked: None) -> bytes | None:
+        """Mask for the sale that was asked for first, and have it on disk.
 
-        Where each is, those that ended included. One sale's damage is logged, and does not
-        keep the others. Raises StorageError, and what the chain raises; what is not done is
-        done the next time.
+        The grant that it was, or None where there is none, or other transactions come first.
+        ``told`` hears how many units are masked; what it raises ends it, and it is begun anew
+        the next time. Raises that, StorageError and its kin, and what the chain raises.
         """
-        while self._wanted:
+        with self._lock:
+            if self._has_waited or not self._wanted or any(map(_is_unproposed, self._of_all())):
+                return None
             grant, wanted = next(iter(self._wanted.items()))
-            try:
-                self._swaps[grant] = prepare(self._desk, wanted, self._contents.find(wanted))
-            except (ErasedError, NotFoundError, CorruptStoreError) as error:
-                logger.warning("a sale cannot be made: %s", error.message)
-                self._refused[grant] = Reason.GONE
-            except RefusedError as error:
-                logger.debug("a sale is not made: %s", error.message)
-                self._refused[grant] = Reason.NO_SALE
-            del self._wanted[grant]
-            if grant in self._swaps:
-                self._advance(grant)
-        states = tuple(
-            state for grant in tuple(self._swaps) if (state := self._advance(grant)) is not None
-        )
+            self._is_making = True
+        state: PreparedSwap | None = None
+        reason: Reason | None = None
+        try:
+            state = prepare(self._desk, wanted, self._masked.find(wanted), told)
+        except (ErasedError, NotFoundError, CorruptStoreError) as error:
+            logger.warning("a sale cannot be made: %s", error.message)
+            reason = Reason.GONE
+        except RefusedError as error:
+            logger.debug("a sale is not made: %s", error.message)
+            reason = Reason.NO_SALE
+        finally:
+            with self._lock:
+                self._is_making = False
+                del self._wanted[grant]
+                if state is not None:
+                    self._swaps[grant] = state
+                elif reason is not None:
+                    self._refused[grant] = reason
+                else:  # it goes behind the others
+                    self._wanted[grant] = wanted
+        return grant
+
+    def advance(
+        self, told: Callable[[SwapState], None] = lambda state: None
+    ) -> tuple[SwapState, ...]:
+        """Bring each sale as far as it can go now.
+
+        Where each is, those that ended included; ``told`` hears of each before it is
+        forgotten. One sale's damage is logged, and does not keep the others. Raises
+        StorageError, what the chain raises and what ``told`` does; what is not done is done
+        the next time.
+        """
+        with self._lock:
+            waits, self._has_waited = self._is_making, False
+            # Those first whose sequence others would use.
+            grants = sorted(self._swaps, key=lambda each: not _is_unproposed(self._swaps[each]))
+        found = (self._advance(grant, told, waits) for grant in grants)
+        states = tuple(state for state in found if state is not None)
         height = self._desk.chain.height()
-        for over in [each.row.grant for each in states if isinstance(each, EndedSwap)]:
-            if height > over.expiry_height:
-                self._swaps.pop(over.grant, None)
+        with self._lock:
+            for state in states:
+                if isinstance(state, EndedSwap) and state.is_past(height):
+                    self._swaps.pop(state.row.grant.grant, None)
         return states
+
+    def tend(self) -> tuple[SwapState, ...]:
+        """All that `make` and `advance` can do now, and where each sale is. Raises as they do."""
+        for state in filter(_is_unproposed, self._of_all()):
+            self._advance(state.row.grant.grant)
+        while (grant := self.make()) is not None:
+            self._advance(grant)
+        return self.advance()
 
     def swap(self, grant: bytes) -> SwapState | None:
         """The sale under a grant, as it was last seen."""
-        return self._swaps.get(grant)
+        with self._lock:
+            return self._swaps.get(grant)
 
     def knows(self, session: bytes) -> bool:
         """Whether a session is open here."""
-        return session in self._sessions
+        return self._sessions.knows(session)
+
+    def close(self) -> None:
+        """Read contents no more; who asks for one is told that nobody sells."""
+        with self._reading:
+            self._is_closed = True
+
+    def _of_all(self) -> tuple[SwapState, ...]:
+        return tuple(self._swaps.values())
 
     def _take_up(self) -> None:
         for grant in swap_grants(self._desk.folder):
@@ -162,33 +231,54 @@ class SwapCounter:
             except CorruptStoreError as error:
                 self._leave_alone(grant, error)
 
-    def _advance(self, grant: bytes) -> SwapState | None:
+    def _advance(
+        self,
+        grant: bytes,
+        told: Callable[[SwapState], None] = lambda state: None,
+        waits: bool = False,
+    ) -> SwapState | None:
+        known = self.swap(grant)
+        if known is None:
+            return None
         try:
-            return self._see(observe(self._desk, self._swaps[grant].row).advance())
+            state = self._see(observe(self._desk, known.row))
+            if waits and isinstance(state, ProposedSwap | RevealedSwap):
+                self._has_waited = self._has_waited or state.is_due
+            elif not isinstance(state, EndedSwap):
+                state = self._see(state.advance())
+            told(state)
+            return state.advance() if isinstance(state, EndedSwap) else state
         except CorruptStoreError as error:
             self._leave_alone(grant, error)
             return None
 
     def _leave_alone(self, grant: bytes, error: CorruptStoreError) -> None:
         logger.error("the sale under grant %s: %s", grant.hex()[:16], error)
-        self._swaps.pop(grant, None)
-        self._damaged.add(grant)
+        with self._lock:
+            self._swaps.pop(grant, None)
+            self._damaged.add(grant)
 
     def _see(self, state: SwapState) -> SwapState:
         grant = state.row.grant.grant
-        if isinstance(state, EndedSwap) and not state.was_proposed:
-            self._swaps.pop(grant, None)
-        else:
-            self._swaps[grant] = state
+        with self._lock:
+            before = self._swaps.get(grant)
+            if isinstance(state, EndedSwap) and not state.was_proposed:
+                self._swaps.pop(grant, None)
+            else:
+                self._swaps[grant] = state
+            if before is not None and before.row.agreement != state.row.agreement:
+                # Their keys go with the one that they were agreed by.
+                self._sessions.forget(grant)
         return state
 
     def _open(self, opening: SwapOpening) -> Reply:
-        state = self._swaps.get(opening.grant)
+        with self._lock:
+            state, is_damaged = self._swaps.get(opening.grant), opening.grant in self._damaged
         grant = state.row.grant if state is not None else self._desk.grants.grant(opening.grant)
         if grant is None or grant.seller != self._desk.wallet.account:
             raise SaleRefusedError(Reason.NO_GRANT, "no such grant, or another's to sell")
         require_signed(grant, opening)
-        if opening.grant in self._damaged:
+        if is_damaged:
             raise SaleRefusedError(Reason.NO_SALE, "the sale's file is damaged")
         if state is None:
             raise self._want(grant)
@@ -196,7 +286,7 @@ class SwapCounter:
             if state.refusal is not None:
                 raise SaleRefusedError(Reason.NO_SALE, f"the chain says {state.refusal.name}")
             raise SaleRefusedError(Reason.NOT_YET, "the sale is not on the chain yet")
-        if isinstance(state, EndedSwap):
+        if isinstance(state, EndedSwap) and not state.is_sold:
             raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
         row = state.row
         public = public_agreement_key(row.agreement)
@@ -204,38 +294,47 @@ class SwapCounter:
             session = agree(opening.encoded, row.agreement, opening.session_key, public)
         except VerificationError as error:
             raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
-        self._sessions[session.session] = (grant.grant, row.sale, session)
-        self._sessions.move_to_end(session.session)
-        if len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
         statement = sale_opened_statement(opening.encoded, public, row.sale)
         signature = self._desk.wallet.sign_exchange(statement)
+        with self._lock:
+            now = self._swaps.get(grant.grant)
+            if now is None or now.row.agreement != row.agreement:
+                raise SaleRefusedError(Reason.NOT_YET, "the sale has just ended")
+            self._sessions.keep(grant.grant, row.sale, session)
         return encode_swap_opened(SwapOpened(public, signature, row.sale))
 
     def _want(self, grant: Grant) -> SaleRefusedError:
         if self._desk.chain.height() >= grant.expiry_height:
             return SaleRefusedError(Reason.NO_GRANT, "the grant is over")
-        reason = self._refused.pop(grant.grant, None)
-        if reason is None:
-            self._wanted[grant.grant] = grant
-            reason = Reason.NOT_YET
+        with self._lock:
+            reason = self._refused.pop(grant.grant, None)
+            if reason is None:
+                reason = Reason.NOT_YET
+                if grant.grant not in self._swaps:
+                    self._wanted.setdefault(grant.grant, grant)
         return SaleRefusedError(reason, "there is no sale under this grant yet")
 
-    def _fetch(self, fetch: PartFetch) -> Reply:
-        grant, sale, session = self._sessions.get(fetch.session, (b"", b"", None))
-        state = self._swaps.get(grant)
-        if session is None or state is None or isinstance(state, EndedSwap):
+    def _session(self, name: bytes) -> tuple[SwapState, Session]:
+        """The session of this id, and the sale that it is of."""
+        grant, sale, session = self._sessions.find(name) or (b"", b"", None)
+        state = self.swap(grant)
+        if session is None or state is None:
             raise SaleRefusedError(Reason.NO_SESSION, "no such session is open")
         if state.row.sale != sale:
             raise SaleRefusedError(Reason.NO_SESSION, "the session was of an earlier sale")
+        return state, session
+
+    def _fetch(self, fetch: PartFetch) -> Reply:
+        state, session = self._session(fetch.session)
         try:
             fetch.check(session)
         except VerificationError as error:
             raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
-        self._sessions.move_to_end(fetch.session)
+        if isinstance(state, EndedSwap):
+            raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
         give = self._unit if fetch.part is Part.UNIT else self._leaves
         content = give(state, fetch.index)
-        cipher = SwapCipher(session, sale, state.row.grant.count)
+        cipher = SwapCipher(session, state.row.sale, state.row.grant.count)
         sealed = cipher.seal(fetch.part, fetch.index, content)
         return encode_part(SealedPart(fetch.part, fetch.index, sealed))
 
@@ -245,20 +344,20 @@ class SwapCounter:
             ask = parse_request(request)
         except MalformedError:
             return None
-        return ask if isinstance(ask, DeedFetch) and ask.session in self._sessions else None
+        return ask if isinstance(ask, DeedFetch) and self.knows(ask.session) else None
 
     def _deed(self, fetch: DeedFetch) -> Reply:
-        grant, sale, session = self._sessions[fetch.session]
-        state = self._swaps.get(grant)
-        if state is None or state.row.sale != sale:
-            raise SaleRefusedError(Reason.NO_SESSION, "the session was of an earlier sale")
+        state, session = self._session(fetch.session)
         require_code(fetch, session)
-        if isinstance(state, EndedSwap):
+        if isinstance(state, EndedSwap) and not state.is_sold:
             raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
-        if not isinstance(state, RevealedSwap):
+        if not isinstance(state, RevealedSwap | EndedSwap):
             raise SaleRefusedError(Reason.UNPAID, "the key is not on the chain yet")
         granted = state.row.grant
-        return encode_deed(sealed_deed(SoughtUnits(self._contents, granted), granted, session))
+        with self._reading:
+            self._require_open()
+            deed = sealed_deed(SoughtUnits(self._contents, granted), granted, session)
+        return encode_deed(deed)
 
     def _leaves(self, state: SwapState, page: int) -> bytes:
         row, first = state.row, page * PAGE_UNITS
@@ -271,14 +370,25 @@ class SwapCounter:
         row = state.row
         if index >= row.grant.count:
             raise SaleRefusedError(Reason.NO_UNIT, f"unit {index} of {row.grant.count}")
-        try:
-            unit = self._contents.find(row.grant).unit(index)
-        except (ErasedError, NotFoundError) as error:
-            raise SaleRefusedError(Reason.GONE, error.message) from error
-        masked = UnitMask(row.sale, row.key).apply(index, unit)
+        with self._reading:
+            self._require_open()
+            try:
+                unit = self._contents.find(row.grant).unit(index)
+            except (ErasedError, NotFoundError) as error:
+                raise SaleRefusedError(Reason.GONE, error.message) from error
+            masked = UnitMask(row.sale, row.key).apply(index, unit)
         if leaf_hash(masked) != row.masked_leaves[index]:
             raise SaleRefusedError(Reason.GONE, f"unit {index} is not what it was")
         return masked
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise NoSellerError("the storefront was closed", hint="ask again later")
+
+
+def _is_unproposed(state: SwapState) -> bool:
+    """Whether a proposal is to be submitted that the chain has not refused."""
+    return isinstance(state, PreparedSwap) and state.refusal is None
 
 
 def require_signed(grant: Grant, opening: SwapOpening) -> None:

@@ -1,8 +1,8 @@
 """The deed of what was bought whole: asked for once the key is out, as of a stream.
 
-The seller gives it in a session of the sale from when its key is on the chain until the sale
-has ended, which is when its secrets are destroyed; so who has the content asks at once. What
-became of it is in the purchase's folder (`ledger.exchange.deed_file`).
+The seller gives it in a session of the sale, from when its key is on the chain until the grant
+is over; not where the money went back. What became of it is in the purchase's folder
+(`ledger.exchange.deed_file`).
 """
 
 from __future__ import annotations

@@ -2,17 +2,22 @@
 
 ``SALES/<grant id in hex>.swap``, mode 0600::
 
-    "quipu-swap/v1\\n" || u8 stage || grant (`Grant.encode`) || k (32) || X25519 key (32)
-    || u64be sequence || r_z (32) || u64be lock height || u32be reveal blocks
+    "quipu-swap/v2\\n" || u8 stage || grant (`Grant.encode`) || k (32) || X25519 key (32)
+    || u64be sequence || u64be height || r_z (32) || u64be lock height || u32be reveal blocks
     || u32be complaint blocks || n times (h_i (32) || SHA256(0x00 || z_i) (32))
     || SHA256(all before)
+
+    stage   1 prepared, 2 proposed, 3 ended, 4 sold
+    height  of the chain when it was prepared: all that became of it is in later blocks
 
 It is on disk before the proposal leaves: a deposit is never set aside for a key that is lost.
 k belongs to this sequence of the seller's account, and so to one sale id. When a proposal
 cannot come any more, the file goes, and k with it; the next one draws another.
 
-A sale that has ended leaves its grant alone, k and the rest all zeros, until the grant is
-over: under one grant a seller proposes no second time.
+A sale that has ended leaves its grant alone, k, the X25519 key and all leaves gone, until the
+grant is over: under one grant a seller proposes no second time. One that was paid has another
+X25519 key from then on, in whose sessions its deed is given. What was said in the sessions
+before cannot be read any more, whoever gets hold of the file.
 """
 
 from __future__ import annotations
@@ -30,13 +35,13 @@ from ledger.chain.sale.identity import SALE_KEY_SIZE, key_hash, sale_id
 from ledger.durable_file import PRIVATE, sync_folder, write_durably
 from ledger.errors import CorruptStoreError, MalformedError
 from ledger.exchange.grant import GRANT_SIZE, Grant
-from ledger.exchange.session import X25519_SIZE
+from ledger.exchange.session import X25519_SIZE, new_agreement_key
 from ledger.merkle.hashing import HASH_SIZE
 from ledger.schema.chain_exchange_pb2 import ProposeSale
 from ledger.storage.os_errors import storage_errors
 
-_MAGIC: Final = b"quipu-swap/v1\n"
-_ROW: Final = Struct(f">B{GRANT_SIZE}s{SALE_KEY_SIZE}s{X25519_SIZE}sQ{HASH_SIZE}sQII")
+_MAGIC: Final = b"quipu-swap/v2\n"
+_ROW: Final = Struct(f">B{GRANT_SIZE}s{SALE_KEY_SIZE}s{X25519_SIZE}sQQ{HASH_SIZE}sQII")
 _SUFFIX: Final = ".swap"
 
 
@@ -48,6 +53,14 @@ class SwapStage(IntEnum):
     PROPOSED = 2
     """The chain had it."""
     ENDED = 3
+    """Nothing was paid."""
+    SOLD = 4
+    """It ended, and the price was paid."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will become of it any more."""
+        return self in (SwapStage.ENDED, SwapStage.SOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +72,11 @@ class SwapRow:
     key: bytes = field(repr=False)
     """k."""
     agreement: bytes = field(repr=False)
-    """The seller's X25519 key, for this sale alone."""
+    """The seller's X25519 key, for this sale alone; another one once it is sold."""
     sequence: int
     """Of the transaction that proposes it."""
+    height: int
+    """Of the chain when it was prepared."""
     unit_root: bytes
     lock_height: int
     reveal_blocks: int
@@ -95,13 +110,13 @@ class SwapRow:
             complaint_blocks=self.complaint_blocks,
         )
 
-    def ended(self) -> SwapRow:
-        """What is left of it once it has ended: no secret."""
+    def ended(self, is_sold: bool) -> SwapRow:
+        """What is left of it once it has ended: no secret of it, and one to give its deed by."""
         return replace(
             self,
-            stage=SwapStage.ENDED,
+            stage=SwapStage.SOLD if is_sold else SwapStage.ENDED,
             key=bytes(SALE_KEY_SIZE),
-            agreement=bytes(X25519_SIZE),
+            agreement=new_agreement_key() if is_sold else bytes(X25519_SIZE),
             leaves=(),
             masked_leaves=(),
         )
@@ -114,6 +129,7 @@ class SwapRow:
             self.key,
             self.agreement,
             self.sequence,
+            self.height,
             self.unit_root,
             self.lock_height,
             self.reveal_blocks,
@@ -133,17 +149,29 @@ class SwapRow:
             or sha256(content).digest() != digest
         ):
             raise MalformedError("its content is not what was written")
-        stage, grant, key, agreement, sequence, root, lock, reveal, complaint = _ROW.unpack(head)
+        stage, grant, key, agreement, *numbers = _ROW.unpack(head)
+        sequence, height, root, lock_height, reveal_blocks, complaint_blocks = numbers
         found = Grant.decode(grant)
         leaves, masked = split_leaf_pairs(content[len(_MAGIC) + _ROW.size :])
         try:
             known = SwapStage(stage)
         except ValueError:
             raise MalformedError(f"stage {stage} is none") from None
-        if len(leaves) != (0 if known is SwapStage.ENDED else found.count):
+        if len(leaves) != (0 if known.is_over else found.count):
             raise MalformedError(f"{len(leaves)} leaves of {found.count} units")
         return cls(
-            known, found, key, agreement, sequence, root, lock, reveal, complaint, leaves, masked
+            known,
+            found,
+            key,
+            agreement,
+            sequence,
+            height,
+            root,
+            lock_height,
+            reveal_blocks,
+            complaint_blocks,
+            leaves,
+            masked,
         )
 
 

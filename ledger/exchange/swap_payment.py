@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.sale_end import Ending
 from ledger.errors import CorruptStoreError, RefusedError, VerificationError
 from ledger.exchange.fairswap import Complaint, WrongUnitError
 from ledger.exchange.swap_buyer import BuyingEnd
@@ -33,6 +34,7 @@ MOST_LOST: Final = 3
 """Times that what the disk lost is fetched again."""
 _PATIENCE: Final = 100
 """Blocks for which a refund may wait."""
+_FIRST_HEIGHT: Final = 1
 _CARRIED_OUT_OR_RACED: Final = (
     ResultCode.OK,
     ResultCode.SEQUENCE_PAST,
@@ -117,6 +119,7 @@ class OpeningUnits:
         """Open and keep every unit, or complain at once of the first that is wrong.
 
         ``told`` hears how many are open. A unit that the disk lost is to be fetched again.
+        Where somebody else has complained already, all came back, and that is the end of it.
         Raises LateComplaintError for one that is wrong too late, CorruptStoreError where
         the disk loses units again and again, RefusedError where the chain does not take the
         complaint, StorageError, and what the chain raises.
@@ -163,14 +166,26 @@ class OpeningUnits:
         # Before the record: what was too late then is too late for the record.
         height = end.chain.height()
         record = end.chain.sale(sale.sale)
-        if record is None or not is_in_time(height, record.complaint_height):
-            raise LateComplaintError(
-                f"unit {index} is not what was granted, and the time for complaints is over",
-                hint="the price is lost; the units before it are in the purchase's folder",
+        if record is not None and is_in_time(height, record.complaint_height):
+            raise RefusedError(
+                f"the chain does not take the complaint about unit {index}: {code.name}",
+                hint=f"try again until block {record.complaint_height}; see that the key has fees",
             )
-        raise RefusedError(
-            f"the chain does not take the complaint about unit {index}: {code.name}",
-            hint=f"try again until block {record.complaint_height}; see that the key has fees",
+        if record is None:
+            ended = end.chain.ended(sale.sale, _FIRST_HEIGHT)
+            if ended is None:
+                raise RefusedError(
+                    f"unit {index} is not what was granted, and the chain has the sale no more"
+                    " and does not say how it ended",
+                    hint="take the purchase up again",
+                )
+            if ended.ending is not Ending.SETTLED:
+                # Whoever has the unit may complain of it, and all goes to the buyer.
+                end_purchase(end.purchase, sale, BuyingStage.RETURNED)
+                return
+        raise LateComplaintError(
+            f"unit {index} is not what was granted, and the time for complaints is over",
+            hint="the price is lost; the units before it are in the purchase's folder",
         )
 
 

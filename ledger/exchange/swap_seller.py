@@ -11,6 +11,9 @@
 `observe` says from the file and the chain where a sale is, so a seller that was killed
 anywhere goes on from there; `advance` does what can be done now, and has no effect twice.
 
+Who ended a sale, and how, the chain says: anybody may settle, and the buyer complain, while
+the seller is away. Nothing is taken for the end of a sale but what is proven to be it.
+
 The key leaves only while a block can still take it with some to spare: shown too late it
 would give the content away and earn nothing. It is shown although the content was erased
 meanwhile, for the price of it is locked.
@@ -19,12 +22,14 @@ meanwhile, for the price of it is locked.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from ledger.chain.codes import ResultCode
 from ledger.chain.sale.identity import sale_id
+from ledger.chain.sale_end import Ending, SaleEnd
 from ledger.errors import CorruptStoreError, RefusedError
 from ledger.exchange.fairswap import MaskedContent
 from ledger.exchange.grant import Grant, SaleChain
@@ -99,12 +104,16 @@ class ProposedSwap(_Swap):
 
     record: SaleRecord
 
+    @property
+    def is_due(self) -> bool:
+        """Whether nobody can lock any more."""
+        return not is_in_time(self.desk.chain.height(), self.record.lock_height)
+
     def advance(self) -> SwapState:
         """Have the deposit back, once nobody can lock any more."""
-        height = self.desk.chain.height()
-        if is_in_time(height, self.record.lock_height):
+        if not self.is_due:
             return self
-        body = self._body(height + _PATIENCE)
+        body = self._body(self.desk.chain.height() + _PATIENCE)
         body.refund_sale.CopyFrom(RefundSale(sale=self.row.sale))
         self._submit(body)
         return observe(self.desk, self.row)
@@ -133,12 +142,16 @@ class RevealedSwap(_Swap):
 
     record: SaleRecord
 
+    @property
+    def is_due(self) -> bool:
+        """Whether nobody can complain any more."""
+        return not is_in_time(self.desk.chain.height(), self.record.complaint_height)
+
     def advance(self) -> SwapState:
         """Be paid, once nobody can complain any more."""
-        height = self.desk.chain.height()
-        if is_in_time(height, self.record.complaint_height):
+        if not self.is_due:
             return self
-        body = self._body(height + _PATIENCE)
+        body = self._body(self.desk.chain.height() + _PATIENCE)
         body.settle_sale.CopyFrom(SettleSale(sale=self.row.sale))
         self._submit(body)
         return observe(self.desk, self.row)
@@ -151,11 +164,24 @@ class EndedSwap(_Swap):
     @property
     def was_proposed(self) -> bool:
         """Whether it ever was on the chain."""
-        return self.row.stage is SwapStage.ENDED
+        return self.row.stage is not SwapStage.PREPARED
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether the price was paid: its buyer may have the deed."""
+        return self.row.stage is SwapStage.SOLD
+
+    def end(self) -> SaleEnd | None:
+        """How it ended, as the chain says now. Raises as that does."""
+        return self.desk.chain.ended(self.row.sale, self.row.height)
+
+    def is_past(self, height: int) -> bool:
+        """Whether it is known how it ended, and nothing can be asked under its grant."""
+        return self.row.stage.is_over and height > self.row.grant.expiry_height
 
     def advance(self) -> SwapState:
-        """Forget it, once its grant is over too, and nothing can be asked under it."""
-        if self.desk.chain.height() > self.row.grant.expiry_height:
+        """Forget it, once its grant is over too."""
+        if self.is_past(self.desk.chain.height()):
             forget_swap(self.desk.folder, self.row.grant.grant)
         return self
 
@@ -163,34 +189,42 @@ class EndedSwap(_Swap):
 SwapState: TypeAlias = PreparedSwap | ProposedSwap | LockedSwap | RevealedSwap | EndedSwap
 
 
-def prepare(desk: SwapDesk, grant: Grant, content: UnitSource) -> PreparedSwap:
+def prepare(
+    desk: SwapDesk,
+    grant: Grant,
+    content: UnitSource,
+    told: Callable[[int], None] = lambda masked: None,
+) -> PreparedSwap:
     """Draw a key, mask everything once for its root, and have it on disk.
 
     Every unit is read, and must be what was granted: a unit that is wrong costs the deposit.
+    ``told`` hears how many are masked, before each; what it raises ends it, and nothing is kept.
     Raises RefusedError for a grant that no sale can be made of, CorruptStoreError, ErasedError,
     StorageError, and what the chain raises.
     """
     chain, terms = desk.chain, desk.terms
-    lock_height = min(chain.height() + terms.lock_blocks, grant.expiry_height)
     if not grant.price or not grant.content_size:
         raise RefusedError("what is free or empty is not sold whole")
-    if not is_in_time(chain.height(), lock_height):
-        raise RefusedError("the grant is over")
+    _lock_height(desk, grant, chain.height())
     sequence = chain.sequence(desk.wallet.account)
-    masked = MaskedContent(sale_id(grant.chain, grant.grant, sequence), content, grant.count)
+    sale = sale_id(grant.chain, grant.grant, sequence)
+    masked = MaskedContent(sale, content, grant.count, told)
     if content_root_of_leaves(masked.leaves) != grant.content_root:
         raise CorruptStoreError(
             "the content is not what was granted: its leaves have another root",
             hint="audit the home",
         )
+    # Only now: it may have taken blocks.
+    height = chain.height()
     row = SwapRow(
         stage=SwapStage.PREPARED,
         grant=grant,
         key=masked.reveal().key,
         agreement=os.urandom(X25519_SIZE),
         sequence=sequence,
+        height=height,
         unit_root=masked.sold.unit_root,
-        lock_height=lock_height,
+        lock_height=_lock_height(desk, grant, height),
         reveal_blocks=terms.reveal_blocks,
         complaint_blocks=terms.complaint_blocks,
         leaves=masked.leaves,
@@ -200,27 +234,40 @@ def prepare(desk: SwapDesk, grant: Grant, content: UnitSource) -> PreparedSwap:
     return PreparedSwap(desk, row)
 
 
+def _lock_height(desk: SwapDesk, grant: Grant, height: int) -> int:
+    lock_height = min(height + desk.terms.lock_blocks, grant.expiry_height)
+    if not is_in_time(height, lock_height):
+        raise RefusedError("the grant is over")
+    return lock_height
+
+
 def observe(desk: SwapDesk, row: SwapRow) -> SwapState:
     """Where a sale is, by what the chain says now. Raises StorageError, and as the chain does.
 
-    A proposal that cannot come any more is forgotten, one that has ended loses its secrets.
+    A proposal that cannot come any more is forgotten; a sale loses its secrets once the chain
+    has said how it ended.
     """
-    if row.stage is SwapStage.ENDED:
+    if row.stage.is_over:
         return EndedSwap(desk, row)
     # Before the record: what was too late then is too late for the record.
     height, sequence = desk.chain.height(), desk.chain.sequence(desk.wallet.account)
     record = desk.chain.sale(row.sale)
     if record is None:
-        if row.stage is SwapStage.PROPOSED:
-            ended = row.ended()
-            write_swap(desk.folder, ended)
-            return EndedSwap(desk, ended)
         # A refused transaction can still be carried out later, with this key: only a sequence
         # that is used, or a height that is past, says that it never will.
-        if sequence > row.sequence or not is_in_time(height, row.lock_height):
+        if (
+            row.stage is SwapStage.PREPARED
+            and sequence <= row.sequence
+            and is_in_time(height, row.lock_height)
+        ):
+            return PreparedSwap(desk, row)
+        end = desk.chain.ended(row.sale, row.height)
+        if end is not None:
+            row = row.ended(is_sold=end.ending is Ending.SETTLED)
+            write_swap(desk.folder, row)
+        elif row.stage is SwapStage.PREPARED:
             forget_swap(desk.folder, row.grant.grant)
-            return EndedSwap(desk, row)
-        return PreparedSwap(desk, row)
+        return EndedSwap(desk, row)
     if (record.key_hash, record.unit_root) != (row.sold.key_hash, row.unit_root):
         raise CorruptStoreError(
             f"the chain's sale {row.sale.hex()} is of another key than this seller's file",

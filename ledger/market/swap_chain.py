@@ -8,6 +8,8 @@ from typing import Final
 
 from ledger.chain.codes import ResultCode
 from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.result import Result
+from ledger.chain.sale_end import SaleEnd, sale_end
 from ledger.chain.state_keys import sale_key
 from ledger.exchange.swap_chain import find_key
 from ledger.schema.chain_exchange_pb2 import SaleRecord
@@ -51,6 +53,22 @@ class ProvenSwapChain:
                 transactions = self._chain.block(block.height).transactions
                 return find_key(self.chain, transactions, sale, hashed)
         return None
+
+    def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:
+        """How a sale ended, looked for in blocks from a height on; None for one that has not.
+
+        Blocks, which are the engine's word, say which transactions were about the sale; what
+        came of each is read again from its receipt, with its proof.
+        """
+        proven: list[Result] = []
+        for block in self._chain.blocks(from_height):
+            for encoded in block.encoded:
+                if sale not in encoded:
+                    continue
+                found = self._chain.receipt(Result.parse(encoded).transaction)
+                if found is not None and found.receipt is not None:
+                    proven.append(found.receipt.result)
+        return sale_end(sale, proven)
 
     def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
         """Have a transaction carried out, and say what became of it."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.sale_end import SaleEnd
 from ledger.exchange.grant import Grant
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_exchange_pb2 import SaleRecord
@@ -96,6 +97,10 @@ class RemoteChain:
     def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
         key: bytes | None = self._ask("revealed_key", sale, hashed)
         return key
+
+    def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:
+        end: SaleEnd | None = self._ask("ended", sale, from_height)
+        return end
 
     def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
         return ResultCode(self._ask("submit", transaction, list(attachments)))

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from ledger.chain.account import Account
 from ledger.chain.codes import ResultCode
+from ledger.chain.result import Result
 from ledger.chain.sale.identity import sale_id
+from ledger.chain.sale_end import SaleEnd, sale_end
 from ledger.chain.state_keys import sale_key
 from ledger.chain.transaction import parse_transaction
 from ledger.ed25519 import PrivateKey
@@ -46,6 +48,8 @@ class WorldChain:
         self.world: Final = world
         self.transactions: Final[list[bytes]] = []
         """All that was ever submitted, refused ones too."""
+        self.results: Final[list[tuple[int, Result]]] = []
+        """What came of them, with the heights of their blocks."""
 
     @property
     def chain(self) -> bytes:
@@ -64,11 +68,15 @@ class WorldChain:
     def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
         return find_key(self.chain, self.transactions, sale, hashed)
 
+    def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:
+        return sale_end(sale, [each for at, each in self.results if at >= from_height])
+
     def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
         self.transactions.append(transaction)
-        code = ResultCode(self.world.submit(transaction, attachments).code)
+        result = self.world.submit(transaction, attachments)
+        self.results.append((self.world.height, result))
         self.world.advance()
-        return code
+        return ResultCode(result.code)
 
     def grant(self, grant: bytes) -> Grant | None:
         if grant != self.world.grant:
@@ -259,6 +267,7 @@ def spoilt_row(world: SwapWorld, spoilt: Spoilt) -> SwapRow:
         key=masked.reveal().key,
         agreement=bytes(range(32)),
         sequence=sequence,
+        height=world.chain.height(),
         unit_root=masked.sold.unit_root,
         lock_height=world.chain.height() + SELLING.lock_blocks,
         reveal_blocks=SELLING.reveal_blocks,

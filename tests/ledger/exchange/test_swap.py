@@ -23,6 +23,7 @@ from ledger.exchange.swap_messages import (
     SealedPart,
     SwapOpened,
     encode_part,
+    encode_part_fetch,
     encode_swap_opened,
     is_swap_request,
     parse_swap_reply,
@@ -57,6 +58,7 @@ from tests.ledger.exchange.swap_world import (
     SwapWorld,
     buy_until,
     cheating,
+    proposals,
     refused,
 )
 
@@ -91,11 +93,15 @@ def test_an_honest_sale(world: SwapWorld, tmp_path: Path) -> None:
     assert world.world.earned() == (PRICE - ROYALTIES, -PRICE)
     assert isinstance(where(end), BoughtSwap)
     # Under the same grant nothing is sold again, and k is gone.
-    refused(world, OpeningSwap(end, 0).request(), Reason.NO_SALE)
+    opening = OpeningSwap(end, 0)
+    opening.receive(world.ask(opening.request()))
+    assert end.session is not None
+    for part in Part:
+        refused(world, encode_part_fetch(end.session, part, 0), Reason.NO_SALE)
+    assert len(proposals(world)) == 1
     row = read_swap(tmp_path / "sales", world.world.grant)
     assert row is not None
-    assert (row.stage, row.key, row.leaves) == (SwapStage.ENDED, bytes(32), ())
-    assert row.agreement == bytes(32)
+    assert (row.stage, row.key, row.leaves) == (SwapStage.SOLD, bytes(32), ())
 
 
 def test_each_state_of_the_seller(world: SwapWorld) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.chain.codes import ResultCode
 from ledger.errors import RefusedError
+from ledger.exchange import swap_seller
 from ledger.exchange.deed import Deed, DeedFault, MissingDeed, Promise
 from ledger.exchange.deed_file import read_deed
 from ledger.exchange.messages import (
@@ -21,20 +23,27 @@ from ledger.exchange.messages import (
     parse_request,
 )
 from ledger.exchange.session import Session
+from ledger.exchange.swap_buyer import OpeningSwap
 from ledger.exchange.swap_deed import ask_for_deed
+from ledger.exchange.swap_file import SwapRow, SwapStage, read_swap, swap_grants, write_swap
 from ledger.exchange.swap_messages import is_swap_request
-from ledger.exchange.swap_payment import AwaitingKey, BoughtSwap, LockableSwap
+from ledger.exchange.swap_payment import AwaitingKey, BoughtSwap, LockableSwap, ReturnedSwap
 from ledger.exchange.swap_seller import EndedSwap, RevealedSwap
 from ledger.exchange.unit_source import StoredUnits
 from ledger.experience.content_root import leaves_of_chunks, rechunk
+from ledger.schema.chain_exchange_pb2 import SettleSale
+from tests.ledger.chain.rules.exchange_world import ANYBODY
 from tests.ledger.exchange.deed_world import entry_of, hidden_values
 from tests.ledger.exchange.stream_world import SALT_KEY, BytesSource
 from tests.ledger.exchange.swap_world import (
     CONTENT,
+    SELLING,
     Nothing,
     Shelf,
     SwapWorld,
     buy_until,
+    cheating,
+    refused,
 )
 
 HIDDEN = hidden_values()
@@ -83,20 +92,122 @@ def test_a_restarted_seller_and_a_buyer_with_its_session(
 @pytest.mark.parametrize("until", [LockableSwap, AwaitingKey])
 def test_nothing_is_given_before_the_key_is_out(world: SwapWorld, until: type) -> None:
     buy_until(world, until)
-    ((_, _, session),) = world.counter._sessions.values()
+    ((_, _, session),) = world.counter._sessions._open.values()
     reply = world.ask(encode_deed_fetch(session, None))
     assert parse_reply(reply) == Refused(Reason.UNPAID)
     with pytest.raises(RefusedError, match="not bought"):
         ask_for_deed(world.begin(), world, PROMISE)
 
 
-def test_a_sale_that_has_ended_has_no_secrets_any_more(world: SwapWorld) -> None:
+def kept(world: SwapWorld) -> SwapRow:
+    row = read_swap(world.root / "sales", world.grant_id)
+    assert row is not None
+    return row
+
+
+def settled(world: SwapWorld) -> None:
+    """Bought, and by the seller brought to its end; the buyer's session is of before."""
     bought(world)
+    before = kept(world)
     world.finish_seller()
-    assert isinstance(world.counter.swap(world.grant_id), EndedSwap)
-    missing = MissingDeed(DeedFault.WITHHELD)
-    assert ask_for_deed(world.begin(), world, PROMISE) == missing
-    assert read_deed(world.root / "bought") == missing
+    state = world.counter.swap(world.grant_id)
+    assert isinstance(state, EndedSwap)
+    assert (state.is_sold, state.row) == (True, kept(world))
+    assert state.row.key == bytes(32)
+    # What was said before cannot be read with what is kept now.
+    assert state.row.agreement not in (before.agreement, bytes(32))
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_buyer_that_was_away_past_the_settlement_gets_the_deed(
+    world: SwapWorld, is_restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Nothing, "answer", lambda self, request: encode_refused(Reason.NO_SESSION))
+    end = world.begin()
+    world.buy(end)
+    settled(world)
+    if is_restarted:
+        world.restart_seller()
+    old = end.session
+    # The session that it had is no more, and it opens another.
+    assert ask_for_deed(end, world, PROMISE) == DEED
+    assert old is not None
+    assert end.session not in (old, None)
+    assert read_deed(world.root / "bought") == DEED
+
+
+def test_somebody_else_settles_while_the_seller_is_away(world: SwapWorld) -> None:
+    bought(world)
+    world.pass_blocks(SELLING.complaint_blocks + 1)
+    settle = world.world.sign(ANYBODY, SettleSale(sale=kept(world).sale))
+    assert world.chain.submit(settle) is ResultCode.OK
+    world.restart_seller()
+    assert ask_for_deed(world.begin(), world, PROMISE) == DEED
+
+
+def test_a_deed_is_given_until_the_grant_is_over(world: SwapWorld) -> None:
+    settled(world)
+    world.pass_blocks(world.grant.expiry_height - world.chain.height())
+    world.counter.tend()
+    assert ask_for_deed(world.begin(), world, PROMISE) == DEED
+    (world.root / "bought" / "deed").unlink()
+    world.pass_blocks(1)
+    world.counter.tend()
+    assert swap_grants(world.root / "sales") == ()
+    assert ask_for_deed(world.begin(), world, PROMISE) == MissingDeed(DeedFault.WITHHELD)
+
+
+def test_who_has_its_money_back_gets_no_deed(tmp_path: Path) -> None:
+    world = cheating(tmp_path, 1)
+    assert isinstance(world.buy(), ReturnedSwap)
+    for _ in range(2):
+        world.counter.tend()
+        state = world.counter.swap(world.grant_id)
+        assert isinstance(state, EndedSwap)
+        assert not state.is_sold
+        assert kept(world).agreement == bytes(32)
+        refused(world, OpeningSwap(world.begin(), 0).request(), Reason.NO_SALE)
+        world.restart_seller()
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["before", "after"])
+def test_a_seller_that_dies_as_it_writes_that_it_is_paid(
+    world: SwapWorld, is_kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought(world)
+    world.pass_blocks(SELLING.complaint_blocks + 1)
+
+    def dies(folder: Path, row: SwapRow) -> None:
+        if is_kept:
+            write_swap(folder, row)
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(swap_seller, "write_swap", dies)
+        with pytest.raises(ConnectionError):
+            world.counter.tend()
+    assert kept(world).stage is (SwapStage.SOLD if is_kept else SwapStage.PROPOSED)
+    world.restart_seller()
+    assert kept(world).stage is SwapStage.SOLD
+    assert ask_for_deed(world.begin(), world, PROMISE) == DEED
+
+
+def test_secrets_stay_until_the_chain_says_how_it_ended(
+    world: SwapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody hides the settlement: nothing is taken for it, and nothing forgotten."""
+    bought(world)
+    row = kept(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.chain, "ended", lambda sale, from_height: None)
+        world.finish_seller()
+        world.pass_blocks(world.grant.expiry_height)
+        world.counter.tend()
+        world.restart_seller()
+        assert kept(world) == row
+        refused(world, OpeningSwap(world.begin(), 0).request(), Reason.NO_SALE)
+    world.restart_seller()
+    assert kept(world).stage is SwapStage.SOLD
 
 
 def test_only_its_session_asks(world: SwapWorld) -> None:
