@@ -4,6 +4,7 @@
 `listing`             an offer with its contract and price, as proven; `Search`
 `catalogue`           offers found by walking the chain; `Catalogue`, `find_listing`
 `budget`              what may be spent: in all, on a purchase, for a purpose
+`reservations`        what no purchase needs any more of it
 `funding`             the one-time key's money: `Funding`, `PoolFunding`
 `own_funding`         the same from a wallet of the buyer's own
 `wish`                what is wanted, on which conditions

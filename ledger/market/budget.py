@@ -2,17 +2,18 @@
 
 A purchase reserves the most that it can cost before any money moves, and gives back what was
 not spent when it is over. What is reserved counts as spent until then, so a crash anywhere
-leaves less to be spent, never more.
+leaves less to be spent, never more; `ledger.market.reservations` finds what no purchase needs.
 
 One file, replaced whole under a lock beside it, mode 0600::
 
-    quipu-budget/v1
+    quipu-budget/v2                         v1 says "reserved" of what spends, too
     asset 0
     total 5000                              "-" for no limit
     purchase 500
     purpose 3000 training                   one line a purpose that has a limit
     spent 120 training                      one line a purpose
-    reserved 62 <name in hex> training      one line a purchase that is under way
+    reserved 62 <name in hex> training      one line a purchase that is under way, or
+    spends 62 <name in hex> training        that of one whose money may have moved
     sha256 <of all lines before, in hex>
 
 Amounts are in the asset's smallest units. A purpose is at the end of its line, whatever is in it.
@@ -33,7 +34,10 @@ from ledger.errors import CorruptStoreError, MalformedError, NotFoundError, Refu
 from ledger.experience.private_folder import make_private_folder
 from ledger.storage.os_errors import storage_errors
 
-_FIRST: Final = "quipu-budget/v1"
+_FIRST: Final = "quipu-budget/v2"
+_BEFORE: Final = "quipu-budget/v1"
+_RESERVED: Final = "reserved"
+_SPENDS: Final = "spends"
 _MAX_AMOUNT: Final = 2**64 - 1
 
 
@@ -76,6 +80,8 @@ class Reserved:
 
     amount: int
     purpose: str
+    spends: bool = False
+    """Whether its money may have moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +156,13 @@ class Budget:
         with self._locked():
             self._write(replace(self.standing(), limits=limits))
 
-    def reserve(self, name: bytes, purpose: str, asset: int, amount: int) -> None:
+    def reserve(
+        self, name: bytes, purpose: str, asset: int, amount: int, *, spends: bool = False
+    ) -> None:
         """Reserve the most that a purchase may cost, durably, instead of what it had before.
 
-        Raises `OverBudgetError`, and RefusedError for another asset; nothing has changed then.
+        Once more before money moves, as what ``spends``. Raises `OverBudgetError`, and
+        RefusedError for another asset; nothing has changed then.
         """
         _require_purpose(purpose)
         with self._locked():
@@ -166,7 +175,7 @@ class Budget:
             left = now.left(purpose, without=name)
             if left is not None and amount > left:
                 raise OverBudgetError(amount, left)
-            reserved = {**now.reserved, name: Reserved(amount, purpose)}
+            reserved = {**now.reserved, name: Reserved(amount, purpose, spends)}
             self._write(replace(now, reserved=reserved))
 
     def settle(self, name: bytes, spent: int) -> None:
@@ -183,6 +192,15 @@ class Budget:
             before = now.spent.get(ended.purpose, 0)
             total = {**now.spent, ended.purpose: before + spent}
             self._write(replace(now, reserved=reserved, spent=total))
+
+    def free(self, name: bytes) -> None:
+        """End a purchase that has reserved and moved nothing yet, durably; another stays."""
+        with self._locked():
+            now = self.standing()
+            each = now.reserved.get(name)
+            if each is not None and not each.spends:
+                left = {key: other for key, other in now.reserved.items() if key != name}
+                self._write(replace(now, reserved=left))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -206,7 +224,7 @@ def _encode(standing: Standing) -> bytes:
         *(f"purpose {amount} {name}" for name, amount in sorted(limits.purposes.items())),
         *(f"spent {amount} {name}" for name, amount in sorted(standing.spent.items()) if amount),
         *(
-            f"reserved {each.amount} {name.hex()} {each.purpose}"
+            f"{_SPENDS if each.spends else _RESERVED} {each.amount} {name.hex()} {each.purpose}"
             for name, each in sorted(standing.reserved.items())
         ),
         "",
@@ -221,7 +239,7 @@ def _decode(data: bytes) -> Standing:
     if not mark or digest != sha256(content).hexdigest().encode("ascii") + b"\n":
         raise MalformedError("its content is not what was written")
     lines = content.decode("utf-8").split("\n")
-    if lines[0] != _FIRST or lines[-1]:
+    if lines[0] not in (_FIRST, _BEFORE) or lines[-1]:
         raise MalformedError("no budget")
     heads = [line.split(" ", 1)[1] for line in lines[1:4]]
     asset, total, purchase = int(heads[0]), _amount(heads[1]), _amount(heads[2])
@@ -230,9 +248,10 @@ def _decode(data: bytes) -> Standing:
     reserved: dict[bytes, Reserved] = {}
     for line in lines[4:-1]:
         word, amount, rest = line.split(" ", 2)
-        if word == "reserved":
+        if word in (_RESERVED, _SPENDS):
             name, purpose = rest.split(" ", 1)
-            reserved[bytes.fromhex(name)] = Reserved(int(amount), purpose)
+            spends = word == _SPENDS or lines[0] == _BEFORE
+            reserved[bytes.fromhex(name)] = Reserved(int(amount), purpose, spends)
         else:
             (purposes if word == "purpose" else spent)[rest] = int(amount)
     return Standing(asset, Limits(total, purchase, purposes), spent, reserved)

@@ -247,7 +247,7 @@ class _Drive:
         if self._is_whole:
             swapping.require_sold_whole(state.record.terms, grant.price, grant.content_size)
         needed = need_of(grant, tools.chain.parameters.min_fee)
-        self._reserve(grant.asset, needed.get(grant.asset, 0))
+        self._reserve(grant.asset, needed.get(grant.asset, 0), spends=True)
         funded = paying.fund(tools.chain, tools.funding, grant)
         self._acquisition.reach(Funded(state.offer, state.record, grant, funded))
 
@@ -266,10 +266,11 @@ class _Drive:
             Closed(state.offer, state.record, state.grant, state.funded, state.channel, spent)
         )
 
-    def _reserve(self, asset: int, amount: int) -> None:
+    def _reserve(self, asset: int, amount: int, *, spends: bool = False) -> None:
         budget, acquisition = self._tools.budget, self._acquisition
         if budget is not None:
-            budget.reserve(acquisition.name, acquisition.wish.purpose, asset, amount)
+            purpose = acquisition.wish.purpose
+            budget.reserve(acquisition.name, purpose, asset, amount, spends=spends)
 
     def _release(self) -> None:
         Uses(self._tools.member).release(self._acquisition.name)

@@ -35,12 +35,14 @@ from ledger.market.acquisition_states import (
     Wished,
 )
 from ledger.market.budget import Budget
+from ledger.market.reservations import free_stale
 from ledger.market.uses import Uses
-from ledger.market.wish import Wish
+from ledger.market.wish import Mode, Wish
 from ledger.storage.os_errors import storage_errors
 
 _DIGITS: Final = 16
 _REST: Final = "rest-to"
+_BUDGET: Final = re.compile(r"budget-[0-9]{1,10}")
 _FOLDER: Final = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,8})")
 
 
@@ -73,6 +75,15 @@ class Shelved:
         state = self.state
         return state.grant.grant if isinstance(state, Granted) else b""
 
+    def require_mode(self, mode: Mode) -> None:
+        """Refuse to go on with it otherwise than it was begun. Raises RefusedError."""
+        if not self.is_had and self.wish.mode is not mode:
+            how = "whole" if self.wish.mode is Mode.WHOLE else "chunk by chunk"
+            raise RefusedError(
+                f"a purchase of it is under way, {how}",
+                hint="go on with that, or give it up first",
+            )
+
     @property
     def rest_to(self) -> bytes | None:
         """The account that was said to get what is left; None: the fleet's pool. StorageError."""
@@ -94,8 +105,11 @@ class Shelf:
         return self.root / "paid"
 
     def budget(self, asset: int) -> Budget:
-        """The budget of an asset, which may not be there."""
-        return Budget(self.root / f"budget-{asset}")
+        """The budget of an asset, which may not be there; without what nothing needs any more."""
+        budget = Budget(self.root / f"budget-{asset}")
+        if budget.path.exists():
+            free_stale(budget, self._folders)
+        return budget
 
     def all(self) -> tuple[Shelved, ...]:
         """Every acquisition, those that are damaged left out, by offer and number."""
@@ -137,7 +151,8 @@ class Shelf:
     def clear(self, offer: bytes, uses: Uses) -> None:
         """Remove what came to nothing of an offer. What another process has open stays.
 
-        The uses that it took of the member's are free again: nothing was submitted with them.
+        The uses that it took of the member's are free again, and so is what it reserved: nothing
+        was submitted with them.
         Raises CorruptStoreError, StorageError.
         """
         for each in self.of_offer(offer):
@@ -151,7 +166,13 @@ class Shelf:
                 if isinstance(acquisition.state, Wished | Refused):
                     # First, so that whoever is killed in between leaves the name to do it again.
                     uses.release(acquisition.name)
+                    for budget in self._budgets():
+                        budget.settle(acquisition.name, 0)
                     remove_folder(each.folder)
+
+    def _budgets(self) -> list[Budget]:
+        with storage_errors(self.root):
+            return [Budget(path) for path in self.root.iterdir() if _BUDGET.fullmatch(path.name)]
 
     def _folders(self) -> list[Path]:
         if not self.root.is_dir():

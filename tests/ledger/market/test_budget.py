@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import threading
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,30 @@ def test_limits_may_change_and_what_was_spent_stays(tmp_path: Path) -> None:
         Budget(tmp_path / "none").standing()
 
 
+def test_what_spends_is_not_freed_but_settled(tmp_path: Path) -> None:
+    budget = made(tmp_path, total=100)
+    budget.reserve(NAMES[0], "training", 0, 30)
+    budget.reserve(NAMES[1], "training", 0, 30)
+    budget.reserve(NAMES[1], "training", 0, 40, spends=True)
+    for name in NAMES:
+        budget.free(name)
+    assert set(budget.standing().reserved) == {NAMES[1]}
+    assert budget.standing().used() == 40
+    budget.settle(NAMES[1], 35)
+    assert budget.standing().used() == 35
+
+
+def test_a_file_of_before_says_of_nothing_that_its_money_is_still_here(tmp_path: Path) -> None:
+    budget = made(tmp_path, total=100)
+    budget.reserve(NAMES[0], "training", 0, 30)
+    content = budget.path.read_bytes().partition(b"sha256 ")[0].replace(b"/v2", b"/v1")
+    budget.path.write_bytes(content + f"sha256 {sha256(content).hexdigest()}\n".encode())
+    budget.free(NAMES[0])
+    assert budget.standing().used() == 30
+    budget.settle(NAMES[0], 1)
+    assert budget.standing().used() == 1
+
+
 @pytest.mark.parametrize("purpose", ["", "a\nspent 1 b", "\0"])
 def test_a_purpose_is_one_line(tmp_path: Path, purpose: str) -> None:
     budget = made(tmp_path)
@@ -86,6 +111,7 @@ def test_a_file_that_was_altered_says_so(tmp_path: Path) -> None:
     budget.reserve(NAMES[0], "training", 0, 5)
     budget.reserve(NAMES[1], "search and rescue", 0, 7)
     budget.settle(NAMES[1], 6)
+    budget.reserve(NAMES[2], "training", 0, 0, spends=True)
     data = budget.path.read_bytes()
     for at in range(len(data)):
         budget.path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])

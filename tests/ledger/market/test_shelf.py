@@ -19,7 +19,7 @@ from ledger.market.acquisition_states import (
     Requested,
     Streaming,
 )
-from ledger.market.budget import Limits
+from ledger.market.budget import Budget, Limits
 from ledger.market.shelf import Shelf
 from ledger.market.uses import Uses
 from ledger.market.wish import Wish
@@ -109,14 +109,16 @@ class KilledError(BaseException):
     """Nothing runs after it."""
 
 
-@pytest.mark.parametrize("stage", ["remove_folder", "release"])
-def test_a_use_is_free_again_whenever_clearing_is_killed(
+@pytest.mark.parametrize("stage", ["remove_folder", "release", "settle"])
+def test_a_use_and_a_reservation_are_free_again_whenever_clearing_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     shelf, uses, contract = Shelf(tmp_path / "shelf", CHAIN), uses_of(tmp_path), b"t" * 32
     with shelf.begin(Wish(OFFER, "training")) as acquisition:
         # Killed once a use was taken, before its request was on disk.
         assert uses.choose(contract, 1, acquisition.name) == 0
+        budget = Budget.create(shelf.budget(7).path, Limits(total=5), 7)
+        budget.reserve(acquisition.name, "training", 7, 5)
     assert uses.choose(contract, 1, b"n" * 16) is None
 
     def die(*_: object) -> None:
@@ -125,6 +127,8 @@ def test_a_use_is_free_again_whenever_clearing_is_killed(
     with monkeypatch.context() as patched:
         if stage == "release":
             patched.setattr(Uses, "release", die)
+        elif stage == "settle":
+            patched.setattr(Budget, "settle", die)
         else:
             patched.setattr("ledger.market.shelf.remove_folder", die)
         with pytest.raises(KilledError):
@@ -133,6 +137,7 @@ def test_a_use_is_free_again_whenever_clearing_is_killed(
     shelf.clear(OFFER, uses_of(tmp_path))
     assert not acquisition.folder.exists()
     assert uses_of(tmp_path).choose(contract, 1, b"n" * 16) == 0
+    assert Budget(budget.path).standing().reserved == {}
 
 
 def test_budgets_are_one_an_asset(tmp_path: Path) -> None:
