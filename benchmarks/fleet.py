@@ -59,6 +59,7 @@ SECTIONS = (
         (
             Field("stream_ros_mb_s_vs_bare", "the same over ROS 2, over an ordinary service", 0.6),
             Field("stream_ros_mb_s", "the same, MB a second"),
+            Field("stream_gateway_mb_s", "the same through a gateway, MB a second"),
         ),
         measure_stream_ros,
     ),

@@ -1,7 +1,11 @@
 """A stream bought over the ROS 2 service, beside bare services that move the same bytes.
 
 Seller and buyer are two processes on a DDS domain of this machine. The seller answers at a
-storefront's service, the buyer checks, pays and keeps as in `fleet_stream`. The peers are two:
+storefront's service, the buyer checks, pays and keeps as in `fleet_stream`. As robots buy, through
+their fleet's gateway (``stream_gateway_mb_s``), that is a third process, which stands on a domain
+of the buyer's, too: every byte goes twice through DDS. Until the first answer it takes up to the
+three seconds in which the purchase's new participant and the seller's find each other; they are
+``stream_gateway_first_s``, and left out of the other. The peers are two:
 an ordinary service of rclpy, spun by an executor on each side, which gives back one chunk after
 the other and does nothing with it, and the same past the executor, as the storefront and the
 buyer take it (`stream_ros_vs_wait_set`). The bound is held to the ordinary one.
@@ -19,14 +23,17 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from benchmarks import fleet_stream
 from benchmarks.measure import mid, ratios, seconds_of, take_turns
+from ledger.exchange.messages import Reply
+from ledger.exchange.transport import Transport
 from ledger.experience.content_root import chunk_count
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-DOMAIN = 87
+DOMAIN, FLEET_DOMAIN = 87, 88
 SEALED = 262_144 + 48
 """Bytes of a sealed unit."""
 MESSAGE = 700
@@ -39,7 +46,22 @@ FIGURES = (
     "stream_ros_bare_mb_s",
     "stream_ros_vs_wait_set",
     "stream_ros_wait_set_mb_s",
+    "stream_gateway_mb_s",
+    "stream_gateway_first_s",
 )
+
+
+class _Clocked:
+    """A way to a seller, and when its first answer was here."""
+
+    def __init__(self, way: Transport) -> None:
+        self._way = way
+        self.first = 0.0
+
+    def ask(self, request: bytes) -> Reply:
+        reply = self._way.ask(request)
+        self.first = self.first or perf_counter()
+        return reply
 
 
 def measure_stream_ros(folder: Path, rounds: int) -> dict[str, float | None]:
@@ -96,6 +118,20 @@ def _sell(market: fleet_stream.Market, folder: Path) -> None:
     executor.spin()
 
 
+def _carry() -> None:
+    """The gateway's process: requests of the fleet's domain, taken on as a gateway node does."""
+    from quipu_interfaces.srv import FetchChunk
+    from quipu_nodes.inbox import Inbox
+    from quipu_nodes.participant import Participant
+    from quipu_nodes.relay import Relay, RelaySettings
+
+    relay = Relay(RelaySettings(domain=DOMAIN, most=8, idle_s=30.0, answer_s=5.0))
+    inbox = Inbox(Participant(FLEET_DOMAIN, "gateway").node, "carry", lambda: None, nap_s=0.0)
+    inbox.serve_later(FetchChunk, "~/fetch_chunk", relay.take)
+    inbox.start()
+    threading.Event().wait()
+
+
 def _buy(market: fleet_stream.Market, purchases: list[Callable[..., None]]) -> dict[str, float]:
     """The buyer's process."""
     import rclpy
@@ -106,10 +142,12 @@ def _buy(market: fleet_stream.Market, purchases: list[Callable[..., None]]) -> d
     from quipu_nodes.service_call import ServiceCall
     from rclpy.executors import SingleThreadedExecutor
 
-    chunks = chunk_count(market.size)
+    chunks, rounds = chunk_count(market.size), len(purchases) // 2
     buying = Participant(DOMAIN, "buyer")
     seller = market.bob.account
     way = RosSeller(buying.node, storefront_service(seller), seller, 60.0)
+    fleet = Participant(FLEET_DOMAIN, "robot")
+    gateway = RosSeller(fleet.node, "/gateway/fetch_chunk", seller, 60.0)
     past_executor = ServiceCall(buying.node, FetchChunk, "/bare/wait_set", 60.0)
     rclpy.init(args=[])
     node = rclpy.create_node("asker")
@@ -126,14 +164,20 @@ def _buy(market: fleet_stream.Market, purchases: list[Callable[..., None]]) -> d
             if len(ask(request).sealed) != SEALED:
                 raise RuntimeError("the bare service gave another chunk")
 
+    def through_gateway(purchase: Callable[..., None]) -> dict[str, float]:
+        clocked, asked = _Clocked(gateway), perf_counter()
+        purchase(clocked)
+        return {"first": clocked.first - asked, "gateway": perf_counter() - clocked.first}
+
     def one_round(number: int) -> dict[str, float]:
         return {
             "ordinary": seconds_of(lambda: move(client.call)),
             "wait_set": seconds_of(lambda: move(past_executor)),
             "ours": seconds_of(lambda: purchases[number](way)),
+            **through_gateway(purchases[rounds + number]),
         }
 
-    taken = take_turns(len(purchases), one_round)
+    taken = take_turns(rounds, one_round)
     executor.shutdown(1.0)
     megabytes = market.size / 1e6
     return {
@@ -142,6 +186,8 @@ def _buy(market: fleet_stream.Market, purchases: list[Callable[..., None]]) -> d
         "stream_ros_bare_mb_s": megabytes / mid(taken["ordinary"]),
         "stream_ros_vs_wait_set": mid(ratios(taken["wait_set"], taken["ours"])),
         "stream_ros_wait_set_mb_s": megabytes / mid(taken["wait_set"]),
+        "stream_gateway_mb_s": megabytes / mid(taken["gateway"]),
+        "stream_gateway_first_s": mid(taken["first"]),
     }
 
 
@@ -149,17 +195,20 @@ def main() -> None:
     """Measure, as `measure_stream_ros` asks."""
     folder, rounds, size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     market = fleet_stream.Market(folder, fleet_stream.Content(size))
-    purchases = [market.purchase(fleet_stream.CheckedOnly, True) for _ in range(rounds)]
+    purchases = [market.purchase(fleet_stream.CheckedOnly, True) for _ in range(2 * rounds)]
+    others: list[int] = []
     # What both know of grants and channels is there before they part, and before DDS is.
-    seller = os.fork()
-    if not seller:
-        _sell(market, folder)
-        return
+    for work in (lambda: _sell(market, folder), _carry):
+        others.append(os.fork())
+        if not others[-1]:
+            work()
+            return
     try:
         print(json.dumps(_buy(market, purchases)), flush=True)
     finally:
-        os.kill(seller, signal.SIGKILL)
-        os.waitpid(seller, 0)
+        for each in others:
+            os.kill(each, signal.SIGKILL)
+            os.waitpid(each, 0)
 
 
 if __name__ == "__main__":
