@@ -1,4 +1,4 @@
-"""A market for the tests that share data between fleets, audited once they are done."""
+"""A market for the tests that share data between fleets, audited once they are done; domains."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.fleet.sharing_market import SharingMarket
+from tests.ros.ros_process import own_domain
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +22,10 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharingMarket]:
         yield made
         report = made.audit(made.homes)
         assert report.findings == ()
+
+
+@pytest.fixture
+def domain() -> Iterator[int]:
+    """A ROS_DOMAIN_ID for this test alone."""
+    with own_domain() as own:
+        yield own

@@ -7,7 +7,6 @@ or where those are not permitted by a ROS domain of its own.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +17,9 @@ import pytest
 from tests.fleet.scenario import START_S, require_nodes
 from tests.fleet.separate_networks import SeparateNetworks
 from tests.fleet.yard import Yard, until
+from tests.ros.ros_process import own_domain
 
 ROBOTS = ("r1", "r2", "r3")
-DOMAIN = 20 + (os.getpid() * 7 + 4) % 79
 APART_S = 10.0
 
 SETTINGS = """\
@@ -98,10 +97,10 @@ def catch_up(yard: Yard, size: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_robot_whose_link_is_cut(tmp_path: Path, yards: list[Yard]) -> None:
+def test_a_robot_whose_link_is_cut(tmp_path: Path, domain: int, yards: list[Yard]) -> None:
     with SeparateNetworks.require(len(ROBOTS)) as networks:
         robots = [{"name": r, "prefix": networks.prefix(n)} for n, r in enumerate(ROBOTS)]
-        yard = make(tmp_path, f"domain_id: {DOMAIN}\ndiscovery: subnet\n", list(robots))
+        yard = make(tmp_path, f"domain_id: {domain}\ndiscovery: subnet\n", list(robots))
         # Namespaces share the machine's memory, which no cable leads through.
         yard.extra = {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
         yards.append(yard)
@@ -119,10 +118,10 @@ def test_a_robot_whose_link_is_cut(tmp_path: Path, yards: list[Yard]) -> None:
 
 
 @pytest.mark.slow
-def test_a_robot_on_a_domain_of_its_own(tmp_path: Path, yards: list[Yard]) -> None:
+def test_a_robot_on_a_domain_of_its_own(tmp_path: Path, domain: int, yards: list[Yard]) -> None:
     if SeparateNetworks.permitted():
         pytest.skip("SKIPPED, not needed: the link itself is cut in the test above")
-    shared = f"domain_id: {DOMAIN}\ndiscovery: localhost\n"
+    shared = f"domain_id: {domain}\ndiscovery: localhost\n"
     robots: list[dict[str, object]] = [{"name": robot} for robot in ROBOTS]
     yard = make(tmp_path, shared, robots)
     yards.append(yard)
@@ -132,10 +131,11 @@ def test_a_robot_on_a_domain_of_its_own(tmp_path: Path, yards: list[Yard]) -> No
     catch_up(yard, 1)
     yard.told("fleet", "down", yard.file)
 
-    make(tmp_path, shared, [*robots[:2], {"name": "r3", "domain_id": DOMAIN + 1}])
-    yard.told("fleet", "up", yard.file, "--detach")
-    stay_apart(yard)
-    yard.told("fleet", "down", yard.file)
+    with own_domain() as apart:
+        make(tmp_path, shared, [*robots[:2], {"name": "r3", "domain_id": apart}])
+        yard.told("fleet", "up", yard.file, "--detach")
+        stay_apart(yard)
+        yard.told("fleet", "down", yard.file)
 
     make(tmp_path, shared, robots)
     yard.told("fleet", "up", yard.file, "--detach")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -24,17 +23,16 @@ interfaces = pytest.importorskip(
 )
 diagnostics = pytest.importorskip("diagnostic_msgs.msg", reason="SKIPPED: no diagnostic_msgs")
 
-DOMAIN = 20 + (os.getpid() * 7 + 3) % 80
 PATIENCE_S = 30.0
 OBSERVER = REPOSITORY / "ros_ws/src/quipu_nodes/quipu_nodes/observer.py"
 
 
 @pytest.fixture
-def robot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def robot(domain: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A node in the namespace of robot r1."""
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=DOMAIN, args=[])
+    rclpy.init(context=context, domain_id=domain, args=[])
     node = rclpy.create_node("memory", namespace="/r1", context=context)
     yield node
     node.destroy_node()
@@ -72,7 +70,7 @@ main()
 
 
 def test_what_a_robot_publishes_is_on_the_board(
-    robot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    robot: Any, domain: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QUIPU_PUBLISHED", str(tmp_path / "published"))
     with closing(AnchoringWorld(tmp_path / "chain")) as world:
@@ -82,7 +80,7 @@ def test_what_a_robot_publishes_is_on_the_board(
     yard = Yard(
         tmp_path,
         robots=("r1", "r2"),
-        more=f"domain_id: {DOMAIN}\ndiscovery: localhost\n{engine}",
+        more=f"domain_id: {domain}\ndiscovery: localhost\n{engine}",
     )
     yard.told("fleet", "init", yard.file)
     published = robot.create_publisher(diagnostics.DiagnosticArray, "/diagnostics", 10)

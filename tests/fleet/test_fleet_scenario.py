@@ -6,7 +6,6 @@ through the launch file.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +23,6 @@ from tests.fleet.scenario import (
     simulated_yard,
 )
 from tests.fleet.yard import Yard, runs, until
-
-DOMAIN = 20 + (os.getpid() * 7 + 1) % 80
-
 
 EXPECTED = {f"/{robot}/{node}" for robot in ROBOTS for node in ("recorder", "memory", "witness")}
 EXPECTED |= {"/simulator", "/settlement"}
@@ -52,22 +48,22 @@ def nodes_on(domain: int) -> set[str]:
 
 
 @pytest.fixture
-def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
+def yard(tmp_path: Path, domain: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
     require_nodes()
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    made = simulated_yard(tmp_path, DOMAIN)
+    made = simulated_yard(tmp_path, domain)
     yield made
     if made.pids():
         made.run("fleet", "down", made.file, "--patience", "5")
 
 
 @pytest.mark.slow
-def test_a_simulated_fleet_through_fleet_up(yard: Yard) -> None:
+def test_a_simulated_fleet_through_fleet_up(yard: Yard, domain: int) -> None:
     up = yard.told("fleet", "up", yard.file, "--detach")
     assert set(up["processes"]) == {"simulator", "settlement", *ROBOTS}
     check_fleet_works(yard)
     before = check_robots_anchor(yard)
-    until(lambda: nodes_on(DOMAIN) == EXPECTED, "complete discovery")
+    until(lambda: nodes_on(domain) == EXPECTED, "complete discovery")
     check_killed_robot_comes_back(yard)
     anchored = check_robots_anchor(yard, 1 + max(before.values()))
     pids = yard.pids()

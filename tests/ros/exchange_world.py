@@ -16,7 +16,7 @@ from ledger.market.delivery import kept_deed
 from tests.fleet.sharing_market import BUYERS, Offered, Robot
 from tests.ledger.market.buyers_world import BuyersWorld
 from tests.ros.graph import Graph, eventually
-from tests.ros.ros_process import ROOT, Ros, Running, next_domain
+from tests.ros.ros_process import ROOT, Ros, Running, own_domain
 
 ACTION: Final = "quipu_interfaces/action/AcquireExperience"
 GATEWAY: Final = "/gateway"
@@ -29,8 +29,8 @@ class ExchangeWorld(BuyersWorld):
         super().__init__(root, held)
         self.ros: Final = ros
         """Where the buyers' robots are."""
-        self.market: Final = Ros(next_domain())
-        self.sellers_ros: Final = Ros(next_domain())
+        self.market: Final = Ros(held.enter_context(own_domain()))
+        self.sellers_ros: Final = Ros(held.enter_context(own_domain()))
         self.socket: Final = root / "chain.sock"
         server = ChainServer(self.engine, self.socket)
         held.callback(server.close)

@@ -1,4 +1,6 @@
-"""``talk`` latches one message; ``listen SECONDS`` prints whether it was found, and came.
+"""``talk`` latches one message; ``listen FOR AFTER`` prints whether it was found, and came.
+
+It listens ``FOR`` seconds for who talks, and once that is found ``AFTER`` for the message.
 
 For tests/ros/test_networks.py. As JSON: ``{"discovered": ..., "received": ...}``.
 """
@@ -32,16 +34,17 @@ def talk() -> None:
         rclpy.spin(node)
 
 
-def listen(seconds: float) -> None:
+def listen(for_s: float, after_s: float) -> None:
     """Until the message has come, or the time is over."""
     node = Node("listener")
     received: list[str] = []
     node.create_subscription(String, TOPIC, lambda message: received.append(message.data), LATCHED)
-    end = time.monotonic() + seconds
+    end = time.monotonic() + for_s
     discovered = False
     while time.monotonic() < end and not received:
         rclpy.spin_once(node, timeout_sec=0.1)
-        discovered = discovered or node.count_publishers(TOPIC) > 0
+        if not discovered and node.count_publishers(TOPIC):
+            discovered, end = True, time.monotonic() + after_s
     sys.stdout.write(json.dumps({"discovered": discovered, "received": bool(received)}) + "\n")
 
 
@@ -50,5 +53,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "talk":
         talk()
     else:
-        listen(float(sys.argv[2]))
+        listen(*map(float, sys.argv[2:]))
     rclpy.try_shutdown()

@@ -1,4 +1,4 @@
-"""Run programs under script/ros, each test module on a DDS domain of its own.
+"""Run programs under script/ros, on a DDS domain that nobody else of this machine tests on.
 
 Everything stays on this machine: ``ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST``.
 """
@@ -6,6 +6,7 @@ Everything stays on this machine: ``ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST``.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import signal
@@ -20,20 +21,27 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT_ROS = ROOT / "script/ros"
-LOWEST_DOMAIN, DOMAINS = 20, 80  # beyond 101, ports run into those that Linux gives to clients
+LOWEST_DOMAIN, DOMAINS = 20, 60
+"""Benchmarks have those from 80 on. Beyond 101, ports run into those that Linux gives clients."""
 STOP_SECONDS = 10.0
 
-_modules = itertools.count()
+_turns = itertools.count()
 
 
-def next_domain() -> int:
-    """A ROS_DOMAIN_ID that nobody else of this run has, of workers side by side neither."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if not worker:
-        return LOWEST_DOMAIN + (os.getpid() + next(_modules)) % DOMAINS
-    share = DOMAINS // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    own = int(worker.removeprefix("gw")) * share + next(_modules) % share
-    return LOWEST_DOMAIN + (os.getppid() + own) % DOMAINS
+@contextlib.contextmanager
+def own_domain() -> Iterator[int]:
+    """A ROS_DOMAIN_ID that no other test has, of whatever run, for the length of the block."""
+    first = os.getpid() + next(_turns)  # who follows at once does not get the same
+    for domain in (LOWEST_DOMAIN + (first + number) % DOMAINS for number in range(DOMAINS)):
+        path = Path(tempfile.gettempdir()) / f"quipu-test-domain-{domain}.lock"
+        with path.open("a") as claim:
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield domain
+            return
+    raise RuntimeError(f"all {DOMAINS} domains for tests are taken")
 
 
 def require_ros() -> None:

@@ -23,7 +23,7 @@ from ledger.witnessing.http_server import WitnessHttpServer
 from ledger.witnessing.policy import Policy, PolicyLog, PolicyWitness
 from ledger.witnessing.service import WitnessService
 from tests.ros.graph import RobotHome, ended, eventually
-from tests.ros.ros_process import Ros, next_domain
+from tests.ros.ros_process import Ros
 from tests.ros.test_witness_node import record
 
 
@@ -79,13 +79,15 @@ def lying() -> Iterator[tuple[PolicyWitness, list[bytes]]]:
         server.shutdown()
 
 
-def test_domains_apart_and_one_witness_over_http(ros: Ros, tmp_path: Path) -> None:
+def test_domains_apart_and_one_witness_over_http(ros: Ros, elsewhere: Ros, tmp_path: Path) -> None:
     """The witness is down for a while; and another one lies whenever it is asked."""
     with lying() as (liar, asked):
-        check_domains_apart(ros, tmp_path, liar, asked)
+        check_domains_apart(ros, elsewhere, tmp_path, liar, asked)
 
 
-def check_domains_apart(ros: Ros, tmp_path: Path, liar: PolicyWitness, asked: list[bytes]) -> None:
+def check_domains_apart(
+    ros: Ros, elsewhere: Ros, tmp_path: Path, liar: PolicyWitness, asked: list[bytes]
+) -> None:
     port = free_port()
     depot = CosignatureSigner("example.com/depot", PrivateKey.generate())
     robots = [RobotHome(tmp_path, "r1"), RobotHome(tmp_path, "r2")]
@@ -113,7 +115,6 @@ def check_domains_apart(ros: Ros, tmp_path: Path, liar: PolicyWitness, asked: li
             note = home.log.checkpoint_at(size)
         return note is not None and policy.check(note).quorum_met
 
-    elsewhere = Ros(next_domain())
     with robots[0].start(ros) as here, robots[1].start(elsewhere) as there:
         for running in (here, there):
             eventually(lambda running=running: "owns" in running.output)

@@ -14,7 +14,7 @@ import pytest
 from rosbags.typesys import Stores, get_typestore
 
 from ledger.schema.chain_pb2 import EventKind
-from tests.ros.ros_process import ROOT, Ros, next_domain
+from tests.ros.ros_process import ROOT, Ros
 
 PACKAGE = ROOT / "ros_ws/src/quipu_interfaces"
 PEER = ROOT / "tests/ros/interface_peer.py"
@@ -256,17 +256,18 @@ def test_topic_service_and_action_between_two_processes(ros: Ros) -> None:
     assert answer["leaf_hash"] == bytes(32).hex()
 
 
-def test_another_domain_hears_nothing(ros: Ros) -> None:
+def test_another_domain_hears_nothing(ros: Ros, elsewhere: Ros) -> None:
     """The isolation that lets test runs live side by side."""
     listen = (
-        "import rclpy, time\n"
+        "import rclpy, sys, time\n"
         "rclpy.init()\n"
         "node = rclpy.create_node('listener')\n"
-        "end = time.monotonic() + 2\n"
-        "while time.monotonic() < end: rclpy.spin_once(node, timeout_sec=0.1)\n"
-        "print([name for name, _ in node.get_node_names_and_namespaces()])\n"
+        "end, found = time.monotonic() + float(sys.argv[1]), []\n"
+        "while time.monotonic() < end and 'peer' not in found:\n"
+        "    rclpy.spin_once(node, timeout_sec=0.1)\n"
+        "    found = node.get_node_names()\n"
+        "print(found)\n"
     )
     with ros.start("python", PEER, "serve"):
-        assert "peer" in ros.run("python", "-c", listen)
-        other = Ros(next_domain())
-        assert "peer" not in other.run("python", "-c", listen)
+        assert "peer" in ros.run("python", "-c", listen, "60")
+        assert "peer" not in elsewhere.run("python", "-c", listen, "2")

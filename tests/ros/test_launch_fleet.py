@@ -18,14 +18,14 @@ import pytest
 
 from tests.fleet.scenario import require_nodes, simulated_yard
 from tests.fleet.yard import REPOSITORY
+from tests.ros.ros_process import Ros
 
 SCENARIO = Path(__file__).with_name("fleet_launch_scenario.py")
-DOMAIN = 20 + (os.getpid() * 7 + 2) % 80
 PATIENCE_S = 300.0
 
 
 @pytest.mark.slow
-def test_the_scenario_under_launch_testing(tmp_path: Path) -> None:
+def test_the_scenario_under_launch_testing(ros: Ros, tmp_path: Path) -> None:
     for name in ("launch_testing", "launch_ros"):
         if find_spec(name) is None:
             pytest.skip(
@@ -33,11 +33,11 @@ def test_the_scenario_under_launch_testing(tmp_path: Path) -> None:
                 "`quipu fleet up` in tests/fleet/test_fleet_scenario.py"
             )
     require_nodes()
-    environment = simulated_yard(tmp_path, DOMAIN).environment
+    environment = simulated_yard(tmp_path, ros.domain).environment
     environment |= {
         "QUIPU_SCENARIO": str(tmp_path),
-        "QUIPU_SCENARIO_DOMAIN": str(DOMAIN),
-        "ROS_DOMAIN_ID": str(DOMAIN),
+        "QUIPU_SCENARIO_DOMAIN": str(ros.domain),
+        "ROS_DOMAIN_ID": str(ros.domain),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     report = tmp_path / "report.xml"

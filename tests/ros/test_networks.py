@@ -13,57 +13,66 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.ros.ros_process import ROOT, SCRIPT_ROS, Ros, Running, next_domain, require_ros
+from tests.ros.ros_process import ROOT, SCRIPT_ROS, Ros, Running, require_ros
 
 PEER = ROOT / "tests/ros/network_peer.py"
 FOUND = {"discovered": True, "received": True}
 LOST = {"discovered": False, "received": False}
-LONG_S, SHORT_S = "15", "3"
+SILENT = {"discovered": True, "received": False}
+# Seconds to be found within, and then to be heard within.
+UNTIL_IT_COMES, BRIEFLY, IN_VAIN = ("60", "60"), ("3", "3"), ("60", "3")
+
+
+def wait_for(running: Running, word: str) -> None:
+    end = time.monotonic() + 60
+    while word not in running.output:
+        assert time.monotonic() < end, running.output
+        assert running.process.poll() is None, running.output
+        time.sleep(0.05)
 
 
 @contextmanager
 def talker(ros: Ros, *variables: str) -> Iterator[Running]:
     with ros.start("env", *variables, "python", PEER, "talk") as running:
-        end = time.monotonic() + 20
-        while "talking" not in running.output:
-            assert time.monotonic() < end, running.output
-            time.sleep(0.05)
+        wait_for(running, "talking")
         yield running
 
 
-def heard(ros: Ros, seconds: str, *variables: str) -> dict[str, bool]:
-    said = ros.run("env", *variables, "python", PEER, "listen", seconds)
+def heard(ros: Ros, patience: tuple[str, str], *variables: str) -> dict[str, bool]:
+    said = ros.run("env", *variables, "python", PEER, "listen", *patience, timeout=150)
     found: dict[str, bool] = json.loads(said.splitlines()[-1])
     return found
 
 
-def test_domains_do_not_meet_and_off_meets_nobody(ros: Ros) -> None:
+def test_domains_do_not_meet_and_off_meets_nobody(ros: Ros, elsewhere: Ros) -> None:
     with talker(ros), ThreadPoolExecutor() as listeners:
-        found = listeners.submit(heard, ros, LONG_S)
-        apart = listeners.submit(heard, Ros(next_domain()), SHORT_S)
-        off = listeners.submit(heard, ros, SHORT_S, "ROS_AUTOMATIC_DISCOVERY_RANGE=OFF")
+        found = listeners.submit(heard, ros, UNTIL_IT_COMES)
+        apart = listeners.submit(heard, elsewhere, BRIEFLY)
+        off = listeners.submit(heard, ros, BRIEFLY, "ROS_AUTOMATIC_DISCOVERY_RANGE=OFF")
         assert found.result() == FOUND
         assert apart.result() == LOST
         assert off.result() == LOST
 
 
-def test_participants_meet_at_a_discovery_server_whatever_their_domain(ros: Ros) -> None:
+def test_participants_meet_at_a_discovery_server_whatever_their_domain(
+    ros: Ros, elsewhere: Ros
+) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     knows = f"ROS_DISCOVERY_SERVER=127.0.0.1:{port}"
-    with (
-        ros.start("fast-discovery-server", "-i", "0", "-l", "127.0.0.1", "-p", str(port)) as server,
-        talker(ros, knows),
-    ):
-        if "Server is running" not in server.output:
+    words = ("-i", "0", "-l", "127.0.0.1", "-p", str(port))
+    with ros.start("fast-discovery-server", *words) as server:
+        try:
+            wait_for(server, "Server is running")
+        except AssertionError:
             pytest.skip(f"SKIPPED: no discovery server of Fast DDS here: {server.output[:200]}")
-        with ThreadPoolExecutor() as listeners:
-            here = listeners.submit(heard, ros, LONG_S, knows)
-            elsewhere = listeners.submit(heard, Ros(next_domain()), LONG_S, knows)
-            nobody = listeners.submit(heard, ros, SHORT_S)
+        with talker(ros, knows), ThreadPoolExecutor() as listeners:
+            here = listeners.submit(heard, ros, UNTIL_IT_COMES, knows)
+            apart = listeners.submit(heard, elsewhere, UNTIL_IT_COMES, knows)
+            nobody = listeners.submit(heard, ros, BRIEFLY)
             assert here.result() == FOUND
-            assert elsewhere.result() == FOUND
+            assert apart.result() == FOUND
             assert nobody.result() == LOST
 
 
@@ -75,11 +84,11 @@ ip link set lo multicast on
 ip route add 224.0.0.0/4 dev lo
 box() { unshare -m sh -c 'mount -t tmpfs none /dev/shm && exec "$@"' box "$@"; }
 box "$ROS" python "$PEER" talk > /dev/null 2>&1 &
-box "$ROS" python "$PEER" listen "$SECONDS_TO_LISTEN"
+box "$ROS" python "$PEER" listen $PATIENCE
 """
 
 
-def heard_from_container(seconds: str, **variables: str) -> dict[str, bool]:
+def heard_from_container(patience: tuple[str, str], **variables: str) -> dict[str, bool]:
     namespace = ["unshare", "-n", "-p", "-f", "--kill-child"]
     try:
         allowed = not subprocess.run(
@@ -97,13 +106,13 @@ def heard_from_container(seconds: str, **variables: str) -> dict[str, bool]:
             **os.environ,
             "ROS": str(SCRIPT_ROS),
             "PEER": str(PEER),
-            "SECONDS_TO_LISTEN": seconds,
-            "ROS_DOMAIN_ID": str(next_domain()),
+            "PATIENCE": " ".join(patience),
+            "ROS_DOMAIN_ID": "0",  # of a network that is nobody else's
             **variables,
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -113,14 +122,13 @@ def heard_from_container(seconds: str, **variables: str) -> dict[str, bool]:
 
 def test_containers_with_a_shm_each_meet_and_hear_nothing_until_shared_memory_is_off() -> None:
     require_ros()
-    silent = {"discovered": True, "received": False}
     subnet = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
     local = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
     udp = {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}
     with ThreadPoolExecutor() as containers:
-        shared_memory = containers.submit(heard_from_container, "5", **subnet)
-        by_udp = containers.submit(heard_from_container, LONG_S, **subnet, **udp)
-        localhost = containers.submit(heard_from_container, "5", **local, **udp)
-        assert shared_memory.result() == silent
+        shared_memory = containers.submit(heard_from_container, IN_VAIN, **subnet)
+        by_udp = containers.submit(heard_from_container, UNTIL_IT_COMES, **subnet, **udp)
+        localhost = containers.submit(heard_from_container, IN_VAIN, **local, **udp)
+        assert shared_memory.result() == SILENT
         assert by_udp.result() == FOUND
-        assert localhost.result() == silent
+        assert localhost.result() == SILENT

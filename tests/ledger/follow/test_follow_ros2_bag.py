@@ -15,16 +15,17 @@ import pytest
 
 from ledger.follow.events import NoteKind, Sealed
 from tests.ledger.follow.followed_home import Followed
+from tests.ros.ros_process import own_domain
 
 _WHY = "SKIPPED: following a real `ros2 bag record` was not tried here"
 
 
-def _environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "ROS_DOMAIN_ID": str(20 + os.getpid() % 80),
-    }
+@pytest.fixture(autouse=True)
+def _apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with own_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        yield
 
 
 def _can_record(storage: str) -> str | None:
@@ -35,7 +36,6 @@ def _can_record(storage: str) -> str | None:
         ["ros2", "bag", "record", "--help"],
         capture_output=True,
         text=True,
-        env=_environment(),
         timeout=60,
         check=False,
     )
@@ -48,7 +48,6 @@ def _can_record(storage: str) -> str | None:
 def _running(*command: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         command,
-        env=_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
