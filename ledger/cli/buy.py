@@ -16,6 +16,7 @@ def command() -> None:
 
     \b
     quipu buy OFFER --purpose training     is short for quipu buy order OFFER ...
+    quipu buy OFFER --purpose P --whole    all of it at once, or the money back
     quipu buy --resume                     goes on with what was stopped
 
     Purchases go on where they were, whatever happens: Ctrl-C stops between two

@@ -45,7 +45,7 @@ def list_(invocation: Invocation, purchases: Path | None, chain_home: Path | Non
                 escape(row["purpose"]),
                 human_bytes(row["size"]) if row["size"] else "-",
                 escape(row["cost"] or "-"),
-                row["state"],
+                row["state"] + (", whole" if row["mode"] == "whole" else ""),
             )
         console.print(shown)
 
@@ -69,6 +69,7 @@ def _row(access: ChainAccess, shelved: Shelved) -> dict[str, Any]:
         "spent": spent,
         "cost": cost,
         "state": stage_text(stage_of(state)),
+        "mode": shelved.wish.mode.name.lower(),
         "stage": stage_of(state).name.lower(),
         "over": shelved.is_over,
         "folder": str(shelved.folder),
@@ -95,7 +96,8 @@ def give_up(
 ) -> None:
     """Give up the purchase of OFFER: close its channel, and take back what was not paid.
 
-    The seller has some blocks to answer; run it again when it says so.
+    The seller has some blocks to answer; run it again when it says so. What is bought
+    whole is not given up while its price is locked.
     """
     member, wallet = member_file(credential), open_wallet(wallet_folder)
     with working(chain_home) as work:

@@ -41,7 +41,7 @@ from ledger.market.placing import place, placed
 from ledger.market.shelf import Shelf, Shelved
 from ledger.market.tools import Progress, Tools
 from ledger.market.uses import Uses
-from ledger.market.wish import Wish
+from ledger.market.wish import Mode, Wish
 from ledger.schema.chain_payment_pb2 import Asset
 
 _PATH: Final = click.Path(path_type=Path, readable=False)
@@ -51,6 +51,7 @@ _DIGITS: Final = re.compile(r"[0-9a-fA-F]{4,64}")
 @verb("order")
 @click.argument("offer", required=False)
 @click.option("--purpose", help="What it is for; on the chain for ever.")
+@click.option("--whole", is_flag=True, help="All of it at once, or the money back.")
 @click.option("--max-price", metavar="AMOUNT", help="The most that the whole of it may cost.")
 @click.option("--yes", is_flag=True, help="Do not ask whether the price is right.")
 @click.option("--into", type=_PATH, help="The folder to make of it [its name, here].")
@@ -68,6 +69,7 @@ def order(
     invocation: Invocation,
     offer: str | None,
     purpose: str | None,
+    whole: bool,
     max_price: str | None,
     yes: bool,
     into: Path | None,
@@ -89,6 +91,11 @@ def order(
 
     A purchase that was stopped is taken up by the same command. The fleet's pool pays, by the
     wallet of its authority; the seller learns the fleet and no more of who buys.
+
+    With --whole the seller puts up the contract's deposit and gives everything locked. The
+    price is locked too, and the key comes: if it opens all that was offered the seller is
+    paid, else price and deposit come back. Stopped in between, go on soon: a wrong chunk
+    is complained of only in time.
     """
     if offer is None and not resume:
         raise click.UsageError("name the OFFER to buy, or give --resume")
@@ -124,7 +131,11 @@ def order(
                 shelf.clear(acquisition.wish.offer, Uses(member))
             return Ended(acquisition, end, folder, asset)
 
+        mode = Mode.WHOLE if whole else Mode.STREAM
         started = [] if again else _started(work, shelf, offer, resume, into)
+        if whole:
+            for each in started:
+                each.require_mode(mode)
         if started:
             ended = []
             for each in started:
@@ -138,7 +149,7 @@ def order(
         else:
             listing = find_offer(work, offer or "")
             asset = asset_of(work, listing.terms.asset)
-            wish = _wish(listing, asset, purpose, max_price, level, role)
+            wish = _wish(listing, asset, purpose, max_price, level, role, mode)
             if not yes and wish.max_price is None:
                 _confirm(invocation, shelf, listing, asset, wish)
             rest_to = wallet.account if own_money else None
@@ -205,12 +216,13 @@ def _wish(
     max_price: str | None,
     level: int | None,
     role: str | None,
+    mode: Mode,
 ) -> Wish:
     if not purpose:
         raise click.UsageError("say what it is for: --purpose")
     most = None if max_price is None else parse_amount(max_price, asset.decimals)
     with advice("see: quipu buy order --help"):
-        return Wish(listing.offer, purpose, most, level, role)
+        return Wish(listing.offer, purpose, most, level, role, mode=mode)
 
 
 def _confirm(
@@ -248,7 +260,7 @@ def _driven(invocation: Invocation, acquisition: Acquisition, tools: Tools, asse
         shown_progress(invocation.output, last, lambda units: money(units, asset)) as told,
     ):
         try:
-            with told_plainly(asset, lambda: last.paid):
+            with told_plainly(asset, acquisition.wish.mode, lambda: last.paid):
                 return acquire(acquisition, tools, heard, cancelled)
         except Exception as problem:
             raise PartlyDoneError(_so_far(acquisition, last)) from problem
@@ -261,6 +273,7 @@ def _so_far(acquisition: Acquisition, progress: Progress) -> dict[str, Any]:
         "stage": progress.stage.name.lower(),
         "chunks": progress.units,
         "chunks_here": progress.kept,
+        "chunks_opened": progress.opened,
         "paid": progress.paid,
     }
 

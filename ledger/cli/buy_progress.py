@@ -19,6 +19,7 @@ _STAGES: Final = {
     Stage.FUNDED: "opening a channel",
     Stage.CHANNEL_OPENED: "channel is open",
     Stage.STREAMING: "buying",
+    Stage.SWAPPING: "buying",
     Stage.BOUGHT: "bought, settling",
     Stage.CLOSED: "settled",
     Stage.KEPT: "kept",
@@ -32,6 +33,15 @@ _STAGES: Final = {
 def stage_text(stage: Stage) -> str:
     """A stage in words."""
     return _STAGES[stage]
+
+
+def _doing(progress: Progress) -> str:
+    """The same of what goes on, told apart where it is bought whole."""
+    if progress.stage is not Stage.SWAPPING:
+        return stage_text(progress.stage)
+    if progress.opened:
+        return f"opening {progress.opened}/{progress.units}"
+    return "waiting for the key" if progress.kept == progress.units else "fetching"
 
 
 @contextmanager
@@ -60,7 +70,7 @@ def shown_progress(
         def told(progress: Progress) -> None:
             bar.update(
                 task,
-                description=stage_text(progress.stage),
+                description=_doing(progress),
                 completed=progress.kept_bytes,
                 total=progress.bytes or None,
                 units=f"{progress.kept}/{progress.units} chunks" if progress.units else "",

@@ -11,9 +11,12 @@ from ledger.cli.failure import InterruptedByUserError
 from ledger.errors import LedgerError, RefusedError, VerificationError
 from ledger.exchange.buyer import BadUnitError, SellerRefusedError
 from ledger.exchange.messages import Reason
+from ledger.exchange.swap_payment import LateComplaintError
 from ledger.exchange.transport import NoSellerError, TransportError
 from ledger.market.budget import OverBudgetError
 from ledger.market.buying import AcquisitionCancelledError, TooDearError
+from ledger.market.swapping import NotSoldWholeError, PriceLockedError
+from ledger.market.wish import Mode
 from ledger.schema.chain_payment_pb2 import Asset
 
 _RESUME: Final = "`quipu buy --resume` goes on where it was"
@@ -27,21 +30,28 @@ _REASONS: Final = {
     Reason.UNPAID: ("says that it was not paid", _RESUME),
     Reason.BAD_CLAIM: ("does not take the payment", _GIVE_UP),
     Reason.CHANNEL_ENDS: ("takes no payment any more, for the channel ends", _GIVE_UP),
+    Reason.NO_SALE: ("does not sell it whole, or has ended the sale", _GIVE_UP),
     Reason.GONE: ("no longer has the recording: it was erased, or is out of reach", _GIVE_UP),
 }
 """Of `SellerRefusedError`: what the seller says, and what to do."""
 
 
 @contextmanager
-def told_plainly(asset: Asset, paid: Callable[[], int]) -> Iterator[None]:
-    """Say what stops the block as people need it; amounts are of ``asset``."""
+def told_plainly(asset: Asset, mode: Mode, paid: Callable[[], int]) -> Iterator[None]:
+    """Say what stops the block, a purchase so, as people need it; amounts are of ``asset``."""
     try:
         yield
     except AcquisitionCancelledError as stopped:
         message = stopped.message.replace("the acquisition was ", "")
         if paid():
             message += f", {money(paid(), asset)} is paid"
-        raise InterruptedByUserError(message, hint=_RESUME) from None
+        late = "; soon, for a wrong chunk is complained of only in time"
+        is_locked = isinstance(stopped, PriceLockedError)
+        hint = _RESUME + late if is_locked else _RESUME
+        raise InterruptedByUserError(message, hint=hint) from None
+    except NotSoldWholeError as error:
+        error.hint = "buy it chunk by chunk: without --whole"
+        raise
     except TooDearError as error:
         price, most = (money(number, asset) for number in (error.price, error.max_price))
         raise RefusedError(
@@ -66,8 +76,13 @@ def told_plainly(asset: Asset, paid: Callable[[], int]) -> Iterator[None]:
         error.hint = f"the seller runs `quipu sales serve`; then {_RESUME}"
         raise
     except BadUnitError as error:
+        lost = "nothing was paid" if mode is Mode.WHOLE else "one chunk's price is lost"
         raise VerificationError(
-            f"the seller cheats: {error.message}", hint=f"one chunk's price is lost; {_GIVE_UP}"
+            f"the seller cheats: {error.message}", hint=f"{lost}; {_GIVE_UP}"
+        ) from error
+    except LateComplaintError as error:
+        raise VerificationError(
+            f"the seller cheats: {error.message}", hint=f"the price is lost; {_GIVE_UP}"
         ) from error
     except LedgerError as error:
         error.hint = error.hint or _RESUME

@@ -36,6 +36,7 @@ def result_of(ended: Ended) -> dict[str, Any]:
     return {
         "offer": wish.offer.hex(),
         "purpose": wish.purpose,
+        "mode": wish.mode.name.lower(),
         "grant": end.grant.grant.hex(),
         "contract": end.record.contract.hex(),
         "version": end.record.version,
