@@ -47,7 +47,7 @@ def test_it_serves_until_it_is_told_to_end(user: Robot, number: signal.Signals) 
         assert user.told("audit", "--chain", "../chain")["ok"] is True
         user.did("chain", "replay")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, b"", b"")
     status = user.told("chain", "status")
     assert (status["served"], status["height"]) == (False, said["height"] + 3)
@@ -77,7 +77,7 @@ def test_an_engine_that_cannot_go_on_says_why(user: Robot) -> None:
         for _ in range(100):
             if user.run("wallet", "pay", me, "0.01").code:
                 break
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 4
     assert "the engine stopped" in err.decode()
     assert "Traceback" not in err.decode()

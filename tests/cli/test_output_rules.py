@@ -206,7 +206,7 @@ def _on_a_terminal(robot: Robot, environment: dict[str, str], *arguments: str) -
                 said += piece
         except OSError:  # EIO: the last of them has gone
             pass
-        process.wait(30)
+        process.wait(60)
     os.close(ours)
     robot.extra.clear()
     return said
@@ -218,7 +218,7 @@ def test_a_reader_that_goes_away_is_no_error(veteran: Robot, arguments: tuple[st
     os.close(reading)
     with veteran.start(*arguments, stdout=writing) as process:
         os.close(writing)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     if arguments[0] == "log":
         assert (process.returncode, err) == (0, b"")
     else:
@@ -233,7 +233,7 @@ def test_the_verdict_survives_a_reader_that_goes_away(veteran: Robot) -> None:
     os.close(reading)
     with veteran.start("audit", stdout=writing) as process:
         os.close(writing)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, b"")
 
 
@@ -241,13 +241,13 @@ def test_output_that_cannot_be_written_is_an_error(veteran: Robot) -> None:
     with Path("/dev/full").open("wb") as full:
         for arguments in (("log",), ("log", "--json"), ("--version",), ("--help",)):
             with veteran.start(*arguments, stdout=full.fileno()) as process:
-                _, err = process.communicate(timeout=30)
+                _, err = process.communicate(timeout=60)
             assert process.returncode == 4, arguments
             assert err.startswith(b"quipu: the output cannot be written: No space left on device")
             assert err.count(b"\n") == 1
     # No standard output at all, as after ``>&-``.
     with veteran.start("log", preexec_fn=lambda: os.close(1)) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")
 
 
@@ -261,7 +261,7 @@ def test_json_is_utf_8_and_text_is_printed_in_any_locale(robot: Robot) -> None:
     # The same in a Python that starts in that locale.
     robot.extra.update({"LC_ALL": "C", "PYTHONIOENCODING": "ascii"})
     with robot.start("show", "0", "--json") as process:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")
     assert "café 🤖".encode() in out
     # A name that is no UTF-8 is refused in one line.
@@ -281,7 +281,7 @@ def test_completion_script(shell: str, robot: Robot) -> None:
     assert outcome.out.rstrip("\n") == robot.told("completion", shell)["script"].rstrip("\n")
     if shutil.which(shell) is None:
         pytest.skip(f"SKIPPED: no {shell} to parse the script; its text was checked")
-    subprocess.run(SYNTAX[shell], input=outcome.out, text=True, check=True, timeout=30)
+    subprocess.run(SYNTAX[shell], input=outcome.out, text=True, check=True, timeout=60)
 
 
 def test_words_are_completed(robot: Robot) -> None:

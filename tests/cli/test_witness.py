@@ -28,7 +28,7 @@ from ledger.witnessing.transport import UnreachableError
 from tests.cli.robot import REPOSITORY, CommandServer, Robot
 from tests.ledger.witnessing.sample_trees import HONEST, LOG, MOST, WITNESSES, fork_at, note
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass

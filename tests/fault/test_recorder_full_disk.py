@@ -46,7 +46,7 @@ RECORD = """
                 out.write(bytes(65536))
         except OSError:
             pass
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while recorder.status().state is not RecorderState.DISK_FULL:
         assert time.monotonic() < deadline, recorder.status()
         send(20)

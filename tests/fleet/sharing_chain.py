@@ -44,7 +44,7 @@ RICH: Final = 10**12
 FEE: Final = 1
 CHAIN_ORIGIN: Final = "chain.example/sharing"
 NEVER: Final = 1 << 40
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 60.0
 
 
 class SharingChain:

@@ -23,7 +23,7 @@ interfaces = pytest.importorskip(
 )
 diagnostics = pytest.importorskip("diagnostic_msgs.msg", reason="SKIPPED: no diagnostic_msgs")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 OBSERVER = REPOSITORY / "ros_ws/src/quipu_nodes/quipu_nodes/observer.py"
 
 

@@ -24,7 +24,7 @@ from ledger.fleet.supervisor import Backoff, Supervisor, describe_exit, running_
 STUBBORN = Path(__file__).with_name("stubborn.py")
 QUICK = Deadlines(interrupt_s=2.0, terminate_s=2.0, kill_s=2.0)
 EAGER = Backoff(first_s=0.1, most_s=0.4, settled_s=60.0)
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Yard:

@@ -94,7 +94,7 @@ def test_ctrl_c_ends_a_fleet_in_order(yard: Yard) -> None:
             pids = yard.pids()
             # A terminal sends it to the whole group: only the supervisor is in it.
             os.killpg(supervisor.pid, signal.SIGINT)
-            out, err = supervisor.communicate(timeout=30)
+            out, err = supervisor.communicate(timeout=60)
         finally:
             supervisor.kill()
     assert supervisor.returncode == 0, err
@@ -116,7 +116,7 @@ def test_in_a_terminal_the_fleet_is_shown_live(yard: Yard) -> None:
     ) as supervisor:
         os.close(behind)
         shown = b""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         try:
             while b"Ctrl-C ends the fleet" not in shown or b"good" not in shown:
                 assert time.monotonic() < deadline, shown
@@ -125,7 +125,7 @@ def test_in_a_terminal_the_fleet_is_shown_live(yard: Yard) -> None:
             while b"ended r1, r2, r3" not in shown:
                 assert time.monotonic() < deadline, shown
                 shown += os.read(terminal, 4096)
-            assert supervisor.wait(timeout=30) == 0
+            assert supervisor.wait(timeout=60) == 0
         finally:
             supervisor.kill()
             os.close(terminal)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.fleet.yard import Yard, without_ros
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

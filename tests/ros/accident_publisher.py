@@ -19,7 +19,7 @@ from std_msgs.msg import String
 
 SECONDS = (100, 50, 100)
 EACH = 20
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
 

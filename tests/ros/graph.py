@@ -18,7 +18,7 @@ from ledger.witnessing.policy import Policy, PolicyGroup, PolicyLog, PolicyWitne
 from ledger.witnessing.witness_key import WitnessKey
 from tests.ros.ros_process import ROOT, SCRIPT_ROS, Ros, Running
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 
 
 def eventually(condition: Callable[[], Any], what: Callable[[], object] = lambda: "") -> Any:
@@ -150,7 +150,7 @@ def fleet(ros: Ros, robots: Sequence[RobotHome]) -> Iterator[list[Running]]:
         yield [stack.enter_context(robot.start(ros)) for robot in robots]
 
 
-def ended(running: Running, signal_number: int, timeout: float = 20.0) -> int:
+def ended(running: Running, signal_number: int, timeout: float = 60.0) -> int:
     """Send a signal; the exit status."""
     running.process.send_signal(signal_number)
     return running.wait(timeout)

@@ -25,7 +25,7 @@ NOTE = bytes(range(256)) * 8
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class Server(Node):

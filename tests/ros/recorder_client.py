@@ -19,7 +19,7 @@ from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class Client(Node):

@@ -26,8 +26,8 @@ LATCHED = QoSProfile(
 )
 ROOT = Path(__file__).resolve().parents[2]
 BIG = 20_000_000
-MATCH_S = 8.0
-ACKED_S = 15.0
+MATCH_S = 60.0
+ACKED_S = 60.0
 
 
 class Publishers(Node):

@@ -47,7 +47,7 @@ def recorder(ros: Ros, home: Path, *parameters: str) -> Iterator[Running]:
         yield running
 
 
-def wait_for(running: Running, text: str, seconds: float = 30) -> None:
+def wait_for(running: Running, text: str, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while text not in running.output:
         if running.process.poll() is not None or time.monotonic() > until:
@@ -57,7 +57,7 @@ def wait_for(running: Running, text: str, seconds: float = 30) -> None:
 
 def stop(running: Running) -> None:
     running.process.send_signal(signal.SIGTERM)
-    assert running.wait(20) == 0, running.output
+    assert running.wait(60) == 0, running.output
 
 
 def segments(home: Path) -> list[Experience]:
@@ -139,7 +139,7 @@ def test_episodes(ros: Ros, home: Path) -> None:
     ):
         wait_for(client, "trigger_again", 60)
         stop(running)
-        assert client.wait(20) == 0, client.output
+        assert client.wait(60) == 0, client.output
         lines = [line for line in client.output.splitlines() if line.startswith("{")]
     answers, last = (json.loads(line) for line in lines)
     assert answers["mark_without"]["error_code"] == 1
@@ -203,7 +203,7 @@ def test_killed_and_started_again(ros: Ros, home: Path) -> None:
             running.kill()
         assert segments(home) == []
         with recorder(ros, home) as running:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not segments(home):
                 assert time.monotonic() < until, running.output
                 time.sleep(0.05)
@@ -244,5 +244,5 @@ def test_parameters_that_make_no_sense(ros: Ros, home: Path, tmp_path: Path) -> 
         ("compression:=rar", "rar"),
     ):
         with recorder_without_segments(ros, home, parameter) as running:
-            assert running.wait(20) == 1
+            assert running.wait(60) == 1
             assert said in running.output

@@ -240,7 +240,7 @@ def _served(world: AnchoringWorld) -> Iterator[None]:
 )
 def test_what_it_cannot_offer_it_says(ros: Ros, parameters: dict[str, str]) -> None:
     with settling(ros, **parameters) as running:
-        assert running.wait(30) == 1
+        assert running.wait(60) == 1
         assert "Traceback" not in running.output
         assert "[ERROR]" in running.output
 

@@ -36,7 +36,7 @@ def ask(ros: Ros, *request: object, timeout: float = 60.0) -> Any:
 
 
 def summary_of(running: Running, code: int = 0) -> Any:
-    assert running.wait(20.0) == code, running.output
+    assert running.wait(60.0) == code, running.output
     return json.loads(running.output[running.output.index("{") :])
 
 
@@ -171,7 +171,7 @@ def test_a_recorder_is_told_how_an_attempt_went(ros: Ros) -> None:
 )
 def test_nonsense_is_refused_in_one_line(ros: Ros, given: Any, complaint: str) -> None:
     with simulator(ros, **given) as running:
-        assert running.wait(20.0) == 2, running.output
+        assert running.wait(60.0) == 2, running.output
         lines = running.output.strip().splitlines()
         assert len(lines) == 1, running.output
         assert complaint in lines[0]

@@ -28,7 +28,7 @@ from ledger.memory.sink import RecordSink
 
 E = TypeVar("E", bound=Event)
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 MAGIC = b"\x89MCAP0\r\n"
 QUICK = FollowSettings(
     progress_period_s=0.0, scan_period_s=0.0, settle_s=0.05, quiet_s=0.3, retry_s=0.02

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def wait_for(condition: Callable[[], object], what: str = "") -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not condition():
         if time.monotonic() > until:
             raise TimeoutError(what or "it did not come to pass")
@@ -45,7 +45,7 @@ def owner_process(
             yield process
             process.stdin.close()
             if process.poll() is None:
-                assert process.wait(20) == 0
+                assert process.wait(60) == 0
         finally:
             process.kill()
 

@@ -24,7 +24,7 @@ from ledger.witnessing.evidence import ForkClaim, verify_evidence
 from tests.ledger.memory.anchoring_world import AnchoringWorld, Line, grow
 from tests.ledger.memory.conftest import ORIGIN
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -204,7 +204,7 @@ def test_many_at_once(served: MemoryOwner) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(sizes) == 40
 
 

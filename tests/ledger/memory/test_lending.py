@@ -62,7 +62,7 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.close()
     says(process, "done")
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_an_owner_that_ends_while_it_lends(root: Path) -> None:
     with owner_process(root) as owned, borrower(root) as command:
         assert owned.stdin is not None
         owned.stdin.close()
-        assert owned.wait(20) == 0
+        assert owned.wait(60) == 0
         finish(command)
     with open_home(root) as home:
         assert home.log.size == 2

@@ -123,7 +123,7 @@ def test_commits_come_between(owner: MemoryOwner, lived: dict[str, bytes], tmp_p
         wait_for(lambda: owner.status().waiting == 1)
         assert len(list((tmp_path / "shelf").iterdir())) == 4
         assert not done.is_set()
-    thread.join(20)
+    thread.join(60)
     assert kept(owner, lived) == ""
 
 

@@ -145,13 +145,13 @@ def test_it_waits_for_a_command_that_writes(root: Path) -> None:
     def command() -> None:
         with open_home_to_write(root):
             entered.set()
-            leave.wait(10)
+            leave.wait(60)
 
     thread = threading.Thread(target=command)
     thread.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     threading.Timer(0.2, leave.set).start()
-    with MemoryOwner.open(root, wait_s=10):
+    with MemoryOwner.open(root, wait_s=60):
         assert leave.is_set()
     thread.join()
 
@@ -203,7 +203,7 @@ def test_commits_wait_while_it_is_lent(owner: MemoryOwner) -> None:
         thread.start()
         assert not done.wait(0.1)
         assert owner.status().waiting == 1
-    assert done.wait(10)
+    assert done.wait(60)
     thread.join()
 
 
@@ -220,7 +220,7 @@ def test_a_home_that_is_lent_keeps_nobody_for_ever(owner: MemoryOwner) -> None:
     with owner.lent(4711):
         thread.start()
         owner.set_patience(0.05)
-        thread.join(10)
+        thread.join(60)
     assert "process 4711 has" in errors[0].message
 
 
@@ -287,11 +287,11 @@ def test_the_status_waits_for_nobody(owner: MemoryOwner) -> None:
     def hold() -> None:
         with owner.writer():
             entered.set()
-            release.wait(10)
+            release.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     owner.status()
     assert thread.is_alive()  # the writer is at it still
     release.set()
@@ -310,7 +310,7 @@ def test_closing_waits_for_what_is_under_way(root: Path, tmp_path: Path) -> None
 
     thread = threading.Thread(target=commit)
     thread.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     owner.close()
     thread.join()
     with pytest.raises(StorageError, match="closed"):

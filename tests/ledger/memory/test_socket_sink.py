@@ -191,8 +191,8 @@ def test_the_dead_still_waiting_for_their_turn_are_dead(root: Path, sink: Socket
         found: list[object] = []
         heir = threading.Thread(target=lambda: found.extend(sink.interrupted()))
         heir.start()
-        thread.join(20)
-    heir.join(20)
+        thread.join(60)
+    heir.join(60)
     assert len(found) == 1
 
 
@@ -213,7 +213,7 @@ def test_an_owner_that_is_started_again_is_waited_for(root: Path) -> None:
         thread = threading.Thread(target=lambda: sealed.append(growing.seal()))
         thread.start()
         with owner_process(root) as second:
-            thread.join(20)
+            thread.join(60)
             assert growing.seal() == sealed[0]
             sink.abandon(abandoned.record.record_id, "")
             second.kill()

@@ -400,7 +400,7 @@ def test_writing_goes_on_while_a_commit_takes_its_time(owner: MemoryOwner, root:
 
         sink.wait = hang
         send(recorder, channel, "second")
-        assert committing.wait(20)
+        assert committing.wait(60)
         for number in range(400):
             send(recorder, channel, str(number), START_NS + number)
         wait_for(lambda: recorder.status().written == 402)

@@ -321,13 +321,13 @@ def test_reader_processes_follow_a_writer_whose_map_grows(path: Path, store: Lmd
         reader.start()
         readers.append(reader)
         ready.append(event)
-    assert all(event.wait(30) for event in ready)
+    assert all(event.wait(60) for event in ready)
     for index in range(60):
         row = (b"%08d" % index, bytes(1 << 20))
         store.write(lambda txn, row=row: txn.append_many(Table.ENTRIES, [row]))  # type: ignore[misc]
-    seen = [queue.get(timeout=30) for _ in readers]
+    seen = [queue.get(timeout=60) for _ in readers]
     for reader in readers:
-        reader.join(30)
+        reader.join(60)
         assert reader.exitcode == 0
     assert store.map_bytes() > FIRST_MAP_BYTES
     for counts in seen:
@@ -358,7 +358,7 @@ def test_threads_read_while_the_map_grows(store: LmdbStorage) -> None:
         store.write(lambda txn, row=row: txn.append_many(Table.ENTRIES, [row]))  # type: ignore[misc]
     done.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert problems == []
     assert store.map_bytes() > 2 * FIRST_MAP_BYTES
 

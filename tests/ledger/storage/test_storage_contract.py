@@ -202,15 +202,15 @@ def test_a_snapshot_does_not_see_later_writes(store: Storage) -> None:
     def read() -> None:
         with store.read() as txn:
             opened.set()
-            written.wait(10)
+            written.wait(60)
             seen.append(list(txn.scan(Table.RECORDS)))
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert opened.wait(10)
+    assert opened.wait(60)
     put(store, Table.RECORDS, a=b"2", b=b"3")
     written.set()
-    reader.join(10)
+    reader.join(60)
     assert seen == [[(b"a", b"1")]]
     assert rows(store, Table.RECORDS) == [(b"a", b"2"), (b"b", b"3")]
 

@@ -18,7 +18,7 @@ from ledger.schema.chain_pb2 import Genesis as GenesisMessage
 MONEY: Final = 10**12
 QUICK: Final = EngineSettings(block_period_s=0.01, signature_processes=0, close_patience_s=5)
 """An engine for tests that do not want to wait, nor more processes."""
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 60.0
 """How long a test waits for what must come."""
 ORIGIN: Final = "chain.example/engines"
 
