@@ -1,4 +1,4 @@
-"""Fixtures that find the public vectors and the real recordings, and how signals stand.
+"""Fixtures that find the public vectors and the real recordings; how signals and order stand.
 
 The vectors and recordings live outside the tree. Where they are missing, the tests that need
 them skip and say so.
@@ -12,13 +12,27 @@ from pathlib import Path
 
 import pytest
 
-BESIDE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared"
+HERE = Path(__file__).resolve().parent
+LONGEST_FIRST = ("docs", "test_demo.py", "fleet", "ros", "fault", "cli")
+"""So that workers side by side are done at about the same time."""
+BESIDE_CHECKOUT = HERE.parents[1] / "shared"
 
 
 def pytest_configure() -> None:
     """Let programs hear Ctrl-C: what a shell starts with ``&`` ignores it, and so would they."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of workers side by side: begin with what takes longest, in the order that it had."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(HERE).parts[0]
+        return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    if hasattr(config, "workerinput"):
+        items.sort(key=place)
 
 
 def _external(variable: str, name: str) -> Path:
