@@ -19,6 +19,7 @@ from collections import Counter
 from typing import Any
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from quipu_interfaces.action import RecordEpisode
@@ -35,7 +36,7 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-DISCOVERY = 15.0  # s
+DISCOVERY = 60.0  # s
 STEADY = 1.5  # s without a new endpoint
 QUIET = 3.0  # s without a message
 FAR_M = 0.6
@@ -193,7 +194,9 @@ class Recorder(Node):
         self.enough = threading.Event()
         self.stopped = threading.Event()
         self.last_done = False
+        self.told = threading.Event()
         self.create_subscription(Bool, f"/{robot}/done", self.heard, TAKING, callback_group=group)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self.diagnosed, TAKING)
         self.create_service(MarkEpisode, "~/mark_episode", self.mark, callback_group=group)
         self.create_service(Trigger, "~/stop_episode", self.stop, callback_group=group)
         self.server = ActionServer(
@@ -212,6 +215,11 @@ class Recorder(Node):
         self.last_done = message.data
         if self.episodes:  # the simulator may have begun before we were there
             self.episodes[-1]["steps"] += 1
+
+    def diagnosed(self, message: Any) -> None:
+        values = {each.key: each.value for status in message.status for each in status.values}
+        if values.get("episodes_committed") == str(self.wanted):
+            self.told.set()
 
     def mark(self, request: Any, response: Any) -> Any:
         episode = self.episodes[-1]
@@ -249,7 +257,8 @@ def record(robot: str, episodes: int) -> list[dict[str, Any]]:
     threading.Thread(target=spin, args=(executor,), daemon=True).start()
     if not recorder.enough.wait(60.0):
         raise TimeoutError(f"only {len(recorder.episodes)} episodes")
-    time.sleep(0.5)  # the answer to the last is on its way
+    if not recorder.told.wait(30.0):
+        raise TimeoutError("the simulator does not say that they are committed")
     return recorder.episodes
 
 
