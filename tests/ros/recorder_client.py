@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import rclpy
@@ -36,6 +37,7 @@ class Client(Node):
         self.split = self.create_client(Trigger, f"{recorder}/split")
         self.trigger = self.create_client(Trigger, f"{recorder}/trigger")
         self.feedback: list[Any] = []
+        """Of the newest goal."""
 
     def done(self, future: Future) -> Any:
         rclpy.spin_until_future_complete(self, future, timeout_sec=SECONDS)
@@ -52,16 +54,25 @@ class Client(Node):
         return {name: getattr(answer, name) for name in answer.get_fields_and_field_types()}
 
     def begin(self, **goal: Any) -> Any:
+        """Have an episode begun, or refused; its handle, and its result to come."""
+        self.feedback = heard = []
         future = self.action.send_goal_async(
-            RecordEpisode.Goal(**goal),
-            feedback_callback=lambda it: self.feedback.append(it.feedback),
+            RecordEpisode.Goal(**goal), feedback_callback=lambda it: heard.append(it.feedback)
         )
         handle = self.done(future)
-        time.sleep(0.3)
-        return handle
+        coming = handle.get_result_async()
+        self.until(lambda: heard or coming.done())
+        return handle, coming
 
-    def result(self, handle: Any) -> dict[str, Any]:
-        answer = self.done(handle.get_result_async())
+    def until(self, condition: Callable[[], object]) -> None:
+        until = time.monotonic() + SECONDS
+        while not condition():
+            if time.monotonic() > until:
+                raise TimeoutError(self.feedback)
+            rclpy.spin_once(self, timeout_sec=0.1)
+
+    def result(self, begun: Any) -> dict[str, Any]:
+        answer = self.done(begun[1])
         result = answer.result
         return {
             "status": answer.status,
@@ -79,6 +90,12 @@ class Client(Node):
             self.publisher.publish(String(data=f"message {number}"))
             rclpy.spin_once(self, timeout_sec=0.01)
 
+    def say_to_recorder(self, count: int, so_far: int = 0) -> None:
+        """And wait until the episode has them all."""
+        heard = self.feedback
+        self.say(count)
+        self.until(lambda: heard and heard[-1].messages == so_far + count)
+
 
 def main() -> None:
     rclpy.init(args=[])
@@ -91,9 +108,11 @@ def main() -> None:
     found: dict[str, Any] = {"mark_without": client.ask(client.mark, has_success=True)}
     found["stop_without"] = client.ask(client.stop)
     first = client.begin(name="pick/up", task="pick up the cup", tags=["kitchen"])
-    client.say(20)
+    client.say_to_recorder(20)
+    told = client.feedback
     second = client.begin(name="another")
     found["while_one_is_on"] = client.result(second)
+    client.feedback = told
     found["mark"] = client.ask(
         client.mark, has_success=True, success=True, has_reward=True, reward=0.5, reward_source=2
     )
@@ -101,12 +120,7 @@ def main() -> None:
     found["mark_no_such_source"] = client.ask(
         client.mark, has_reward=True, reward=0.5, reward_source=77
     )
-    client.say(20)
-    until = time.monotonic() + SECONDS
-    while not (client.feedback and client.feedback[-1].messages == 40):
-        if time.monotonic() > until:
-            raise TimeoutError(client.feedback)
-        rclpy.spin_once(client, timeout_sec=0.1)
+    client.say_to_recorder(20, 20)
     found["stop"] = client.ask(client.stop)
     found["stopped"] = client.result(first)
     last = client.feedback[-1]
@@ -118,10 +132,10 @@ def main() -> None:
         "elapsed_s": last.elapsed_s,
     }
     cancelled = client.begin(name="cancelled")
-    client.say(10)
-    client.done(cancelled.cancel_goal_async())
+    client.say_to_recorder(10)
+    client.done(cancelled[0].cancel_goal_async())
     found["cancelled"] = client.result(cancelled)
-    timed = client.begin(name="timed", max_duration_s=0.6)
+    timed = client.begin(name="timed", max_duration_s=3.0)
     client.say(10)
     found["timed"] = client.result(timed)
     empty = client.begin(name="empty", max_duration_s=0.3)
@@ -130,7 +144,7 @@ def main() -> None:
     found["trigger"] = client.ask(client.trigger)
     found["trigger_again"] = client.ask(client.trigger)
     last_one = client.begin(name="at the end")
-    client.say(10)
+    client.say_to_recorder(10)
     sys.stdout.write(json.dumps(found) + "\n")
     sys.stdout.flush()
     # The recorder is now asked to end, in the middle of an episode.
