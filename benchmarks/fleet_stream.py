@@ -58,7 +58,7 @@ class Content:
 class CheckedOnly(Purchase):
     """A purchase that keeps salts and leaves, written and synced, and lets the chunks go."""
 
-    def keep(self, leaf: bytes, unit: bytes) -> None:
+    def keep(self, leaf: bytes, unit: bytes | memoryview) -> None:
         """As `Purchase.keep`, of a unit whose chunk is empty."""
         super().keep(leaf, unit[:_SALT_BYTES])
 

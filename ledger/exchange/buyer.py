@@ -335,9 +335,9 @@ def deed_fault(why: LedgerError) -> DeedFault:
     return DeedFault.FALSE
 
 
-def leaf_hash_of(unit: bytes) -> bytes:
+def leaf_hash_of(unit: memoryview) -> bytes:
     """SHA256(0x00 || salt_i || chunk_i), without a copy of the unit."""
-    return chunk_leaf(unit[:SALT_SIZE], memoryview(unit)[SALT_SIZE:])
+    return chunk_leaf(bytes(unit[:SALT_SIZE]), unit[SALT_SIZE:])
 
 
 def _answer(reply: Reply) -> Opened | UnitReply | DeedReply:

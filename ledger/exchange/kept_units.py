@@ -34,6 +34,7 @@ from ledger.experience.private_folder import make_private_folder
 from ledger.merkle.hashing import HASH_SIZE
 from ledger.storage.os_errors import storage_errors
 from ledger.storage.paced_sync import SYNC_LIMIT, PacedSync
+from ledger.storage.positioned_write import write_at
 
 _ROW_SIZE: Final = SALT_SIZE + HASH_SIZE
 
@@ -44,6 +45,8 @@ class KeptUnits:
     def __init__(self, folder: Path, content_root: bytes, content_size: int) -> None:
         """Take up what is there; ``content_size`` is in bytes. Raises StorageError."""
         self._folder: Final = folder
+        self._content_path: Final = folder / "content"
+        self._units_path: Final = folder / "units"
         self._root: Final = content_root
         self._size: Final = content_size
         self._content = self._units = -1
@@ -65,13 +68,13 @@ class KeptUnits:
         """Units of the whole content."""
         return chunk_count(self._size)
 
-    def keep(self, leaf: bytes, unit: bytes) -> None:
+    def keep(self, leaf: bytes, unit: bytes | memoryview) -> None:
         """Keep the next unit, whose leaf was checked. Raises StorageError."""
-        view, offset = memoryview(unit), self._kept * CHUNK_SIZE
-        self._write(self._content, "content", view[SALT_SIZE:], offset)
-        row = bytes(view[:SALT_SIZE]) + leaf
-        self._write(self._units, "units", memoryview(row), self._kept * _ROW_SIZE)
-        self._kept += 1
+        kept, view = self._kept, memoryview(unit)
+        chunk, row = view[SALT_SIZE:], bytes(view[:SALT_SIZE]) + leaf
+        write_at(self._content, self._content_path, chunk, kept * CHUNK_SIZE)
+        write_at(self._units, self._units_path, row, kept * _ROW_SIZE)
+        self._kept = kept + 1
         if self._sync is not None:
             self._sync.wrote()
 
@@ -87,7 +90,7 @@ class KeptUnits:
         leaves = [row[SALT_SIZE:] for row in self._rows(0)]
         if content_root_of_leaves(leaves) != self._root:
             raise CorruptStoreError(
-                f"{self._folder / 'units'} was altered: its leaves have another root",
+                f"{self._units_path} was altered: its leaves have another root",
                 hint="remove the folder and fetch the content again; what is paid stays paid",
             )
 
@@ -115,7 +118,7 @@ class KeptUnits:
                 chunk = self._chunk(index)
                 if chunk_leaf(row[:SALT_SIZE], chunk) != row[SALT_SIZE:]:
                     raise CorruptStoreError(
-                        f"chunk {index} of {self._folder / 'content'} was altered",
+                        f"chunk {index} of {self._content_path} was altered",
                         hint="remove the folder and fetch the content again; it stays paid",
                     )
                 placed.write_from(index * CHUNK_SIZE, chunk)
@@ -137,8 +140,8 @@ class KeptUnits:
     def _open_files(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         with storage_errors(self._folder):
-            self._content = os.open(self._folder / "content", flags, PRIVATE)
-            self._units = os.open(self._folder / "units", flags, PRIVATE)
+            self._content = os.open(self._content_path, flags, PRIVATE)
+            self._units = os.open(self._units_path, flags, PRIVATE)
             sync_folder(self._folder)
             size = os.fstat(self._units).st_size
         return min(size // _ROW_SIZE, self.count)
@@ -163,12 +166,6 @@ class KeptUnits:
         return [data[start : start + _ROW_SIZE] for start in range(0, len(data), _ROW_SIZE)]
 
     def _chunk(self, index: int) -> bytes:
-        with storage_errors(self._folder / "content"):
+        with storage_errors(self._content_path):
             length = chunk_length(index, self._size)
             return os.pread(self._content, length, index * CHUNK_SIZE)
-
-    def _write(self, descriptor: int, name: str, data: memoryview, offset: int) -> None:
-        with storage_errors(self._folder / name):
-            while data:
-                written = os.pwrite(descriptor, data, offset)
-                data, offset = data[written:], offset + written

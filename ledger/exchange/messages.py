@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from ledger.chain.channel.payword import LINK_SIZE, Link
 from ledger.chain.channel.voucher import Voucher
@@ -22,11 +22,12 @@ from ledger.exchange.session import SESSION_SIZE, X25519_SIZE, Session
 from ledger.exchange.unit_cipher import SECRET_SIZE
 from ledger.experience.disclosure import MAX_PATH_LENGTH
 from ledger.merkle.hashing import HASH_SIZE
-from ledger.schema import chain_channel_pb2, exchange_pb2
+from ledger.schema import exchange_pb2
 from ledger.schema.canonical import parse_message, serialize_message
 from ledger.wallet.payer import Claim
 
 M = TypeVar("M", exchange_pb2.StreamRequest, exchange_pb2.StreamReply)
+_Claiming: TypeAlias = exchange_pb2.FetchUnit | exchange_pb2.FetchDeed | exchange_pb2.StreamOpened
 
 MAX_MESSAGE: Final = 4096
 """Bytes of a request, or of a reply without its unit."""
@@ -149,20 +150,22 @@ def encode_opening(opening: Opening) -> tuple[bytes, bytes]:
 
 def encode_fetch(session: Session, index: int, claim: Claim | None) -> bytes:
     """The request for a unit, with its code."""
-    message = exchange_pb2.FetchUnit(
-        session=session.session, index=index, voucher=_voucher(claim), payword=_payword(claim)
-    )
+    request = exchange_pb2.StreamRequest()
+    message = request.fetch
+    message.session, message.index = session.session, index
+    _put_claim(message, claim)
     message.mac = session.mac(serialize_message(message, "fetch"))
-    return serialize_message(exchange_pb2.StreamRequest(fetch=message), "request")
+    return serialize_message(request, "request")
 
 
 def encode_deed_fetch(session: Session, claim: Claim | None) -> bytes:
     """The request for the deed, with its code."""
-    message = exchange_pb2.FetchDeed(
-        session=session.session, voucher=_voucher(claim), payword=_payword(claim)
-    )
+    request = exchange_pb2.StreamRequest()
+    message = request.deed
+    message.session = session.session
+    _put_claim(message, claim)
     message.mac = _deed_code(session, serialize_message(message, "fetch of a deed"))
-    return serialize_message(exchange_pb2.StreamRequest(deed=message), "request")
+    return serialize_message(request, "request")
 
 
 def parse_request(encoded: bytes) -> Opening | Fetch | DeedFetch:
@@ -197,22 +200,20 @@ def parse_request(encoded: bytes) -> Opening | Fetch | DeedFetch:
 
 def encode_opened(opened: Opened) -> Reply:
     """The seller's agreement as a reply."""
-    message = exchange_pb2.StreamOpened(
-        session_key=opened.session_key,
-        signature=opened.signature,
-        voucher=_voucher(opened.claim),
-        payword=_payword(opened.claim),
-    )
-    return Reply(serialize_message(exchange_pb2.StreamReply(opened=message), "reply"))
+    reply = exchange_pb2.StreamReply()
+    message = reply.opened
+    message.session_key, message.signature = opened.session_key, opened.signature
+    _put_claim(message, opened.claim)
+    return Reply(serialize_message(reply, "reply"))
 
 
 def encode_unit(unit: UnitReply) -> Reply:
     """A unit as a reply."""
-    message = exchange_pb2.Unit(
-        index=unit.index, secret=unit.secret, size=len(unit.sealed), path=unit.path
-    )
-    encoded = serialize_message(exchange_pb2.StreamReply(unit=message), "reply")
-    return Reply(encoded, unit.sealed)
+    reply = exchange_pb2.StreamReply()
+    message = reply.unit
+    message.index, message.secret, message.size = unit.index, unit.secret, len(unit.sealed)
+    message.path.extend(unit.path)
+    return Reply(serialize_message(reply, "reply"), unit.sealed)
 
 
 def encode_deed(deed: DeedReply) -> Reply:
@@ -254,7 +255,7 @@ def parse_reply(reply: Reply) -> Opened | UnitReply | DeedReply | Refused:
     if unit.size != len(reply.sealed):
         raise MalformedError(f"{len(reply.sealed)} bytes beside a reply that says {unit.size}")
     path = tuple(unit.path)
-    if len(path) > MAX_PATH_LENGTH or any(len(step) != HASH_SIZE for step in path):
+    if len(path) > MAX_PATH_LENGTH or {*map(len, path)} - {HASH_SIZE}:
         raise MalformedError("a unit's path is of hashes of 32 bytes, 63 at most")
     return UnitReply(unit.index, unit.secret, path, reply.sealed)
 
@@ -291,21 +292,16 @@ def _require_size(value: bytes, size: int, name: str) -> None:
         raise MalformedError(f"a {name} is {size} bytes")
 
 
-def _voucher(claim: Claim | None) -> chain_channel_pb2.Voucher | None:
-    if not isinstance(claim, Voucher):
-        return None
-    return chain_channel_pb2.Voucher(cumulative=claim.cumulative, signature=claim.signature)
+def _put_claim(message: _Claiming, claim: Claim | None) -> None:
+    if isinstance(claim, Link):
+        word = message.payword
+        word.index, word.link = claim.index, claim.link
+    elif claim is not None:
+        voucher = message.voucher
+        voucher.cumulative, voucher.signature = claim.cumulative, claim.signature
 
 
-def _payword(claim: Claim | None) -> chain_channel_pb2.PayWord | None:
-    if not isinstance(claim, Link):
-        return None
-    return chain_channel_pb2.PayWord(index=claim.index, link=claim.link)
-
-
-def _claim(
-    message: exchange_pb2.FetchUnit | exchange_pb2.FetchDeed | exchange_pb2.StreamOpened,
-) -> Claim | None:
+def _claim(message: _Claiming) -> Claim | None:
     kind = message.WhichOneof("claim")
     if kind == "voucher":
         voucher = message.voucher

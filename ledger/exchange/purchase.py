@@ -104,7 +104,7 @@ class Purchase:
         """Units that are here and were checked: 0 to ``kept - 1``."""
         return self._units.kept
 
-    def keep(self, leaf: bytes, unit: bytes) -> None:
+    def keep(self, leaf: bytes, unit: bytes | memoryview) -> None:
         """Keep the next unit, whose leaf was checked. Raises StorageError."""
         self._units.keep(leaf, unit)
 

@@ -162,6 +162,8 @@ class _Sale:
         self.deed_given = False
         """Whether the deed left since this was opened: the buyer then has all units."""
         self._ahead: _SealedAhead | None = None
+        self._cipher: tuple[Session, UnitCipher] | None = None
+        """Of the session that asked last."""
 
     @property
     def grant(self) -> Grant:
@@ -291,9 +293,10 @@ class _Sale:
             raise SaleRefusedError(Reason.GONE, error.message) from error
 
     def _seal(self, session: Session, index: int) -> tuple[tuple[bytes, ...], bytes]:
+        if self._cipher is None or self._cipher[0] is not session:
+            self._cipher = session, UnitCipher(self.grant, session)
         unit = self._content.unit(index)
-        cipher = UnitCipher(self.grant, session)
-        sealed = cipher.seal(index, unit_secret(self._row.key, index), unit)
+        sealed = self._cipher[1].seal(index, unit_secret(self._row.key, index), unit)
         return self._content.path(index), sealed
 
     def _is_over(self) -> bool:

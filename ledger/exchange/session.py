@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from ledger.chain.leaf import ID_SIZE
 from ledger.errors import VerificationError
+from ledger.experience.keyed_hash import keyed_hash
 
 SESSION_SIZE: Final = 16
 X25519_SIZE: Final = 32
@@ -60,7 +61,7 @@ class Session:
 
     def mac(self, message: bytes) -> bytes:
         """The code under a request, 32 bytes."""
-        return hmac.digest(self.mac_key, message, "sha256")
+        return keyed_hash(self.mac_key, message)
 
 
 def open_statement(chain: bytes, grant: bytes, channel: bytes, session_key: bytes) -> bytes:

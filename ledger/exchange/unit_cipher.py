@@ -12,7 +12,6 @@ opening, so no key seals two units. Revealing secret_i tells nothing about the o
 
 from __future__ import annotations
 
-import hmac
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +22,7 @@ from ledger.exchange.grant import Grant
 from ledger.exchange.session import Session
 from ledger.experience.content_root import chunk_length
 from ledger.experience.disclosure import SALT_SIZE
+from ledger.experience.keyed_hash import keyed_hash
 
 SECRET_SIZE: Final = 32
 TAG_SIZE: Final = 16
@@ -34,7 +34,7 @@ _NONCE: Final = bytes(12)
 def unit_secret(sale_key: bytes, index: int) -> bytes:
     """What is revealed once unit ``index`` is paid, 32 bytes."""
     # HKDF-Expand (RFC 5869, section 2.3), one block: HMAC(PRK, info || 0x01)
-    return hmac.digest(sale_key, _SECRET_LABEL + index.to_bytes(8, "big") + b"\x01", "sha256")
+    return keyed_hash(sale_key, _SECRET_LABEL + index.to_bytes(8, "big") + b"\x01")
 
 
 def sealed_size(grant: Grant, index: int) -> int:
@@ -45,27 +45,38 @@ def sealed_size(grant: Grant, index: int) -> int:
 class UnitCipher:
     """Seals and opens the units of one grant in one session."""
 
-    __slots__ = ("_count", "_grant", "_key")
+    __slots__ = ("_count", "_grant", "_key", "_opened")
 
     def __init__(self, grant: Grant, session: Session) -> None:
         self._grant: Final = grant.grant
         self._count: Final = grant.count.to_bytes(8, "big")
         self._key: Final = session.unit_key
+        self._opened = memoryview(b"")
 
     def seal(self, index: int, secret: bytes, unit: bytes | memoryview) -> bytes:
         """The sealed unit."""
         return self._cipher(secret).encrypt(_NONCE, unit, self._bound(index))
 
-    def open(self, index: int, secret: bytes, sealed: bytes) -> bytes:
-        """The unit. Raises VerificationError for a secret that does not open it."""
+    def open(self, index: int, secret: bytes, sealed: bytes) -> memoryview:
+        """The unit, in a buffer that the next call fills again.
+
+        Raises VerificationError for a secret that does not open it.
+        """
+        size = len(sealed) - TAG_SIZE
+        if size < 0:
+            raise VerificationError(f"{len(sealed)} bytes are no sealed unit {index}")
+        if size > len(self._opened):
+            self._opened = memoryview(bytearray(size))
+        unit = self._opened[:size]
         try:
-            return self._cipher(secret).decrypt(_NONCE, sealed, self._bound(index))
+            self._cipher(secret).decrypt_into(_NONCE, sealed, self._bound(index), unit)
         except InvalidTag:
             raise VerificationError(f"the secret does not open unit {index}") from None
+        return unit
 
     def _cipher(self, secret: bytes) -> AESGCM:
         # HKDF-Expand(unit key, "quipu/stream-unit/v1" || secret_i, 32), one block
-        return AESGCM(hmac.digest(self._key, _UNIT_LABEL + secret + b"\x01", "sha256"))
+        return AESGCM(keyed_hash(self._key, _UNIT_LABEL + secret + b"\x01"))
 
     def _bound(self, index: int) -> bytes:
         # grant || u64be(i) || u64be(n)

@@ -14,7 +14,6 @@ chunk i and no other.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
@@ -23,6 +22,7 @@ from ledger.errors import MalformedError, NotFoundError
 from ledger.experience.disclosure import SALT_SIZE, ChunkDisclosure
 from ledger.experience.fields import CHUNK_SIZE as CHUNK_SIZE
 from ledger.experience.fields import HASH_SIZE, require_bytes
+from ledger.experience.keyed_hash import keyed_hash
 from ledger.merkle.hashing import tree_root
 from ledger.merkle.inclusion import prove_inclusion
 from ledger.merkle.reader import NodeAddress
@@ -48,7 +48,7 @@ def chunk_length(index: int, content_size: int) -> int:
 def chunk_salt(salt_key: bytes, index: int) -> bytes:
     """The salt of chunk ``index``: 32 bytes."""
     # salt_i = HMAC-SHA256(salt_key, "quipu/chunk-salt/v1" || u64be(i))
-    return hmac.digest(salt_key, _SALT_DOMAIN + index.to_bytes(8, "big"), "sha256")
+    return keyed_hash(salt_key, _SALT_DOMAIN + index.to_bytes(8, "big"))
 
 
 def chunk_leaf(salt: bytes, chunk: bytes | bytearray | memoryview) -> bytes:

@@ -10,9 +10,11 @@ loses none: what was written is the kernel's.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Final
 
 from ledger.storage.os_errors import storage_errors
@@ -29,11 +31,10 @@ class PacedSync:
 
     def __init__(self, path: Path, descriptors: Sequence[int], limit: int = SYNC_LIMIT) -> None:
         """``path`` is what errors name."""
-        self._path: Final = path
-        self._descriptors: Final = tuple(descriptors)
+        self._files: Final = _Files(path, descriptors)
         self._limit: Final = limit
-        self._pool: ThreadPoolExecutor | None = None
-        self._running: Future[None] | None = None
+        self._beside: _Beside | None = None
+        self._is_running = False
         self._covered = 0
         self._unsafe = 0
         self._meanwhile = limit // 2
@@ -42,21 +43,25 @@ class PacedSync:
     def wrote(self) -> None:
         """Count one write that just went into the files. Raises StorageError of any sync."""
         self._unsafe += 1
-        running = self._running
-        if running is not None and (self._unsafe >= self._limit or running.done()):
+        beside = self._beside
+        if self._is_running and beside is not None:
+            if self._unsafe < self._limit and not beside.is_done:
+                return
             self._wait()
             self._meanwhile = self._unsafe
-        if self._running is None and self._unsafe + self._meanwhile + _SPARE >= self._limit:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(1, thread_name_prefix="paced-sync")
-            self._covered = self._unsafe
-            self._running = self._pool.submit(self._sync)
+        if self._unsafe + self._meanwhile + _SPARE >= self._limit:
+            if beside is None:
+                beside = self._beside = _Beside(self._files.sync)
+                # Whoever forgets to close leaves no thread behind.
+                weakref.finalize(self, beside.stop)
+            self._covered, self._is_running = self._unsafe, True
+            beside.begin()
 
     def flush(self) -> None:
         """Have all that was written on disk. Raises StorageError."""
         self._wait()
         if self._unsafe:
-            self._sync()
+            self._files.sync()
             self._unsafe = 0
 
     def close(self) -> None:
@@ -64,17 +69,69 @@ class PacedSync:
         try:
             self.flush()
         finally:
-            if self._pool is not None:
-                self._pool.shutdown()
-                self._pool = None
+            if self._beside is not None:
+                self._beside.end()
+                self._beside = None
 
     def _wait(self) -> None:
-        running, self._running = self._running, None
-        if running is not None:
-            running.result()
+        if self._is_running and self._beside is not None:
+            self._is_running = False
+            self._beside.wait()
             self._unsafe -= self._covered
 
-    def _sync(self) -> None:
+
+class _Files:
+    def __init__(self, path: Path, descriptors: Sequence[int]) -> None:
+        self._path: Final = path
+        self._descriptors: Final = tuple(descriptors)
+
+    def sync(self) -> None:
         with storage_errors(self._path):
             for descriptor in self._descriptors:
                 os.fdatasync(descriptor)
+
+
+class _Beside:
+    """A thread that does its work once for each `begin`, and `wait` for that before another.
+
+    An executor would do; its futures and their conditions cost a writer as much as the write.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work: Final = work
+        self._orders: Final[SimpleQueue[bool]] = SimpleQueue()
+        self._busy: Final = Lock()
+        self._error: Exception | None = None
+        self._thread: Final = Thread(target=self._run, name="paced-sync", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_done(self) -> bool:
+        return not self._busy.locked()
+
+    def begin(self) -> None:
+        self._busy.acquire()
+        self._orders.put(True)
+
+    def wait(self) -> None:
+        """Raises what the work raised."""
+        with self._busy:
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def stop(self) -> None:
+        self._orders.put(False)
+
+    def end(self) -> None:
+        self.stop()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._orders.get():
+            try:
+                self._work()
+            except Exception as error:  # noqa: BLE001 - whoever waits must be told of it
+                self._error = error
+            finally:
+                self._busy.release()

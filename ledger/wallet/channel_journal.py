@@ -27,6 +27,7 @@ from typing import Final
 from ledger.durable_file import PRIVATE, sync_folder
 from ledger.storage.os_errors import storage_errors
 from ledger.storage.paced_sync import PacedSync
+from ledger.storage.positioned_write import write_at
 
 JOURNAL_SUFFIX: Final = ".journal"
 _DIGEST_SIZE: Final = 32
@@ -72,12 +73,8 @@ class ChannelJournal:
         """Write a row. Raises StorageError, and then nothing was written."""
         descriptor, sync = self._open()
         digest = sha256(self._digest + progress).digest()
-        row = progress + digest
-        with storage_errors(self._path):
-            written = os.pwrite(descriptor, row, self._length)
-            while written < len(row):
-                written += os.pwrite(descriptor, row[written:], self._length + written)
-        self._digest, self._length = digest, self._length + len(row)
+        write_at(descriptor, self._path, progress + digest, self._length)
+        self._digest, self._length = digest, self._length + self._row_size
         sync.wrote()
 
     def flush(self) -> None:

@@ -107,7 +107,8 @@ class PayeeOpen(_PayeeState):
         is earned, or beyond the deposit; RefusedError too near the expiry; StorageError,
         and then nothing was taken.
         """
-        row = self._file.row
+        file = self._file
+        row = file.row
         earned, proof = self._check(claim, row)
         if earned == row.earned:
             return Payment(0, earned)
@@ -117,7 +118,7 @@ class PayeeOpen(_PayeeState):
                 f"the channel expires at block {terms.expiry_height}: too soon to accept more",
                 hint="close it, and ask the payer for another",
             )
-        self._file.note(replace(row, earned=earned, proof=proof), durability)
+        file.note(PayeeRow(terms, row.stage, earned, proof), durability)
         return Payment(earned - row.earned, earned)
 
     def flush(self) -> None:

@@ -121,8 +121,9 @@ class PayerOpen(_PayerState):
     @property
     def left(self) -> int:
         """What can still be paid."""
-        mode = self.terms.payword
-        return (mode.unit * mode.count if mode else self.terms.deposit) - self.paid
+        row = self._file.row
+        mode = row.terms.payword
+        return (mode.unit * mode.count if mode else row.terms.deposit) - row.paid
 
     def pay(self, amount: int, durability: Durability = Durability.SYNCED) -> Claim:
         """Pay ``amount`` more. The claim may leave: that it was made is on disk, or written.
@@ -130,21 +131,22 @@ class PayerOpen(_PayerState):
         Raises RefusedError for nothing, for more than is left, or for a part of a link's
         price; StorageError, and then nothing was paid.
         """
-        mode = self.terms.payword
+        file, left = self._file, self.left
+        row, mode = file.row, file.row.terms.payword
         if amount < 1:
             raise RefusedError("a payment is at least 1 unit")
-        if amount > self.left:
+        if amount > left:
             raise RefusedError(
-                f"{self.left} is left in the channel, too little to pay {amount}",
+                f"{left} is left in the channel, too little to pay {amount}",
                 hint="pay it out of another channel, or top this one up"
                 if mode is None
                 else "open another channel",
             )
         if mode and amount % mode.unit:
             raise RefusedError(f"this channel pays by links of {mode.unit} each, whole ones only")
-        row = self._file.row
-        self._file.note(replace(row, paid=row.paid + amount), durability)
-        return _claim(self._file.row, self._key, self._links)
+        paid = PayerRow(row.terms, row.stage, row.paid + amount, row.seed)
+        file.note(paid, durability)
+        return _claim(paid, self._key, self._links)
 
     def newest(self) -> Claim | None:
         """The claim to all that was paid, to be sent again; None before the first."""
