@@ -29,6 +29,7 @@ from ledger.errors import RefusedError, StorageError
 from ledger.experience.access import ExperienceReader, ExperienceWriter
 from ledger.experience.recovery import recover
 from ledger.log import Log
+from ledger.log_home import LogHome, LogPaths
 from ledger.log_reader import LogReader
 from ledger.note import NoteSigner, VerifierKey, check_name
 from ledger.published import PublishedCheckpoint, published_directory
@@ -41,15 +42,8 @@ _PRIVATE_FOLDER: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True)
-class HomePaths:
+class HomePaths(LogPaths):
     """The folders of a home."""
-
-    root: Path
-
-    @property
-    def log(self) -> Path:
-        """The LMDB environment."""
-        return self.root / "log"
 
     @property
     def content(self) -> Path:
@@ -62,11 +56,6 @@ class HomePaths:
         return self.root / "incoming"
 
     @property
-    def signing_keys(self) -> Path:
-        """The robot's private keys."""
-        return self.root / "keys" / "signing"
-
-    @property
     def witness_keys(self) -> Path:
         """The key that the robot cosigns other logs with."""
         return self.root / "keys" / "witness"
@@ -76,30 +65,14 @@ class HomePaths:
         """Salt and content keys of the records."""
         return self.root / "keys" / "records"
 
-    @property
-    def exists(self) -> bool:
-        """Whether a home was made here."""
-        return (self.log / "data.mdb").is_file()
 
-
-class HomeReader:
+class HomeReader(LogHome):
     """A home opened to read."""
 
     def __init__(self, paths: HomePaths, storage: Storage, log: LogReader) -> None:
+        super().__init__(storage, log)
         self.paths: Final = paths
-        self.storage: Final = storage
-        self.log = log
         self.experiences = ExperienceReader(paths.root, storage, log)
-
-    @property
-    def vkeys(self) -> tuple[VerifierKey, ...]:
-        """The keys that sign for the robot now, the newest last."""
-        return tuple(VerifierKey.parse(vkey) for vkey in self.log.active_vkeys)
-
-    @property
-    def published(self) -> PublishedCheckpoint:
-        """What this machine remembers of the log's newest checkpoint."""
-        return PublishedCheckpoint(published_directory(), self.log.log_id)
 
 
 class HomeWriter(HomeReader):

@@ -23,7 +23,7 @@ MAX_TEST_LINES = 600  # tables of cases read well at length
 BASE = {"ledger.errors"}
 TEXT = BASE | {"ledger.canonical", "ledger.ed25519"}
 NOTES = TEXT | {"ledger.note", "ledger.checkpoint"}
-FILES = BASE | {"ledger.durable_file", "ledger.storage"}
+FILES = BASE | {"ledger.closing", "ledger.durable_file", "ledger.storage"}
 LOG = NOTES | FILES | {"ledger.merkle", "ledger.log", "ledger.log_reader", "ledger.published"}
 EXPERIENCE = LOG | {"ledger.schema", "ledger.experience", "ledger.experience.readers"}
 CHAIN = NOTES | {"ledger.merkle", "ledger.schema", "ledger.chain", "ledger.chain.state"}
@@ -31,6 +31,7 @@ CHAIN |= {"ledger.chain.channel"}
 ALLOWED: Mapping[str, set[str]] = {
     "ledger.errors": set(),
     "ledger.schema": BASE,
+    "ledger.closing": set(),
     "ledger.durable_file": set(),
     "ledger.canonical": BASE,
     "ledger.ed25519": BASE,
@@ -46,6 +47,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "ledger.log_reader": NOTES | {"ledger.merkle", "ledger.storage"},
     "ledger.restart": NOTES | {"ledger.merkle", "ledger.storage", "ledger.log_reader"},
     "ledger.log": LOG | {"ledger.restart", "ledger.witness"},
+    "ledger.log_home": LOG,
     "ledger.experience.readers": BASE,
     "ledger.experience": EXPERIENCE,
     "ledger.witnessing": NOTES | FILES | {"ledger.merkle", "ledger.log_reader", "ledger.witness"},
@@ -53,7 +55,7 @@ ALLOWED: Mapping[str, set[str]] = {
     | {"ledger.merkle", "ledger.schema", "ledger.experience", "ledger.tlog_proof"},
     "ledger.prover": EXPERIENCE | {"ledger.tlog_proof"},
     "ledger.fsck": EXPERIENCE,
-    "ledger.home": EXPERIENCE | {"ledger.signing_keys"},
+    "ledger.home": EXPERIENCE | {"ledger.log_home", "ledger.signing_keys"},
     "ledger.key_change": EXPERIENCE | {"ledger.signing_keys", "ledger.home"},
     "ledger.catch_up": EXPERIENCE | {"ledger.home"},
     "ledger.memory": EXPERIENCE | {"ledger.home", "ledger.prover", "ledger.unix_socket"},
@@ -108,6 +110,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "ledger.chain.light",
         "ledger.chain.policy",
         "ledger.chain.rules",
+        "ledger.log_home",
         "ledger.signing_keys",
     },
     "ledger.chain.engines": CHAIN | LOG | {"ledger.chain.machine", "ledger.unix_socket"},

@@ -63,6 +63,11 @@ def credential_options(function: Function) -> Function:
     function = click.option(
         "--gaps", type=_PATH, help="The fleet's newest gaps [CREDENTIAL.gaps]."
     )(function)
+    return credential_option(function)
+
+
+def credential_option(function: Function) -> Function:
+    """Add ``--credential``."""
     return click.option(
         "--credential",
         type=_PATH,

@@ -13,7 +13,14 @@ from ledger.chain.notices import Held, Notice, notice_of
 from ledger.chain.policy import read_policy
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.state_keys import contract_key, contract_version_key, grant_key
-from ledger.cli.buy_tools import member_file, proven_chain, shelf_of, shelf_option, tools_of
+from ledger.cli.buy_tools import (
+    credential_option,
+    member_file,
+    proven_chain,
+    shelf_of,
+    shelf_option,
+    tools_of,
+)
 from ledger.cli.chain_access import ChainAccess, chain_option, working
 from ledger.cli.chain_submit import open_wallet, wallet_option
 from ledger.cli.contract_terms import terms_text
@@ -203,11 +210,7 @@ def notices(invocation: Invocation, purchases: Path | None, chain_home: Path | N
 @verb("erase")
 @click.argument("grant")
 @click.option("--delete-copies", is_flag=True, help="Also the folders that it was put into.")
-@click.option(
-    "--credential",
-    type=click.Path(path_type=Path, readable=False),
-    help="The member's credential [QUIPU_CREDENTIAL, else ~/.quipu-credential].",
-)
+@credential_option
 @wallet_option
 @shelf_option
 @chain_option

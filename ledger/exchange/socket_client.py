@@ -6,10 +6,10 @@ import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from ledger import unix_socket
+from ledger.closing import Closing
 from ledger.exchange.messages import Reply
 from ledger.exchange.socket_frames import encode_frame, read_frame, write_frame
 from ledger.exchange.transport import NoSellerError, SellerLostError, SellerSilentError
@@ -19,7 +19,7 @@ ANSWER_S: Final = 60.0
 """Seconds that a seller may take over a request."""
 
 
-class SocketTransport:
+class SocketTransport(Closing):
     """A `ledger.exchange.transport.Transport` over one connection; threads take turns.
 
     It connects when it is asked first, and again after the connection has ended. A context
@@ -31,17 +31,6 @@ class SocketTransport:
         self._answer_s: Final = answer_s
         self._lock: Final = threading.Lock()
         self._connection: socket.socket | None = None
-
-    def __enter__(self) -> SocketTransport:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def ask(self, request: bytes) -> Reply:
         """The seller's reply.

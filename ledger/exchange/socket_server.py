@@ -15,10 +15,10 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final, TypeAlias
 
 from ledger import unix_socket
+from ledger.closing import Closing
 from ledger.errors import LedgerError, MalformedError
 from ledger.exchange.messages import Reply
 from ledger.exchange.socket_frames import encode_frame, read_frame, write_frame
@@ -38,7 +38,7 @@ _END_S: Final = 5.0
 _PAUSE_S: Final = 0.2
 
 
-class SocketServer:
+class SocketServer(Closing):
     """Listens from construction on, until it is closed. A context manager."""
 
     def __init__(self, folder: Path, answer: Answer) -> None:
@@ -54,17 +54,6 @@ class SocketServer:
             target=self._accept, name="quipu-storefront", daemon=True
         )
         self._accepting.start()
-
-    def __enter__(self) -> SocketServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop listening, and end every connection; a second call does nothing."""

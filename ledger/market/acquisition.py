@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
+from ledger.closing import Closing
 from ledger.errors import LockedError, NotFoundError, RefusedError
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.acquisition_file import read_state, read_wish, write_state, write_wish
@@ -33,7 +33,7 @@ from ledger.storage.writer_lock import WriterLock
 NAME_SIZE: Final = 16
 
 
-class Acquisition:
+class Acquisition(Closing):
     """An acquisition that is open in this process; `begin` or `open` it, `close` it.
 
     A context manager, which closes it.
@@ -51,17 +51,6 @@ class Acquisition:
 
     def __repr__(self) -> str:
         return f"Acquisition({self.folder}, {type(self._state).__name__})"
-
-    def __enter__(self) -> Acquisition:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @classmethod
     def begin(cls, folder: Path, wish: Wish) -> Acquisition:

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
+from ledger.closing import Closing
 from ledger.ed25519 import PrivateKey
 from ledger.errors import LedgerError, NotFoundError
 from ledger.home import HomeReader, open_home
@@ -19,7 +19,7 @@ from ledger.signing_keys import SigningKeys
 _LOG: Final = logging.getLogger(__name__)
 
 
-class SellingHomes:
+class SellingHomes(Closing):
     """Homes by the origins of their logs. Any thread may ask. A context manager.
 
     A home that is not there yet, or not to be read now, is tried again when it is asked for.
@@ -32,17 +32,6 @@ class SellingHomes:
         self._missing: Final = list(roots)
         self._homes: Final[dict[str, HomeReader]] = {home.log.origin: home for home in opened}
         self._open_missing()
-
-    def __enter__(self) -> SellingHomes:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close what was opened here; a second call does nothing."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
+from ledger.closing import Closing
 from ledger.errors import MalformedError, StorageError
 from ledger.memory import control_codec as codec
 from ledger.memory import socket_place
@@ -24,7 +24,7 @@ class NoOwnerError(StorageError):
     """Nobody owns the home, or its owner is just going."""
 
 
-class ControlClient:
+class ControlClient(Closing):
     """One connection to a home's owner, for one thread at a time.
 
     Methods raise what the owner raises, `NoOwnerError` when the connection breaks off,
@@ -38,17 +38,6 @@ class ControlClient:
                 self._connection = socket_place.connect(root)
             except (FileNotFoundError, ConnectionRefusedError) as error:
                 raise self._gone() from error
-
-    def __enter__(self) -> ControlClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the connection: what was lent or begun over it is free again."""

@@ -16,7 +16,6 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from ledger import unix_socket
@@ -41,6 +40,7 @@ from ledger.chain.engines.socket_frames import (
 )
 from ledger.chain.machine.home import ChainPaths
 from ledger.chain.machine.proposal import Admission, Info
+from ledger.closing import Closing
 from ledger.errors import LedgerError, MalformedError
 from ledger.schema import chain_socket_pb2 as wire
 from ledger.schema.canonical import parse_message, serialize_message
@@ -56,7 +56,7 @@ _TIMEVAL: Final = struct.Struct("ll")
 _Answer = Future[wire.Response]
 
 
-class ChainClient:
+class ChainClient(Closing):
     """A `ChainService` over a socket. Use `at_home`, or give the socket's path."""
 
     def __init__(self, path: Path) -> None:
@@ -71,17 +71,6 @@ class ChainClient:
     def at_home(cls, root: Path) -> ChainClient:
         """Connect to the engine that serves the chain's home at ``root``."""
         return cls(ChainPaths(root).socket)
-
-    def __enter__(self) -> ChainClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the connection; whoever still waits is told."""

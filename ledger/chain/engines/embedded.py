@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from ledger.chain.codes import ResultCode
@@ -45,6 +44,7 @@ from ledger.chain.leaf import LeafKind, leaf_id
 from ledger.chain.machine.home import ChainWriter, open_chain_to_write
 from ledger.chain.machine.proposal import Admission, Finalized, Info
 from ledger.chain.transaction import parse_transaction
+from ledger.closing import Closing
 from ledger.errors import LedgerError, NotFoundError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class _Phase(Enum):
 _OVER: Final = (_Phase.ENDED, _Phase.CLOSED)
 
 
-class EmbeddedEngine:
+class EmbeddedEngine(Closing):
     """A `ChainService` in this process, and the one writer of its home. Use `open`."""
 
     def __init__(self, home: ChainWriter, settings: EngineSettings, held: ExitStack) -> None:
@@ -103,17 +103,6 @@ class EmbeddedEngine:
         except BaseException:
             held.close()
             raise
-
-    def __enter__(self) -> EmbeddedEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Commit what waits, as far as there is time, tell the rest, and end."""

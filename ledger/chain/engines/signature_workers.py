@@ -24,12 +24,12 @@ from contextlib import suppress
 from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from select import select
-from types import TracebackType
 from typing import IO, Final, NamedTuple
 
 from ledger.chain.engines.signature_wire import encode_claims, encode_verdicts
 from ledger.chain.machine.signatures import Checking
 from ledger.chain.transaction import SignatureClaim
+from ledger.closing import Closing
 from ledger.ed25519 import KEY_SIZE, SIGNATURE_SIZE, is_signed
 
 _LOG: Final = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class _Checking:
         return self.verdicts
 
 
-class SignatureWorkers:
+class SignatureWorkers(Closing):
     """A `SignatureChecker` with processes; ends them when its ``with`` block does."""
 
     def __init__(self, processes: int | None = None) -> None:
@@ -89,17 +89,6 @@ class SignatureWorkers:
         self._claim_s = 0.0
         """Seconds that a process took for a claim lately."""
         self._workers = [_Worker(self) for _ in range(processes)]
-
-    def __enter__(self) -> SignatureWorkers:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the processes. What is not checked yet is checked by whoever waits for it."""

@@ -23,6 +23,7 @@ from ledger.checkpoint import log_id
 from ledger.ed25519 import PrivateKey
 from ledger.errors import RefusedError, StorageError
 from ledger.log import Log
+from ledger.log_home import LogHome, LogPaths
 from ledger.log_reader import SIZE, LogReader
 from ledger.note import NoteSigner, VerifierKey
 from ledger.published import PublishedCheckpoint, published_directory
@@ -36,49 +37,21 @@ _PRIVATE_FOLDER: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True)
-class ChainPaths:
+class ChainPaths(LogPaths):
     """The folders of a chain's home."""
-
-    root: Path
-
-    @property
-    def log(self) -> Path:
-        """The LMDB environment."""
-        return self.root / "log"
-
-    @property
-    def signing_keys(self) -> Path:
-        """The operator's private keys."""
-        return self.root / "keys" / "signing"
 
     @property
     def socket(self) -> Path:
         """Where an engine that serves listens."""
         return self.root / "chain.sock"
 
-    @property
-    def exists(self) -> bool:
-        """Whether a chain was made here."""
-        return (self.log / "data.mdb").is_file()
 
-
-class ChainReader:
+class ChainReader(LogHome):
     """A chain's home opened to read."""
 
     def __init__(self, paths: ChainPaths, storage: Storage, log: LogReader) -> None:
+        super().__init__(storage, log)
         self.paths: Final = paths
-        self.storage: Final = storage
-        self.log = log
-
-    @property
-    def vkeys(self) -> tuple[VerifierKey, ...]:
-        """The keys that sign the chain's checkpoints now, the newest last."""
-        return tuple(VerifierKey.parse(vkey) for vkey in self.log.active_vkeys)
-
-    @property
-    def published(self) -> PublishedCheckpoint:
-        """What this machine remembers of the chain's newest checkpoint."""
-        return PublishedCheckpoint(published_directory(), self.log.log_id)
 
 
 class ChainWriter(ChainReader):
