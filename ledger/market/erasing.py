@@ -24,7 +24,8 @@ from ledger.experience.erasure import ErasureReport, erase
 from ledger.experience.private_folder import remove_folder
 from ledger.market import paying
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Granted
+from ledger.market.acquisition_states import Granted, Swapping
+from ledger.market.giving_up import abandon
 from ledger.market.keeping import find_kept
 from ledger.market.tools import Tools
 from ledger.schema.chain_consent_pb2 import ConfirmErasure
@@ -69,14 +70,18 @@ def erase_bought(acquisition: Acquisition, tools: Tools) -> Erased:
     """Erase what consent is withdrawn of, wherever the acquisition stands, and confirm it.
 
     May be called again: what was cut off is done. Money that is still in a channel comes back
-    by `abandon`, before or after. Raises RefusedError where there is no notice; StorageError and
-    its kin; `RefusalError`, `EngineError`, and as `Funding.fund` does.
+    by `abandon`, before or after; what is being bought whole is given up first, for its sale
+    needs what is here: `NotYetError` while its price may be locked. Raises RefusedError where
+    there is no notice; StorageError and its kin; `RefusalError`, `EngineError`, and as
+    `Funding.fund` does.
     """
     notice = notice_to(acquisition, tools)
     if notice is None:
         raise RefusedError(
             "nobody has withdrawn consent of it", hint="`quipu erase` erases what is one's own"
         )
+    if isinstance(acquisition.state, Swapping):
+        abandon(acquisition, tools)
     for name in _CONTENT:
         remove_folder(acquisition.folder / name)
     report = _erase_in_home(tools, notice)
