@@ -9,7 +9,13 @@ import click
 from rich.console import Console
 
 from ledger.cli.buy_progress import stage_text
-from ledger.cli.buy_tools import member_file, shelf_of, shelf_option, tools_of
+from ledger.cli.buy_tools import (
+    credential_option,
+    member_file,
+    shelf_of,
+    shelf_option,
+    tools_of,
+)
 from ledger.cli.chain_access import ChainAccess, chain_option, reading, working
 from ledger.cli.chain_names import asset_of, money
 from ledger.cli.chain_submit import open_wallet, wallet_option
@@ -78,11 +84,7 @@ def _row(access: ChainAccess, shelved: Shelved) -> dict[str, Any]:
 
 @verb("give-up")
 @click.argument("offer")
-@click.option(
-    "--credential",
-    type=click.Path(path_type=Path, readable=False),
-    help="The member's credential [QUIPU_CREDENTIAL, else ~/.quipu-credential].",
-)
+@credential_option
 @wallet_option
 @shelf_option
 @chain_option
