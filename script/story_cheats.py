@@ -5,17 +5,14 @@ Both come off worse than if they had been honest, and neither costs the other mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from story import DemoError, console, say, until
+from story import DemoError, console, say
 from story_market import BUYER, Market
 from story_member import got_as_far_as
-from story_world import World, qpu
+from story_spoilt import SPOILT, spoilt_storefront
+from story_world import qpu
 
-from ledger.chain.proven.chain import ProvenChain
-from ledger.chain.sale.identity import sale_id
 from ledger.cli.chain_robot import robot_home
 from ledger.exchange.buyer import (
     BuyerState,
@@ -25,30 +22,14 @@ from ledger.exchange.buyer import (
     PaidUnit,
     SellerRefusedError,
 )
-from ledger.exchange.fairswap import MaskedContent
-from ledger.exchange.grant import Grant
-from ledger.exchange.home_units import HomeContents
-from ledger.exchange.messages import Reason, Reply, encode_refused
+from ledger.exchange.messages import Reason
 from ledger.exchange.purchase import Purchase
-from ledger.exchange.swap_buyer import BuyingEnd
-from ledger.exchange.swap_chain import BuyingTerms, SellingTerms
-from ledger.exchange.swap_counter import SwapCounter
-from ledger.exchange.swap_driver import swap
-from ledger.exchange.swap_file import SwapRow, SwapStage, write_swap
-from ledger.exchange.swap_payment import ReturnedSwap
-from ledger.exchange.swap_purchase import SwapPurchase
-from ledger.exchange.swap_seller import SwapDesk
 from ledger.exchange.transport import Transport
-from ledger.exchange.unit_source import UnitSource
 from ledger.fleet.own_chain import MIN_FEE, UNIT
-from ledger.home import open_home
-from ledger.market.acquisition_states import ChannelOpened, Funded
+from ledger.market.acquisition_states import ChannelOpened
 from ledger.market.buying import abandon
 from ledger.market.paying import one_time_wallet
-from ledger.market.sale_chain import LightSaleChain
-from ledger.market.swap_chain import ProvenSwapChain
 from ledger.market.wish import Wish
-from ledger.merkle.hashing import leaf_hash
 from ledger.wallet.payer import PayerOpen
 from ledger.wallet.wallet import Wallet
 
@@ -56,8 +37,6 @@ PAID_FOR = 3
 """Chunks that the buyer pays before it stops."""
 DEPOSIT = 5 * UNIT
 """Of the contract, in an atomic sale."""
-SPOILT = 2
-"""The unit that is not what was promised."""
 
 
 @dataclass(frozen=True)
@@ -140,125 +119,20 @@ def sell_spoilt(cheats: Cheats) -> None:
     story, world = market.story, market.world
     story.chapter("husky2 sells at one go, and has altered one bit of one chunk")
     before, pool = world.balance(cheats.husky2.account), world.pool(world.couriers)
-    wish = Wish(bytes.fromhex(cheats.by_husky2), "training")
-    folder = story.folder / "atomic"
-    with got_as_far_as(world, BUYER, wish, Funded, folder, world.storefront) as (
-        acquisition,
-        tools,
-        state,
-    ):
-        wallet, chain = one_time_wallet(folder), tools.chain
-        with _cheat(world, cheats.husky2, state.grant, chain) as counter:
-            purchase = SwapPurchase.create(folder / "swap", state.grant)
-            end = BuyingEnd(purchase, wallet, ProvenSwapChain(chain), BuyingTerms(fee=MIN_FEE))
-
-            def wait(height: int) -> None:
-                counter.tend()
-                until(lambda: chain.height() > height, "block")
-
-            with console.status("[dim]locking, revealing, opening[/]"):
-                ended = swap(end, InTheOpen(counter), wait)
-            purchase.close()
-        if not isinstance(ended, ReturnedSwap):
-            raise DemoError(f"the sale ended as {type(ended).__name__}")
-        has = chain.balance(wallet.account, 0)
-        console.print(f"  the price was locked, the key shown, and chunk {SPOILT} opened wrong")
-        console.print("  the complaint: that chunk, two paths, and the rule decrypts it itself")
-        abandon(acquisition, tools)
+    say(f"{BUYER} buys it whole: all of it comes masked, then its price is locked for the key.")
+    with spoilt_storefront(world, "husky2", cheats.husky2) as storefront:
+        command = market.buying(BUYER, cheats.by_husky2, "training", storefront)
+        story.run(*command, "--whole", expect=5)
+    say(f"The key opened chunk {SPOILT} wrong, and {BUYER} showed it to the chain: that chunk and")
+    say("two paths, and the rule decrypts it itself.")
     lost = before - world.balance(cheats.husky2.account)
     gained = world.pool(world.couriers) - pool
     if not DEPOSIT <= lost <= DEPOSIT + 4 * MIN_FEE:
         raise DemoError(f"husky2 lost {lost}, and its deposit was {DEPOSIT}")
-    if not DEPOSIT - 8 * MIN_FEE <= gained < DEPOSIT or has < state.grant.price + DEPOSIT - MIN_FEE:
+    if not DEPOSIT - 8 * MIN_FEE <= gained < DEPOSIT:
         raise DemoError(f"the couriers' pool gained {gained}")
     say(f"husky2 lost {qpu(lost)}, its deposit; the couriers have their price, and {qpu(gained)}")
     story.fact("cheated", f"a seller lost {qpu(DEPOSIT)} to one altered bit, by one transaction")
-
-
-class Spoilt:
-    """A recording with one bit of one unit turned over."""
-
-    def __init__(self, source: UnitSource) -> None:
-        self._source = source
-
-    @property
-    def size(self) -> int:
-        return self._source.size
-
-    @property
-    def root(self) -> bytes:
-        return self._source.root
-
-    def unit(self, index: int) -> memoryview:
-        unit = bytearray(self._source.unit(index))
-        if index == SPOILT:
-            unit[100] ^= 1
-        return memoryview(unit)
-
-    def path(self, index: int) -> tuple[bytes, ...]:
-        return self._source.path(index)
-
-
-class OneThing:
-    """A shop that has this and nothing else; streams are not sold in it."""
-
-    def __init__(self, source: Spoilt) -> None:
-        self._source = source
-
-    def find(self, grant: Grant) -> Spoilt:
-        del grant
-        return self._source
-
-    def answer(self, request: bytes) -> Reply:
-        del request
-        return encode_refused(Reason.NO_GRANT)
-
-
-class InTheOpen:
-    """The way to a counter in this process."""
-
-    def __init__(self, counter: SwapCounter) -> None:
-        self._counter = counter
-
-    def ask(self, request: bytes) -> Reply:
-        reply = self._counter.answer(request)
-        self._counter.tend()
-        return reply
-
-
-@contextmanager
-def _cheat(world: World, wallet: Wallet, grant: Grant, chain: ProvenChain) -> Iterator[SwapCounter]:
-    """A counter that masks a spoilt unit under the leaf of the right one."""
-    episode, sales = world.episodes["husky2"], world.harbour.folder / "husky2-sales"
-    sales.mkdir()
-    terms = SellingTerms(lock_blocks=400, reveal_blocks=200, complaint_blocks=200, fee=MIN_FEE)
-    proven = ProvenSwapChain(chain)
-    offered = {grant.content_root: bytes.fromhex(episode.record_id)}
-    with open_home(episode.home) as home, HomeContents(home.experiences, offered) as contents:
-        honest = contents.find(grant)
-        spoilt = Spoilt(honest)
-        sequence = proven.sequence(wallet.account)
-        masked = MaskedContent(sale_id(grant.chain, grant.grant, sequence), spoilt, grant.count)
-        write_swap(
-            sales,
-            SwapRow(
-                stage=SwapStage.PREPARED,
-                grant=grant,
-                key=masked.reveal().key,
-                agreement=bytes(range(32)),
-                sequence=sequence,
-                height=proven.height(),
-                unit_root=masked.sold.unit_root,
-                lock_height=proven.height() + terms.lock_blocks,
-                reveal_blocks=terms.reveal_blocks,
-                complaint_blocks=terms.complaint_blocks,
-                leaves=tuple(leaf_hash(bytes(honest.unit(each))) for each in range(grant.count)),
-                masked_leaves=masked.masked_leaves,
-            ),
-        )
-        desk = SwapDesk(wallet, LightSaleChain(chain), proven, sales, terms)
-        shop = OneThing(spoilt)
-        yield SwapCounter(desk, shop, shop)
 
 
 def _paid_for(
