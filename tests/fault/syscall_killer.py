@@ -11,9 +11,12 @@ import ctypes
 import os
 import platform
 import signal
+import stat
 import struct
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 # Numbers of: write, writev, pwrite64, pwritev, pwritev2, fsync, fdatasync, msync, ftruncate,
 # fallocate, rename, renameat, renameat2, unlink, unlinkat, mkdir, mkdirat.
@@ -76,6 +79,7 @@ def _trace(work: Callable[[], None], kth: int, watch: Watch, options: int) -> tu
     if not pid:
         try:
             os.setpgid(0, 0)
+            _leave_files()
             _ptrace(_TRACEME, 0)
             os.kill(os.getpid(), signal.SIGSTOP)
             work()
@@ -114,6 +118,19 @@ def _trace(work: Callable[[], None], kth: int, watch: Watch, options: int) -> tu
             forward = stop  # a signal; what is left are births of threads
         threads.add(thread)
         _ptrace(_SYSCALL, thread, 0, forward)
+
+
+def _leave_files() -> None:
+    """Have no files of the parent's, as no process of its own had.
+
+    A lock that one of its threads holds just then would outlast the parent's own close.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for path in list(Path("/proc/self/fd").iterdir()):
+        number = int(path.name)
+        with suppress(OSError):  # that of the listing itself
+            if number > 2 and stat.S_ISREG(os.fstat(number).st_mode):
+                os.dup2(nothing, number)  # so that nobody else gets the number
 
 
 def _reaped(pid: int) -> int:

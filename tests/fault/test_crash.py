@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import lmdb
@@ -154,6 +156,39 @@ def test_a_call_is_stopped_before_it_has_an_effect(tmp_path: Path) -> None:
     assert seen == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
     assert kill_at_call(lambda: None, 1) == (0, 0)
+
+
+@pytest.mark.skipif(CHANGING_CALLS is None, reason="SKIPPED: no call numbers for this machine")
+def test_a_child_holds_no_lock_of_its_parent(tmp_path: Path) -> None:
+    """What the parent lets go is free, though a child was made while it had it."""
+    path = tmp_path / "lock"
+    held = path.open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    ready, closed = os.pipe(), os.pipe()
+
+    def let_go() -> None:
+        os.read(ready[0], 1)
+        held.close()
+        os.write(closed[1], b"!")
+
+    def work() -> None:
+        os.write(ready[1], b"!")
+        os.read(closed[0], 1)
+        with path.open("w") as own:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    parent = threading.Thread(target=let_go)
+    parent.start()
+    try:
+        status, _ = kill_at_call(work, 1 << 40)
+    except TraceError as error:
+        pytest.skip(f"SKIPPED, children cannot be traced here: {error}")
+    finally:
+        os.write(ready[1], b"!")
+        parent.join()
+        for end in (*ready, *closed):
+            os.close(end)
+    assert status == 0
 
 
 @pytest.mark.skipif(CHANGING_CALLS is None, reason="SKIPPED: no call numbers for this machine")
