@@ -29,7 +29,6 @@ from ledger.errors import LockedError, NotFoundError, RefusedError
 from ledger.exchange.socket_server import SocketServer
 from ledger.experience.private_folder import make_private_folder
 from ledger.home import existing_home
-from ledger.market.sale_note import SaleStage
 from ledger.market.sales_view import SaleView, list_sales
 from ledger.market.selling_homes import SellingHomes
 from ledger.market.storefront import Storefront
@@ -69,15 +68,16 @@ def _sales_folder(chosen: Path | None) -> Path:
 @_sales_option
 @chain_option
 def list_(invocation: Invocation, folder: Path | None, chain_home: Path | None) -> None:
-    """List every sale: to whom nobody knows, of what, how far it is, and what was earned."""
+    """List every sale: to whom nobody knows, of what, how far it is, and what was earned.
+
+    What was earned is after royalties to others.
+    """
     root = _sales_folder(folder)
     with reading(chain_home) as access:
         sales = list_sales(root) if root.is_dir() else ()
         rows = [_row(access, each) for each in sales]
-        totals: dict[int, int] = {}
-        for each in sales:
-            totals[each.asset] = totals.get(each.asset, 0) + each.earned
-        earned = [money(units, asset_of(access, asset)) for asset, units in sorted(totals.items())]
+        earned = _total(access, [(each.asset, each.earned) for each in sales])
+        lost = _total(access, [(each.asset, each.lost) for each in sales if each.lost])
 
     def show(console: Console) -> None:
         if not rows:
@@ -95,13 +95,23 @@ def list_(invocation: Invocation, folder: Path | None, chain_home: Path | None) 
                 row["state"],
             )
         console.print(shown)
-        open_ = sum(row["state"] != SaleStage.SETTLED.name.lower() for row in rows)
+        open_ = sum(not each.stage.is_over for each in sales)
+        lost_too = f", lost {escape(lost)} of deposits" if lost else ""
         console.print(
-            f"[dim]{len(rows)} sale(s), {open_} not settled; earned {escape(', '.join(earned))}[/]",
+            f"[dim]{len(rows)} sale(s), {open_} not settled; earned {escape(earned)}{lost_too}[/]",
             soft_wrap=True,
         )
 
     invocation.output.result({"folder": str(root), "sales": rows}, show)
+
+
+def _total(access: ChainAccess, amounts: list[tuple[int, int]]) -> str:
+    totals: dict[int, int] = {}
+    for asset, units in amounts:
+        totals[asset] = totals.get(asset, 0) + units
+    return ", ".join(
+        money(units, asset_of(access, asset)) for asset, units in sorted(totals.items())
+    )
 
 
 def _row(access: ChainAccess, sale: SaleView) -> dict[str, Any]:
@@ -117,8 +127,10 @@ def _row(access: ChainAccess, sale: SaleView) -> dict[str, Any]:
         "units": sale.units,
         "asset": asset.symbol,
         "price": sale.price,
+        "paid_by_buyer": sale.paid_by_buyer,
         "earned": sale.earned,
         "earned_text": money(sale.earned, asset),
+        "lost": sale.lost,
         "state": sale.stage.name.lower(),
         "atomic": sale.is_atomic,
         "expiry_height": sale.expiry_height,
@@ -176,16 +188,18 @@ def serve(
 def _tell(
     invocation: Invocation, work: ChainWork, front: Storefront, stop: threading.Event
 ) -> None:
-    """Say of each sale that it began, and that it was settled."""
-    known = {each.grant: each.stage for each in front.sales}
+    """Say of each sale that it began, and how it ended."""
+    known = {(each.grant, each.is_atomic): each.stage for each in front.sales}
     while not stop.wait(_LOOK_EVERY_S):
         for each in front.sales:
-            if known.get(each.grant) is each.stage:
+            which = each.grant, each.is_atomic
+            if known.get(which) is each.stage:
                 continue
-            known[each.grant] = each.stage
+            known[which] = each.stage
             name = f"{each.grant.hex()[:8]}, entry {each.index} of {robot_text(each.origin)}"
-            earned = money(each.earned, asset_of(work, each.asset))
-            invocation.output.note(f"{each.stage.name.lower()}: {name}, {earned}")
+            asset = asset_of(work, each.asset)
+            says = f"lost {money(each.lost, asset)}" if each.lost else money(each.earned, asset)
+            invocation.output.note(f"{each.stage.name.lower()}: {name}, {says}")
 
 
 @verb("close")
@@ -206,7 +220,13 @@ def close(
     """
     root = _sales_folder(folder)
     with advice("quipu sales serve begins to sell"):
-        name = _chosen(list_sales(root), grant)
+        sales = list_sales(root)
+    name = _chosen(sales, grant)
+    if all(each.is_atomic for each in sales if each.grant == name):
+        raise RefusedError(
+            "it is sold whole, and the chain pays once nobody can complain any more",
+            hint="quipu sales serve sees to it",
+        )
     with (
         working(chain_home) as work,
         _storefront(invocation, work, homes, sponsor, wallet_folder, folder) as front,
@@ -214,22 +234,22 @@ def close(
         front.close_sale(name)
         until = time.monotonic() + _CLOSE_S
         sale = _sale(front.sales, name)
-        while sale.stage is not SaleStage.SETTLED and time.monotonic() < until:
+        while not sale.stage.is_over and time.monotonic() < until:
             front.look(_LOOK_EVERY_S)
             sale = _sale(front.sales, name)
         row = _row(work, sale)
-    settled = sale.stage is SaleStage.SETTLED
-    says = "[green]settled[/]" if settled else "closing, and waits for a block"
+    says = "[green]settled[/]" if sale.stage.is_over else "closing, and waits for a block"
     invocation.output.text(row, f"{says}: {escape(row['earned_text'])} of {name.hex()[:8]}")
 
 
 def _sale(sales: tuple[SaleView, ...], grant: bytes) -> SaleView:
-    return next(each for each in sales if each.grant == grant)
+    return next(each for each in sales if each.grant == grant and not each.is_atomic)
 
 
 def _chosen(sales: tuple[SaleView, ...], text: str) -> bytes:
     """The grant of one sale, by its id or the first digits of that."""
-    found = [each.grant for each in sales if each.grant.hex().startswith(text.lower())]
+    # Whole and by the unit are two sales of one grant.
+    found = list({each.grant for each in sales if each.grant.hex().startswith(text.lower())})
     if len(text) >= 4 and len(found) == 1:
         return found[0]
     if not found or len(text) < 4:

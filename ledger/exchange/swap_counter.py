@@ -148,7 +148,8 @@ class SwapCounter:
         the next time. Raises that, StorageError and its kin, and what the chain raises.
         """
         with self._lock:
-            if self._has_waited or not self._wanted or any(map(_is_unproposed, self._of_all())):
+            is_busy = self._has_waited or any(map(_is_unproposed, self._swaps.values()))
+            if is_busy or not self._wanted:
                 return None
             grant, wanted = next(iter(self._wanted.items()))
             self._is_making = True
@@ -199,7 +200,9 @@ class SwapCounter:
 
     def tend(self) -> tuple[SwapState, ...]:
         """All that `make` and `advance` can do now, and where each sale is. Raises as they do."""
-        for state in filter(_is_unproposed, self._of_all()):
+        with self._lock:
+            waiting = tuple(filter(_is_unproposed, self._swaps.values()))
+        for state in waiting:
             self._advance(state.row.grant.grant)
         while (grant := self.make()) is not None:
             self._advance(grant)
@@ -218,9 +221,6 @@ class SwapCounter:
         """Read contents no more; who asks for one is told that nobody sells."""
         with self._reading:
             self._is_closed = True
-
-    def _of_all(self) -> tuple[SwapState, ...]:
-        return tuple(self._swaps.values())
 
     def _take_up(self) -> None:
         for grant in swap_grants(self._desk.folder):

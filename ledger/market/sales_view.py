@@ -52,13 +52,17 @@ class SaleView:
     """Units of the whole."""
     units: int
     """That were given."""
+    paid_by_buyer: int
+    """So far, or in the end, in smallest units; what is locked is not paid yet."""
     earned: int
-    """So far, or in the end, in smallest units; royalties included."""
+    """What the seller has of that, after royalties to others."""
     stage: SaleStage
     expiry_height: int
     """The last height at which something new is given."""
     is_atomic: bool = False
     """Whether it is sold whole, its price locked on the chain, and not by the unit."""
+    lost: int = 0
+    """Of the seller's deposit, in smallest units: a unit was wrong, or the key came too late."""
 
     @property
     def is_whole(self) -> bool:
@@ -101,11 +105,11 @@ def _notes(place: Path) -> list[SaleNote]:
 
 def view_of(note: SaleNote, wallet: Path | None = None) -> SaleView:
     """A sale as note and wallet say. Raises CorruptStoreError, StorageError."""
-    grant, stage, earned = note.grant, note.stage, note.earned
-    if stage is not SaleStage.SETTLED and note.channel and wallet is not None:
+    grant, stage, paid, earned = note.grant, note.stage, note.paid, note.earned
+    if not stage.is_over and note.channel and wallet is not None:
         row = look_at_payee(wallet, note.channel)
         if row is not None:
-            earned = row.earned
+            paid, earned = row.earned, note.earned_of(row.earned)
             stage = SaleStage.CLOSING if row.stage is Stage.CLOSING else stage
     about = note.recording
     return SaleView(
@@ -118,10 +122,12 @@ def view_of(note: SaleNote, wallet: Path | None = None) -> SaleView:
         asset=grant.asset,
         price=grant.price,
         count=grant.count,
-        units=max(note.units, units_paid(grant, earned)),
+        units=max(note.units, units_paid(grant, paid)),
+        paid_by_buyer=paid,
         earned=earned,
         stage=stage,
         expiry_height=grant.expiry_height,
+        lost=note.lost,
     )
 
 

@@ -11,10 +11,10 @@ or a robot under its own key, which is read in the robot's home. Its channels ar
 wallet over that key, ``<account>/wallet``.
 
 Requests come from any thread, over whatever transport; one thread watches the chain for what
-is sold by the unit, another for what is sold whole. All that has to last is on disk, so a
-storefront that is killed anywhere goes on where it was. One that is away for longer than a
-channel's challenge can lose what its buyer does not own up to: `SellingSettings` says how long
-that must be at the least.
+is sold by the unit, another for what is sold whole, and a third masks that. All that has to
+last is on disk, so a storefront that is killed anywhere goes on where it was. One that is away
+for longer than a channel's challenge can lose what its buyer does not own up to:
+`SellingSettings` says how long that must be at the least.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ _LOG: Final = logging.getLogger(__name__)
 _DEFAULTS: Final = SellingSettings()
 _TURN_S: Final = 1.0
 """How long the watching thread waits for a block before it looks whether it shall end."""
+_NEXT_S: Final = 0.05
+"""Between two sales that are made, for the first one's proposal."""
 _PAUSE_S: Final = 1.0
 """Between two tries while the chain cannot be asked."""
 
@@ -87,6 +89,8 @@ class Storefront:
         self._lock: Final = threading.Lock()
         self._looking: Final = threading.Lock()
         self._tending: Final = threading.Lock()
+        self._made: Final = threading.Event()
+        """Something was masked that waits for its proposal."""
         self._tills: Final[dict[bytes, Till]] = {}
         self._closed = False
         try:
@@ -157,14 +161,29 @@ class Storefront:
             for till in self._all():
                 till.look()
 
-    def tend(self) -> None:
-        """Make atomic sales that were asked for, and do what it is time for with others.
+    def make(self, ended: threading.Event | None = None) -> bool:
+        """Mask for one atomic sale that was asked for, of each account; whether there was any.
+
+        It takes as long as the content is big, or until ``ended`` is set, and everything else
+        goes on meanwhile. Raises as the chain does.
+        """
+        made = [till.whole.make(ended) for till in self._all()]
+        return any(made)
+
+    def advance(self) -> None:
+        """Do what it is time for with atomic sales.
 
         It takes a block for each, in which streams go on. Raises as the chain does.
         """
         with self._tending:
             for till in self._all():
-                till.whole.tend()
+                till.whole.advance()
+
+    def tend(self) -> None:
+        """`advance` and `make`, in turn, until nothing is left to make. Raises as they do."""
+        self.advance()
+        while self.make():
+            self.advance()
 
     def close_sale(self, grant: bytes) -> None:
         """Take no more payments under a grant; the next `look` has its channel closed."""
@@ -179,7 +198,7 @@ class Storefront:
             threading.Thread(
                 target=self._watch, args=(ended, turn), name="quipu-storefront-watch", daemon=True
             )
-            for turn in (self._look_turn, self._tend_turn)
+            for turn in (self._look_turn, self._advance_turn, self._make_turn)
         ]
         for thread in threads:
             thread.start()
@@ -187,11 +206,16 @@ class Storefront:
             yield self
         finally:
             ended.set()
+            self._made.set()
             for thread in threads:
                 thread.join()
 
     def close(self) -> None:
         """Have everything on disk, and let go of it; a second call does nothing."""
+        with self._lock:
+            tills = tuple(self._tills.values())
+        for till in tills:
+            till.whole.stop()
         with self._looking, self._tending, self._lock:
             self._closed = True
             try:
@@ -220,9 +244,17 @@ class Storefront:
     def _look_turn(self, ended: threading.Event) -> None:
         self.look(_TURN_S)
 
-    def _tend_turn(self, ended: threading.Event) -> None:
-        self.tend()
-        ended.wait(_TURN_S)
+    def _advance_turn(self, ended: threading.Event) -> None:
+        self._made.clear()
+        self.advance()
+        self._made.wait(_TURN_S)
+
+    def _make_turn(self, ended: threading.Event) -> None:
+        if self.make(ended):
+            self._made.set()
+            ended.wait(_NEXT_S)
+        else:
+            ended.wait(_TURN_S)
 
     def _watch(self, ended: threading.Event, turn: Callable[[threading.Event], None]) -> None:
         trouble = ""

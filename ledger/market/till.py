@@ -211,7 +211,7 @@ class Till:
         now = self._counter.sale(grant)
         closing = now if isinstance(now, ClosingSale) else None
         note = replace(
-            note,
+            _with_royalties(note, record),
             stage=SaleStage.OPEN if closing is None else SaleStage.CLOSING,
             claimed=record.claimed,
             units=_units(sale, note),
@@ -229,9 +229,9 @@ class Till:
     def _settle(self, sale: SaleState, note: SaleNote) -> SaleNote:
         """Note what the chain paid out, the channel being gone."""
         has_claimed = self._closings.has_claimed(sale.grant.grant)
-        earned = sale.earned if has_claimed else min(note.claimed, sale.earned)
+        paid = sale.earned if has_claimed else min(note.claimed, sale.earned)
         with self._lock:
-            note = replace(note, units=_units(sale, note)).settled(earned)
+            note = replace(note, units=_units(sale, note)).settled(paid)
             self._note(note)
         return note
 
@@ -267,7 +267,9 @@ class Till:
             self._left.discard(grant)
 
     def _new_note(self, sale: SaleState) -> SaleNote:
-        return SaleNote(sale.grant, sale.channel, self._recording_of(sale.grant))
+        note = SaleNote(sale.grant, sale.channel, self._recording_of(sale.grant))
+        record = self._sales.channel(sale.channel) if sale.channel else None
+        return note if record is None else _with_royalties(note, record)
 
     def _recording_of(self, grant: Grant) -> Recording | None:
         try:
@@ -289,6 +291,11 @@ def is_due(sale: SaleState, record: ChannelRecord, height: int) -> bool:
         return False
     accepts_no_more = height + record.challenge >= record.expiry_height
     return sale.is_whole or accepts_no_more or height > sale.grant.expiry_height + record.challenge
+
+
+def _with_royalties(note: SaleNote, record: ChannelRecord) -> SaleNote:
+    """The same, with whom the channel pays too: the chain forgets it once it is closed."""
+    return replace(note, royalties=tuple((each.account, each.parts) for each in record.royalties))
 
 
 def _is_over(sale: SaleState, height: int) -> bool:

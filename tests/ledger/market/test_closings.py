@@ -150,7 +150,9 @@ def test_a_closed_storefront_says_nothing_to_anybody(world: SellersWorld, tmp_pa
 
 
 ABOUT = Recording(b"o" * 32, "robot.example/ä", 7, b"l" * 32)
-NOTE = SaleNote(grant(), CHANNEL, ABOUT, SaleStage.CLOSING, 3, 20, 25)
+NOTE = SaleNote(
+    grant(), CHANNEL, ABOUT, SaleStage.CLOSING, 3, 20, 25, 23, 4, ((b"a" * 32, 700), (b"b" * 32, 1))
+)
 
 
 def test_no_byte_of_a_note_can_change(tmp_path: Path) -> None:
@@ -176,8 +178,8 @@ def test_units_are_what_was_paid_for(tmp_path: Path) -> None:
     seen = view_of(free)
     assert (seen.units, seen.is_whole, seen.earned) == (3, True, 0)
     # Without the wallet the note alone speaks.
-    assert view_of(NOTE).earned == 25
-    assert view_of(NOTE, tmp_path / "nowhere").earned == 25
+    for seen in (view_of(NOTE), view_of(NOTE, tmp_path / "nowhere")):
+        assert (seen.paid_by_buyer, seen.earned, seen.lost) == (25, 23, 4)
 
 
 def test_what_never_sold_has_no_book(tmp_path: Path) -> None:

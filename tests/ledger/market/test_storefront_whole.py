@@ -29,7 +29,7 @@ from ledger.market.swap_chain import ProvenSwapChain
 from ledger.market.till import SellingSettings
 from ledger.schema.chain_sharing_pb2 import OfferRecord
 from tests.fleet.sharing_chain import FEE
-from tests.fleet.sharing_market import Bought
+from tests.fleet.sharing_market import Bought, Offered
 from tests.ledger.market.sellers_world import Asked, SellersWorld
 
 TERMS = SellingSettings(whole=SellingTerms(40, 20, 5, 2, FEE))
@@ -48,9 +48,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SellersWorld]:
 class Trade:
     """A grant that is bought whole, from storefronts that come and go."""
 
-    def __init__(self, world: SellersWorld, folder: Path) -> None:
+    def __init__(self, world: SellersWorld, folder: Path, offered: Offered | None = None) -> None:
         self.world, self.folder = world, folder
-        self.bought: Bought = world.granted(world.one_member, world.offered())
+        self.bought: Bought = world.granted(world.one_member, offered or world.offered())
         world.fund(self.bought, self.bought.grant.price + 10 * FEE)
         self.purchase = SwapPurchase.create(world.root / world.name("whole"), self.bought.grant)
         world.held.callback(self.purchase.close)
@@ -127,7 +127,7 @@ def test_what_nobody_locks_earns_nothing(world: SellersWorld, tmp_path: Path) ->
     for _ in range(3):
         trade.shop.tend()
     seen = trade.view
-    assert (seen.stage, seen.earned, seen.units) == (SaleStage.SETTLED, 0, 0)
+    assert (seen.stage, seen.earned, seen.units, seen.lost) == (SaleStage.UNSOLD, 0, 0, 0)
     trade.shop.close()
 
 
