@@ -50,8 +50,8 @@ from tests.fault.syscall_killer import kill_at_call_of_any_thread
 PAYERS = 3
 SETTINGS = EngineSettings(block_period_s=0.001, signature_processes=0, kept_heights=3)
 PATIENCE_S = 60.0
-OPENING_S = 0.01
-WORKING_S = 0.02
+OPENING, BATCHES_OF_A_LIFE = 0.5, 2
+"""The longest lives, as so many times what a batch takes here: while it opens, and at work."""
 BATCHES = 1
 """Of a life that is ended at each of its calls, after the making of its chain."""
 GO_ON = 4
@@ -250,6 +250,7 @@ class ChainCrashTest:
         self.sweeps = 0
         """How often a life was ended at each of its calls, from the first to the last."""
         self.deaths = {"call": 0, "random": 0}
+        self.batch_s = self.heard_s = 0.0
         self.acknowledged = 0
         """Transactions that lives ended at random had acknowledged."""
 
@@ -296,24 +297,35 @@ class ChainCrashTest:
         return home
 
     def _die_at_random(self) -> Home:
-        home = self.long_lived
+        home, batch_s = self.long_lived, self._batch_s()
         os.environ["QUIPU_PUBLISHED"] = str(home.folder / "published")
         known = len(home.included)
         # Mostly at work, now and then while it opens.
         early = self.chance.random() < 0.2
-        delay_s = self.chance.uniform(0, OPENING_S if early else WORKING_S)
-        status = self._live(home, 200, delay_s, wait_for_work=not early)
+        longest_s = batch_s * (OPENING if early else BATCHES_OF_A_LIFE)
+        delay_s = self.chance.uniform(0, longest_s)
+        status = self._live(home, 200, delay_s, heard=b"" if early else b"R")
         _insist(os.WIFSIGNALED(status), f"a life ended by itself with status {status}")
         self.deaths["random"] += 1
         self.acknowledged += len(home.included) - known
         return home
 
-    def _live(
-        self, home: Home, batches: int, delay_s: float | None, *, wait_for_work: bool = False
-    ) -> int:
+    def _batch_s(self) -> float:
+        """What a batch takes on this machine, as it was loaded at first."""
+        if not self.batch_s:
+            home, taken = self._new_home(), []
+            os.environ["QUIPU_PUBLISHED"] = str(home.folder / "published")
+            for _ in range(3):
+                self._live(home, 200, 0.0, heard=b"A")
+                taken.append(self.heard_s)
+            self.batch_s = sorted(taken)[1]
+            shutil.rmtree(home.folder)
+        return self.batch_s
+
+    def _live(self, home: Home, batches: int, delay_s: float | None, *, heard: bytes = b"") -> int:
         """A life that is ended after a delay, or by itself; its wait status.
 
-        The delay begins with the life, or with the engine's work.
+        The delay begins with the life, or once this was heard of it.
         """
         reader, writer = os.pipe()
         seed = self.chance.randrange(1 << 32)
@@ -326,12 +338,15 @@ class ChainCrashTest:
                 os._exit(3)
             os._exit(0)
         os.close(writer)
-        said = b""
-        while wait_for_work and b"R" not in said:
+        said, began_s = b"", 0.0
+        while heard not in said:
             part = os.read(reader, 64)
             if not part:
                 break
             said += part
+            if not began_s and b"R" in said:
+                began_s = time.monotonic()
+        self.heard_s = time.monotonic() - began_s
         if delay_s is not None:
             time.sleep(delay_s)
             os.kill(pid, signal.SIGKILL)  # our child, not yet waited for: the pid is its own
