@@ -164,6 +164,8 @@ class _Sale:
         self._ahead: _SealedAhead | None = None
         self._cipher: tuple[Session, UnitCipher] | None = None
         """Of the session that asked last."""
+        self._newest = -1, b""
+        """The index and secret of the unit that was sealed last."""
 
     @property
     def grant(self) -> Grant:
@@ -224,7 +226,7 @@ class _Sale:
             self._take(fetch.claim, grant.price_of(index))
         if self.earned < grant.price_of(index):
             raise SaleRefusedError(Reason.UNPAID, f"{index} units are not paid")
-        secret = unit_secret(self._row.key, index - 1) if index else b""
+        secret = self._secret(index - 1) if index else b""
         try:
             path, sealed = self._sealed(session, index)
         except SaleRefusedError:
@@ -296,8 +298,14 @@ class _Sale:
         if self._cipher is None or self._cipher[0] is not session:
             self._cipher = session, UnitCipher(self.grant, session)
         unit = self._content.unit(index)
-        sealed = self._cipher[1].seal(index, unit_secret(self._row.key, index), unit)
+        sealed = self._cipher[1].seal(index, self._secret(index), unit)
         return self._content.path(index), sealed
+
+    def _secret(self, index: int) -> bytes:
+        # A unit's is asked for when it is sealed, and again once it is paid.
+        if self._newest[0] != index:
+            self._newest = index, unit_secret(self._row.key, index)
+        return self._newest[1]
 
     def _is_over(self) -> bool:
         return self._desk.chain.height() > self.grant.expiry_height

@@ -9,6 +9,7 @@ loses none: what was written is the kernel's.
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Final
 
-from ledger.storage.os_errors import storage_errors
+from ledger.storage.os_errors import storage_error
 
 SYNC_LIMIT: Final = 16
 """Writes that a power cut may take."""
@@ -86,9 +87,11 @@ class _Files:
         self._descriptors: Final = tuple(descriptors)
 
     def sync(self) -> None:
-        with storage_errors(self._path):
+        try:
             for descriptor in self._descriptors:
                 os.fdatasync(descriptor)
+        except OSError as error:
+            raise storage_error(error.errno or errno.EIO, self._path) from error
 
 
 class _Beside:

@@ -94,6 +94,7 @@ class PayeeOpen(_PayeeState):
         super().__init__(file)
         terms = file.row.terms
         self._vouchers: Final = VoucherVerifier(terms.chain, terms.channel, terms.payer)
+        self._links: PayWordReceiver | None = None
 
     def accept(
         self, claim: Claim, height: int, durability: Durability = Durability.SYNCED
@@ -160,8 +161,12 @@ class PayeeOpen(_PayeeState):
             if claim.link != row.proof:
                 raise VerificationError(f"link {known} is not of this channel")
         else:
-            newest = row.proof or mode.w0
-            PayWordReceiver(self.channel, mode.count, newest, known).accept(claim)
+            links = self._links
+            # It is ahead of what is kept where that could not be written.
+            if links is None or links.index != known:
+                newest = row.proof or mode.w0
+                links = self._links = PayWordReceiver(self.channel, mode.count, newest, known)
+            links.accept(claim)
         return claim.index * mode.unit, claim.link
 
 

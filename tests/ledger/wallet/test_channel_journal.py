@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from contextlib import suppress
@@ -12,7 +13,7 @@ import pytest
 
 from ledger.chain.channel.payword import Link
 from ledger.chain.channel.voucher import Voucher, sign_voucher
-from ledger.errors import CorruptStoreError, StorageError, VerificationError
+from ledger.errors import CorruptStoreError, StorageError, StorageFullError, VerificationError
 from ledger.storage.paced_sync import SYNC_LIMIT, PacedSync
 from ledger.wallet.channel_file import Durability
 from ledger.wallet.payee import PayeeOpen
@@ -154,6 +155,23 @@ def test_a_forgotten_channel_has_no_journal(ends: Ends, tmp_path: Path) -> None:
     ends.open_payer.forget()
     ends.open_payee.close().forget()
     assert not list(tmp_path.glob("*/channels/*.journal"))
+
+
+def test_a_payment_that_could_not_be_written_is_taken_when_it_comes_again(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    stream(ends, 3)
+    claim, payee = ends.open_payer.pay(PRICE, Durability.WRITTEN), ends.open_payee
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(StorageFullError):
+            payee.accept(claim, 1, Durability.WRITTEN)
+    assert payee.earned == 3 * PRICE
+    assert payee.accept(claim, 1, Durability.WRITTEN).amount == PRICE
+    assert payee.accept(claim, 1, Durability.WRITTEN).amount == 0
 
 
 # Pace
