@@ -37,7 +37,7 @@ def main() -> int:
     rclpy.init()
     node = rclpy.create_node("buyers_terminal")
     client = ActionClient(node, AcquireExperience, f"{robot}/exchange/acquire_experience")
-    stages = names(AcquireExperience.Feedback, 1, 9)
+    stages = names(AcquireExperience.Feedback, 1, 10)
     outcomes = names(AcquireExperience.Result, 1, 9)
     if not client.wait_for_server(PATIENCE_S):
         print(f"{robot} has no exchange node", file=sys.stderr)

@@ -95,6 +95,7 @@ CONSTANTS = {
     },
     "srv.MarkEpisode.Request": {"SOURCE_OPERATOR": 1, "SOURCE_TASK": 2, "SOURCE_SELF": 3},
     "srv.MarkEpisode.Response": {"NONE": 0, "NO_EPISODE": 1, "REFUSED": 2},
+    "action.AcquireExperience.Goal": {"STREAM": 0, "WHOLE": 1},
     "action.AcquireExperience.Result": {
         "KEPT": 1,
         "BOUGHT": 2,
@@ -116,6 +117,7 @@ CONSTANTS = {
         "ARRIVED": 7,
         "CLOSED": 8,
         "ENTERED": 9,
+        "SWAPPING": 10,
     },
     "action.RecordEpisode.Result": {
         "NONE": 0,

@@ -15,10 +15,10 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, MalformedError
 from ledger.market.acquisition_states import Stage
 from ledger.market.tools import Cancelled, Progress, Told
-from ledger.market.wish import Wish
+from ledger.market.wish import Mode, Wish
 from quipu_nodes.acquiring import End, Outcome
 
 RESULT = AcquireExperience.Result
@@ -37,6 +37,7 @@ _STAGES: Final = {
             Stage.FUNDED,
             Stage.CHANNEL_OPENED,
             Stage.STREAMING,
+            Stage.SWAPPING,
             Stage.CLOSED,
         )
     },
@@ -139,12 +140,17 @@ class AcquireServer:
 
 def _goal_of(request: Any) -> Goal:
     """What a goal asks for. Raises MalformedError for what no acquisition can be."""
+    try:
+        mode = Mode(request.mode)
+    except ValueError:
+        raise MalformedError(f"{request.mode} is no mode of an acquisition") from None
     wish = Wish(
         bytes(request.offer),
         request.purpose,
         max_price=int(request.max_price) or None,
         min_level=int(request.min_level) or None,
         role=request.role or None,
+        mode=mode,
     )
     return Goal(wish, bool(request.again))
 
@@ -153,6 +159,7 @@ def _feedback(progress: Progress) -> AcquireExperience.Feedback:
     return FEEDBACK(
         stage=_STAGES[progress.stage],
         kept=progress.kept,
+        opened=progress.opened,
         chunks=progress.units,
         kept_bytes=progress.kept_bytes,
         bytes=progress.bytes,

@@ -13,21 +13,29 @@ from ledger.exchange.buyer import SellerRefusedError
 from ledger.exchange.transport import TransportError
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import (
+    Abandoned,
     Abandoning,
     AcquisitionState,
     Closed,
     Granted,
     Kept,
     Streaming,
+    Swapping,
 )
 from ledger.market.asking import wanted
 from ledger.market.budget import Budget, OverBudgetError
-from ledger.market.buying import AcquisitionCancelledError, TooDearError, acquire
+from ledger.market.buying import (
+    AcquisitionCancelledError,
+    NothingSoldError,
+    NotSoldWholeError,
+    TooDearError,
+    acquire,
+)
 from ledger.market.refusal import GrantRefusedError
 from ledger.market.shelf import Shelf
 from ledger.market.tools import Cancelled, Progress, Told, Tools
 from ledger.market.uses import Uses
-from ledger.market.wish import Wish
+from ledger.market.wish import Mode, Wish
 
 
 class End(Enum):
@@ -97,6 +105,8 @@ def _taken_up(shelf: Shelf, uses: Uses, wish: Wish, *, again: bool) -> Acquisiti
         if isinstance(each.state, Abandoning):
             continue
         if not each.is_over and not each.is_naught:
+            if wish.mode is Mode.WHOLE:
+                each.require_mode(wish.mode)
             return Acquisition.open(each.folder)
         if each.is_had and not again:
             return Acquisition.open(each.folder)
@@ -116,18 +126,19 @@ def _budget(shelf: Shelf, tools: Tools, acquisition: Acquisition) -> Budget | No
 
 
 def _end_of(error: LedgerError, state: AcquisitionState) -> End:
+    is_fetching = type(state) in (Streaming, Swapping)
     match error:
         case AcquisitionCancelledError():
             return End.CANCELLED
-        case GrantRefusedError():
+        case GrantRefusedError() | NotSoldWholeError():
             return End.REFUSED
         case OverBudgetError() | TooDearError():
             return End.TOO_DEAR
         case TransportError() | EngineError():
             return End.UNREACHABLE
-        case SellerRefusedError():
+        case SellerRefusedError() | NothingSoldError():
             return End.SELLER_FAILED
-        case VerificationError() | MalformedError() | RefusedError() if type(state) is Streaming:
+        case VerificationError() | MalformedError() | RefusedError() if is_fetching:
             return End.SELLER_FAILED
     return End.FAILED
 
@@ -144,5 +155,5 @@ def _standing(
         record_id=state.record_id if isinstance(state, Kept) else b"",
         index=state.index if isinstance(state, Kept) else 0,
         folder=acquisition.folder,
-        paid=state.spent if isinstance(state, Closed) else paid,
+        paid=state.spent if isinstance(state, Closed | Abandoned) else paid,
     )
