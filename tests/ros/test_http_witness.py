@@ -32,11 +32,14 @@ def _published_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUIPU_PUBLISHED", str(tmp_path / "published"))
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that nobody else gets, and that refuses whoever comes while no server is there."""
+    with closing(socket.socket()) as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        kept: int = keeper.getsockname()[1]
+        yield kept
 
 
 @contextmanager
@@ -79,16 +82,17 @@ def lying() -> Iterator[tuple[PolicyWitness, list[bytes]]]:
         server.shutdown()
 
 
-def test_domains_apart_and_one_witness_over_http(ros: Ros, elsewhere: Ros, tmp_path: Path) -> None:
+def test_domains_apart_and_one_witness_over_http(
+    ros: Ros, elsewhere: Ros, port: int, tmp_path: Path
+) -> None:
     """The witness is down for a while; and another one lies whenever it is asked."""
     with lying() as (liar, asked):
-        check_domains_apart(ros, elsewhere, tmp_path, liar, asked)
+        check_domains_apart((ros, elsewhere), port, tmp_path, liar, asked)
 
 
 def check_domains_apart(
-    ros: Ros, elsewhere: Ros, tmp_path: Path, liar: PolicyWitness, asked: list[bytes]
+    domains: tuple[Ros, Ros], port: int, tmp_path: Path, liar: PolicyWitness, asked: list[bytes]
 ) -> None:
-    port = free_port()
     depot = CosignatureSigner("example.com/depot", PrivateKey.generate())
     robots = [RobotHome(tmp_path, "r1"), RobotHome(tmp_path, "r2")]
     policy = Policy(
@@ -115,7 +119,7 @@ def check_domains_apart(
             note = home.log.checkpoint_at(size)
         return note is not None and policy.check(note).quorum_met
 
-    with robots[0].start(ros) as here, robots[1].start(elsewhere) as there:
+    with robots[0].start(domains[0]) as here, robots[1].start(domains[1]) as there:
         for running in (here, there):
             eventually(lambda running=running: "owns" in running.output)
         record(robots[0], 2)
