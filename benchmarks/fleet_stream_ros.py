@@ -198,7 +198,8 @@ def main() -> None:
     purchases = [market.purchase(fleet_stream.CheckedOnly, True) for _ in range(2 * rounds)]
     others: list[int] = []
     # What both know of grants and channels is there before they part, and before DDS is.
-    for work in (lambda: _sell(market, folder), _carry):
+    parts: list[Callable[[], None]] = [lambda: _sell(market, folder), _carry]
+    for work in parts:
         others.append(os.fork())
         if not others[-1]:
             work()

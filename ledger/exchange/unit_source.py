@@ -13,7 +13,6 @@ from ledger.experience.content_root import CHUNK_SIZE, chunk_count, chunk_length
 from ledger.experience.disclosure import SALT_SIZE
 from ledger.experience.fields import require_bytes
 from ledger.merkle.hashing import parent_hashes, tree_root
-from ledger.merkle.inclusion import prove_inclusion
 from ledger.merkle.reader import NodeAddress
 
 
@@ -62,28 +61,36 @@ class Contents(Protocol):
 
 
 class UnitTree:
-    """Every inner node over a content's leaves: n hashes once, and log n look-ups a path."""
+    """Every node over a content's leaves: n hashes once, and log n look-ups a path."""
 
-    __slots__ = ("_levels", "root")
+    __slots__ = ("_rows", "root")
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        # Complete subtrees alone, as `ledger.merkle.reader` asks for them.
-        levels = [list(leaves)]
-        while len(levels[-1]) > 1:
-            levels.append(parent_hashes(levels[-1]))
-        self._levels: Final = levels
-        self.root: Final = tree_root(leaves)
+        # A node without a sibling goes up as it is: pairing so from below makes the tree that
+        # RFC 6962 section 2.1 halves from above.
+        rows = [list(leaves)]
+        while len(row := rows[-1]) > 1:
+            rows.append(parent_hashes(row) + row[len(row) & ~1 :])
+        self._rows: Final = rows
+        self.root: Final = tree_root(rows[-1])
 
     def path(self, index: int) -> tuple[bytes, ...]:
         """The path of leaf ``index``. Raises NotFoundError beyond the leaves."""
-        return prove_inclusion(index, len(self._levels[0]), self)
+        if not 0 <= index < len(self._rows[0]):
+            raise NotFoundError(f"there is no unit {index} in {len(self._rows[0])}")
+        path = []
+        for row in self._rows[:-1]:
+            sibling = index ^ 1
+            if sibling < len(row):
+                path.append(row[sibling])
+            index >>= 1
+        return tuple(path)
 
     def read_hashes(self, addresses: Sequence[NodeAddress]) -> list[bytes]:
         """As `ledger.merkle.reader.HashReader`."""
-        try:
-            return [self._levels[level][index] for level, index in addresses]
-        except IndexError:
-            raise NotFoundError("a subtree beyond the content") from None
+        if any((index + 1) << level > len(self._rows[0]) for level, index in addresses):
+            raise NotFoundError("a subtree beyond the content")
+        return [self._rows[level][index] for level, index in addresses]
 
 
 class StoredUnits:
