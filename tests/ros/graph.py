@@ -16,7 +16,7 @@ from ledger.home import create_home
 from ledger.note import VerifierKey
 from ledger.witnessing.policy import Policy, PolicyGroup, PolicyLog, PolicyWitness
 from ledger.witnessing.witness_key import WitnessKey
-from tests.ros.ros_process import ROOT, SCRIPT_ROS, Ros, Running
+from tests.ros.ros_process import ROOT, SCRIPT_ROS, Ros, Running, is_log
 
 PATIENCE_S = 90.0
 
@@ -56,7 +56,9 @@ class Graph:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([command, arguments]) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        while is_log(line := self._process.stdout.readline()):
+            pass
+        answer = json.loads(line)
         assert "error" not in answer, answer
         return answer["answer"]
 

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -25,7 +26,15 @@ LOWEST_DOMAIN, DOMAINS = 20, 60
 """Benchmarks have those from 80 on. Beyond 101, ports run into those that Linux gives clients."""
 STOP_SECONDS = 60.0
 
+_LOG = re.compile(r"(\x1b\[[\d;]*m)*\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ ")
+"""How lines of Fast DDS begin. It writes them to stdout, between those of the program."""
+
 _turns = itertools.count()
+
+
+def is_log(line: str) -> bool:
+    """Whether a line of a program's stdout is DDS's."""
+    return _LOG.match(line) is not None
 
 
 @contextlib.contextmanager
@@ -139,7 +148,7 @@ class Ros:
                 running.kill()
 
     def run(self, *command: str | Path, timeout: float = 90.0) -> str:
-        """Run a command to its end; what it wrote to stdout. It must succeed."""
+        """Run a command to its end; what it wrote to stdout itself. It must succeed."""
         finished = subprocess.run(
             [SCRIPT_ROS, *command],
             env=self.environment,
@@ -151,7 +160,7 @@ class Ros:
             check=False,
         )
         assert finished.returncode == 0, _report(command, finished)
-        return finished.stdout
+        return "".join(line for line in finished.stdout.splitlines(True) if not is_log(line))
 
 
 def _report(command: Sequence[str | Path], finished: subprocess.CompletedProcess[str]) -> str:

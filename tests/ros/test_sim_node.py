@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from quipu_sim.contract import Direction, Scope, read_contract
 
-from tests.ros.ros_process import ROOT, Ros, Running
+from tests.ros.ros_process import ROOT, Ros, Running, is_log
 
 PEER = ROOT / "tests" / "ros" / "sim_peer.py"
 ROBOTS = ["r1", "r2"]
@@ -172,6 +172,6 @@ def test_a_recorder_is_told_how_an_attempt_went(ros: Ros) -> None:
 def test_nonsense_is_refused_in_one_line(ros: Ros, given: Any, complaint: str) -> None:
     with simulator(ros, **given) as running:
         assert running.wait(60.0) == 2, running.output
-        lines = running.output.strip().splitlines()
+        lines = [line for line in running.output.splitlines() if not is_log(line)]
         assert len(lines) == 1, running.output
         assert complaint in lines[0]
