@@ -273,6 +273,15 @@ def test_it_ends_in_good_order(
         assert Checkpoint.of_note(note).size == home.log.size == 2
 
 
+def test_it_ends_though_it_was_stopped_when_it_was_told_to(memory: Running) -> None:
+    """The kernel gives such a signal to whichever of its threads runs first again."""
+    memory.process.send_signal(signal.SIGSTOP)
+    stat = Path(f"/proc/{memory.process.pid}/stat")
+    eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+    memory.process.send_signal(signal.SIGINT)
+    assert ended(memory, signal.SIGCONT) == 0, memory.output
+
+
 def test_it_ends_though_the_home_is_lent(memory: Running, robot: RobotHome) -> None:
     with borrow_home(robot.home):
         assert ended(memory, signal.SIGINT) == 0, memory.output

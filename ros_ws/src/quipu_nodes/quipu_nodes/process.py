@@ -32,6 +32,7 @@ NOT_STARTED: Final = 1
 USAGE: Final = 2
 
 _LAST_WORDS_S: Final = 0.1
+_LOOK_S: Final = 1.0
 
 
 def words_of(arguments: list[str] | None = None) -> tuple[str, ...]:
@@ -67,8 +68,10 @@ def _run(nodes: Sequence[LifecycleNode], stopped: threading.Event) -> int:
     ended = threading.Event()
     spinning = threading.Thread(target=_spin, args=(executor, ended), name="quipu-ros", daemon=True)
     spinning.start()
-    if started:
-        stopped.wait()
+    # Not for ever: a signal to a process that was stopped (SIGSTOP) may come to any of its
+    # threads, and then wakes none of the others.
+    while started and not stopped.wait(_LOOK_S):
+        continue
     for node in nodes:
         with suppress(AttributeError):
             node.hurry()
