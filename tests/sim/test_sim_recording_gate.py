@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 from quipu_sim.pacing import LONGEST_LAG, Pacer
-from quipu_sim.recording_gate import ANSWER_TIME, COMMIT_TIME, LINGER, RecordingGate, Score
+from quipu_sim.recording_gate import (
+    ANSWER_TIME,
+    COMMIT_TIME,
+    LINGER,
+    LONGEST_LINGER,
+    RecordingGate,
+    Score,
+)
 from quipu_sim.task import Attempt, Outcome
 
 ARRIVED = Attempt(1, Outcome.ARRIVED, 12.5, 4.0)
@@ -27,6 +34,7 @@ class Port:
         self.there = True
         self.begun: bool | None = None
         self.committed: bool | None = None
+        self.heard = True
         self.asked: list[object] = []
 
     def is_there(self) -> bool:
@@ -37,6 +45,9 @@ class Port:
 
     def started(self) -> bool | None:
         return self.begun
+
+    def has_heard(self) -> bool:
+        return self.heard
 
     def finish(self, score: Score | None) -> None:
         self.asked.append(score)
@@ -86,6 +97,29 @@ def test_an_episode_from_end_to_end(scene: Scene) -> None:
     assert scene.port.asked[2:] == ["drive-0002"]
     assert (scene.gate.committed, scene.gate.failed) == (1, 0)
     assert not scene.warnings
+
+
+def test_an_episode_ends_when_its_last_step_was_heard(scene: Scene) -> None:
+    scene.may_begin()
+    scene.record_one()
+    scene.gate.ended(0, ARRIVED)
+    scene.port.heard = False
+    scene.clock.now += 0.9 * LONGEST_LINGER
+    assert not scene.may_begin()
+    assert scene.port.asked == ["drive-0001"]
+    scene.port.heard = True
+    assert not scene.may_begin()
+    assert scene.port.asked == ["drive-0001", Score(success=True, reward=12.5)]
+
+
+def test_nobody_waits_for_ever_for_a_last_step_to_be_heard(scene: Scene) -> None:
+    scene.may_begin()
+    scene.record_one()
+    scene.gate.ended(0, ARRIVED)
+    scene.port.heard = False
+    scene.clock.now += 1.01 * LONGEST_LINGER
+    assert not scene.may_begin()
+    assert scene.port.asked == ["drive-0001", Score(success=True, reward=12.5)]
 
 
 def test_an_episode_of_several_attempts() -> None:

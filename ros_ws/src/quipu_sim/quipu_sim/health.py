@@ -73,6 +73,15 @@ class Health:
             "topics": self._publishers.sent,
         }
 
+    def episodes(self) -> dict[str, int]:
+        """How many recorders have committed, and how many they have not; with a gate alone."""
+        if self._gate is None:
+            return {}
+        return {
+            "episodes_committed": self._gate.committed,
+            "episodes_failed": self._gate.failed,
+        }
+
     def _counts(self) -> dict[str, Any]:
         outcomes = self._simulation.outcomes
         counts: dict[str, Any] = {
@@ -81,10 +90,7 @@ class Health:
             "unsent": self._publishers.unsent,
             **{outcome.value: outcomes[outcome] for outcome in Outcome},
         }
-        if self._gate is not None:
-            counts["episodes_committed"] = self._gate.committed
-            counts["episodes_failed"] = self._gate.failed
-        return counts
+        return {**counts, **self.episodes()}
 
 
 def _processor_seconds() -> float:

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,7 +99,7 @@ class Simulator:
         self._release()
         summary = self._health.summary()
         self._close()
-        return summary
+        return {**summary, **self._health.episodes()}
 
     def _send(self, channel: int, data: bytearray) -> None:
         if self._bursts is None:
@@ -115,11 +116,15 @@ class Simulator:
         tags = ("simulator=mujoco", f"seed={setting.seed}")
         attempts = self._parameters.attempts
         clients = {
-            robot: RecorderClient(self._node, robot, tags, attempts) for robot in setting.robots
+            robot: RecorderClient(self._node, robot, tags, self._heard(robot), attempts)
+            for robot in setting.robots
         }
         # Names must be new in each robot's log, whatever has been simulated before.
         prefix = time.strftime("goal-%Y%m%dT%H%M%SZ", time.gmtime())
         return RecordingGate(clients, prefix, self._log.warning, attempts=attempts)
+
+    def _heard(self, robot: str) -> Callable[[], bool]:
+        return lambda: self._publishers.heard(robot)
 
     def _subscribe(self, contract: Contract) -> None:
         topic = contract["cmd_vel"]

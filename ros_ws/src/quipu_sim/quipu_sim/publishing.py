@@ -117,6 +117,14 @@ class Publishers:
             if channel.topic.of is not Scope.WORLD and publisher.get_subscription_count() < wanted
         ]
 
+    def heard(self, robot: str) -> bool:
+        """Whether all reliable subscribers have what was sent on a robot's topics."""
+        return all(
+            publisher.wait_for_all_acked(Duration(seconds=0))
+            for channel, publisher in zip(self._channels, self._publishers, strict=True)
+            if channel.robot == robot
+        )
+
     def flush(self, seconds: float) -> bool:
         """Wait until all reliable subscribers have everything; whether they have."""
         end = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from quipu_interfaces.action import RecordEpisode
@@ -22,8 +23,17 @@ _LONGEST: Final = 2 * TIME_LIMIT
 class RecorderClient:
     """A `quipu_sim.recording_gate.RecorderPort` of the recorder at ``/ROBOT/recorder``."""
 
-    def __init__(self, node: Any, robot: str, tags: tuple[str, ...], attempts: int = 1) -> None:
+    def __init__(
+        self,
+        node: Any,
+        robot: str,
+        tags: tuple[str, ...],
+        heard: Callable[[], bool],
+        attempts: int = 1,
+    ) -> None:
+        """``heard`` says whether subscribers have all that the robot has said."""
         recorder = f"/{robot}/recorder"
+        self._heard = heard
         self._tags = list(tags)
         self._longest = attempts * _LONGEST
         self._episodes = ActionClient(node, RecordEpisode, f"{recorder}/record_episode")
@@ -52,6 +62,10 @@ class RecorderClient:
         """Whether it has begun."""
         return self._episode.begun if self._episode else None
 
+    def has_heard(self) -> bool:
+        """Whether all that the robot has said is there."""
+        return self._heard()
+
     def finish(self, score: Score | None) -> None:
         """Mark the episode, if there is a score, and end it."""
         if score is None:
@@ -75,7 +89,7 @@ class RecorderClient:
     def forget(self) -> None:
         """Do not wait any more; an episode that begins after all is ended."""
         if self._episode:
-            self._episode.unwanted = True
+            self._episode.give_up()
         self._episode = None
 
 
@@ -89,13 +103,22 @@ class _Episode:
     def __init__(self) -> None:
         self.begun: bool | None = None
         self.committed: bool | None = None
-        self.unwanted = False
+        self._goal: Any = None
+        self._unwanted = False
+
+    def give_up(self) -> None:
+        """End it, unless it has begun: then it is ended already, or nobody hears."""
+        self._unwanted = True
+        if self._goal is not None and self.begun is None:
+            self._goal.cancel_goal_async()
 
     def answered(self, future: Any) -> None:
         goal = future.result()
         if goal is None or not goal.accepted:
             self.begun = False
-        elif self.unwanted:
+            return
+        self._goal = goal
+        if self._unwanted:
             goal.cancel_goal_async()
         else:
             goal.get_result_async().add_done_callback(self._ended)

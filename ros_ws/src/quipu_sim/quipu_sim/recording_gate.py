@@ -18,6 +18,7 @@ from quipu_sim.task import Attempt
 ANSWER_TIME: Final = 3.0  # s of the wall for a recorder to begin
 COMMIT_TIME: Final = 10.0  # s of the wall for it to end and commit
 LINGER: Final = 0.1  # s of the wall between the last step and the end: it is on its way
+LONGEST_LINGER: Final = 5.0  # s of the wall, where it has not been heard for so long
 
 Warn = Callable[[str], None]
 
@@ -48,6 +49,9 @@ class RecorderPort(Protocol):
 
     def started(self) -> bool | None:
         """Whether it has begun."""
+
+    def has_heard(self) -> bool:
+        """Whether all that the robot has said is there."""
 
     def finish(self, score: Score | None) -> None:
         """Mark the episode, if there is a score, and end it."""
@@ -127,7 +131,7 @@ class _Robot:
 
     def go_on(self) -> None:
         """Take the end of an episode as far as it goes."""
-        if self._state is _State.LINGERING and self._late():
+        if self._state is _State.LINGERING and self._lingered():
             self._port.finish(self._score)
             self._enter(_State.FINISHING, COMMIT_TIME)
         if self._state is _State.FINISHING:
@@ -148,8 +152,13 @@ class _Robot:
         self._state = state
         self._until = self._clock() + seconds
 
-    def _late(self) -> bool:
-        return self._clock() >= self._until
+    def _late(self, seconds: float = 0.0) -> bool:
+        return self._clock() >= self._until + seconds
+
+    def _lingered(self) -> bool:
+        if not self._late():
+            return False
+        return self._port.has_heard() or self._late(LONGEST_LINGER - LINGER)
 
 
 class RecordingGate:
