@@ -35,8 +35,8 @@ def stage_text(stage: Stage) -> str:
     return _STAGES[stage]
 
 
-def _doing(progress: Progress) -> str:
-    """The same of what goes on, told apart where it is bought whole."""
+def doing(progress: Progress) -> str:
+    """What is being done, in words: told apart where it is bought whole."""
     if progress.stage is not Stage.SWAPPING:
         return stage_text(progress.stage)
     if progress.opened:
@@ -70,7 +70,7 @@ def shown_progress(
         def told(progress: Progress) -> None:
             bar.update(
                 task,
-                description=_doing(progress),
+                description=doing(progress),
                 completed=progress.kept_bytes,
                 total=progress.bytes or None,
                 units=f"{progress.kept}/{progress.units} chunks" if progress.units else "",
