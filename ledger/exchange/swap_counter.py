@@ -17,13 +17,13 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ledger.chain.sale.masking import UnitMask
-from ledger.ed25519 import PublicKey
 from ledger.errors import (
     CorruptStoreError,
     ErasedError,
     MalformedError,
     NotFoundError,
     RefusedError,
+    StorageError,
     VerificationError,
 )
 from ledger.exchange.grant import Grant
@@ -37,10 +37,8 @@ from ledger.exchange.messages import (
 )
 from ledger.exchange.seller import SaleRefusedError, require_code, sealed_deed
 from ledger.exchange.session import (
-    EXCHANGE_TAG,
     Session,
     agree,
-    open_sale_statement,
     public_agreement_key,
     sale_opened_statement,
 )
@@ -68,7 +66,7 @@ from ledger.exchange.swap_seller import (
     observe,
     prepare,
 )
-from ledger.exchange.swap_sessions import SwapSessions
+from ledger.exchange.swap_sessions import SwapSessions, require_signed
 from ledger.exchange.transport import NoSellerError
 from ledger.exchange.unit_source import Contents
 from ledger.merkle.hashing import leaf_hash
@@ -181,22 +179,31 @@ class SwapCounter:
         """Bring each sale as far as it can go now.
 
         Where each is, those that ended included; ``told`` hears of each before it is
-        forgotten. One sale's damage is logged, and does not keep the others. Raises
-        StorageError, what the chain raises and what ``told`` does; what is not done is done
-        the next time.
+        forgotten. One sale's damage is logged, and does not keep the others; nor does a disk
+        that takes no more, for a key is shown without it. Raises StorageError, what the chain
+        raises and what ``told`` does; what is not done is done the next time.
         """
         with self._lock:
             waits, self._has_waited = self._is_making, False
             # Those first whose sequence others would use.
             grants = sorted(self._swaps, key=lambda each: not _is_unproposed(self._swaps[each]))
-        found = (self._advance(grant, told, waits) for grant in grants)
-        states = tuple(state for state in found if state is not None)
+        states: list[SwapState] = []
+        trouble: StorageError | None = None
+        for grant in grants:
+            try:
+                state = self._advance(grant, told, waits)
+            except StorageError as error:
+                trouble = trouble or error
+            else:
+                states += [] if state is None else [state]
         height = self._desk.chain.height()
         with self._lock:
-            for state in states:
-                if isinstance(state, EndedSwap) and state.is_past(height):
-                    self._swaps.pop(state.row.grant.grant, None)
-        return states
+            for each in states:
+                if isinstance(each, EndedSwap) and each.is_past(height):
+                    self._swaps.pop(each.row.grant.grant, None)
+        if trouble is not None:
+            raise trouble
+        return tuple(states)
 
     def tend(self) -> tuple[SwapState, ...]:
         """All that `make` and `advance` can do now, and where each sale is. Raises as they do."""
@@ -389,12 +396,3 @@ class SwapCounter:
 def _is_unproposed(state: SwapState) -> bool:
     """Whether a proposal is to be submitted that the chain has not refused."""
     return isinstance(state, PreparedSwap) and state.refusal is None
-
-
-def require_signed(grant: Grant, opening: SwapOpening) -> None:
-    """Refuse an opening that the grant's key did not sign. Raises SaleRefusedError."""
-    statement = EXCHANGE_TAG + open_sale_statement(grant.chain, grant.grant, opening.session_key)
-    try:
-        PublicKey(grant.buyer).verify(opening.signature, statement)
-    except (MalformedError, VerificationError) as error:
-        raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error

@@ -1,4 +1,4 @@
-"""The sessions that buyers have opened of atomic sales; any thread may ask."""
+"""Who may open a session of an atomic sale, and those that are open; any thread may ask."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-from ledger.exchange.session import Session
+from ledger.ed25519 import PublicKey
+from ledger.errors import MalformedError, VerificationError
+from ledger.exchange.grant import Grant
+from ledger.exchange.messages import Reason
+from ledger.exchange.seller import SaleRefusedError
+from ledger.exchange.session import EXCHANGE_TAG, Session, open_sale_statement
+from ledger.exchange.swap_messages import SwapOpening
 
 MAX_SESSIONS: Final = 64
 """Kept at a time; who is forgotten opens the same again."""
@@ -45,3 +51,12 @@ class SwapSessions:
         with self._lock:
             for name in [each for each, (of, *_) in self._open.items() if of == grant]:
                 del self._open[name]
+
+
+def require_signed(grant: Grant, opening: SwapOpening) -> None:
+    """Refuse an opening that the grant's key did not sign. Raises SaleRefusedError."""
+    statement = EXCHANGE_TAG + open_sale_statement(grant.chain, grant.grant, opening.session_key)
+    try:
+        PublicKey(grant.buyer).verify(opening.signature, statement)
+    except (MalformedError, VerificationError) as error:
+        raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error

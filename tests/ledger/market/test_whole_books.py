@@ -26,6 +26,7 @@ from ledger.exchange.swap_deed import ask_for_deed
 from ledger.exchange.swap_driver import swap
 from ledger.exchange.swap_file import SwapRow, SwapStage, read_swap
 from ledger.exchange.swap_payment import BoughtSwap, ReturnedSwap
+from ledger.exchange.swap_seller import SwapState
 from ledger.market import whole_sales
 from ledger.market.sale_note import SaleNote, SaleStage, note_path
 from ledger.market.sales_view import WHOLE, list_sales, seller_folder
@@ -241,6 +242,36 @@ def test_a_storefront_that_dies_as_it_books(
     reopen(trade)
     assert (trade.view.stage, trade.view.earned) == (SaleStage.SETTLED, trade.view.price)
     trade.shop.close()
+
+
+def test_a_full_disk_keeps_no_key_back(
+    world: SellersWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be noted of one sale is noted later; another's key has a deadline."""
+    first = Trade(world, tmp_path / "shop")
+    second = Trade(world, tmp_path / "none")
+    second.shop.close()
+    second.folder = first.folder
+    buy_until(first, lambda record: record.key)
+    note = whole_sales.WholeSales._note
+
+    def noted(self: whole_sales.WholeSales, state: SwapState) -> None:
+        if state.row.grant.grant == first.grant:
+            raise StorageError("the disk is full")
+        note(self, state)
+
+    waits: list[int] = []
+
+    def wait(height: int) -> None:
+        waits.append(height)
+        assert len(waits) < 20
+        second.shop.tend()
+
+    second.shop = first.shop
+    with monkeypatch.context() as patch:
+        patch.setattr(whole_sales.WholeSales, "_note", noted)
+        assert isinstance(swap(second.end(), second, wait), BoughtSwap)
+    first.shop.close()
 
 
 def test_a_note_that_is_damaged_is_told_anew(world: SellersWorld, tmp_path: Path) -> None:

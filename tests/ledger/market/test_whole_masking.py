@@ -49,7 +49,7 @@ class Masking:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_held, self.begun, self.released = False, threading.Event(), threading.Event()
-        self.count = 0
+        self.count, self.has_given_up = 0, False
         held = self
 
         class Held(MaskedContent):
@@ -67,7 +67,8 @@ class Masking:
         while not self.released.wait(TURN_S):
             told(0)
             if time.monotonic() > until:
-                raise AssertionError("nobody went on")
+                self.is_held, self.has_given_up = False, True
+                return
 
     def hold(self) -> None:
         """Hold the next ones."""
@@ -135,6 +136,7 @@ def test_a_sale_goes_on_while_another_content_is_masked(
         assert record is not None
         assert isinstance(ask_for_deed(first.end(), first, Promise.of_record(record)), Deed)
         # All that, and the other one is not masked yet.
+        assert not masking.has_given_up
         assert masking.begun.is_set()
         assert not masking.released.is_set()
         assert record_of(second) is None
