@@ -4,6 +4,7 @@
 ``take ROBOT...``              counts and digests of all topics until nothing comes any more
 ``drive ROBOT SPEED SECONDS``  sends commands for so long, or until the robot is far away
 ``record ROBOT EPISODES``      a recorder that commits nothing; what it is asked
+``dawdle ROBOT``               one that accepts an episode and does not begin, until it is cancelled
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from quipu_interfaces.action import RecordEpisode
 from quipu_interfaces.srv import MarkEpisode
 from quipu_sim.contract import read_contract
 from quipu_sim.publishing import message_type
-from rclpy.action import ActionServer, GoalResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
@@ -205,6 +206,7 @@ class Recorder(Node):
             "~/record_episode",
             self.record,
             goal_callback=self.answer,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
             callback_group=group,
         )
 
@@ -250,6 +252,31 @@ class Recorder(Node):
         return result
 
 
+class Dawdler(Recorder):
+    """Accepts one episode, and never says that it has begun."""
+
+    def __init__(self, robot: str) -> None:
+        super().__init__(robot, 1)
+
+    def record(self, goal: Any) -> Any:
+        self.episodes.append({"name": goal.request.name, "steps": 0})
+        while not goal.is_cancel_requested:
+            time.sleep(0.05)
+        goal.canceled()
+        self.enough.set()
+        return RecordEpisode.Result(ended_by=RecordEpisode.Result.ENDED_CANCELLED)
+
+
+def dawdle(robot: str) -> list[str]:
+    recorder = Dawdler(robot)
+    executor = MultiThreadedExecutor(4)
+    executor.add_node(recorder)
+    threading.Thread(target=spin, args=(executor,), daemon=True).start()
+    if not recorder.enough.wait(60.0):
+        raise TimeoutError(f"{len(recorder.episodes)} episodes, and none is cancelled")
+    return [each["name"] for each in recorder.episodes]
+
+
 def record(robot: str, episodes: int) -> list[dict[str, Any]]:
     recorder = Recorder(robot, episodes)
     executor = MultiThreadedExecutor(4)
@@ -293,6 +320,8 @@ def main() -> None:
         answer = take(given)
     elif verb == "drive":
         answer = drive(given[0], float(given[1]), float(given[2]))
+    elif verb == "dawdle":
+        answer = dawdle(given[0])
     else:
         answer = record(given[0], int(given[1]))
     sys.stdout.write(json.dumps(answer))

@@ -159,6 +159,18 @@ def test_a_recorder_is_told_how_an_attempt_went(ros: Ros) -> None:
     assert summary["topics"]["/r2/done"] > 5, "the robot without a recorder drives all the same"
 
 
+@pytest.mark.alone
+def test_an_episode_that_does_not_begin_in_time_is_cancelled(ros: Ros) -> None:
+    dawdling = Answer(ros, "dawdle", "r1")
+    with simulator(ros, episodes=True) as running:
+        (name,) = dawdling.value
+        running.process.send_signal(signal.SIGINT)
+        summary = summary_of(running)
+        assert "the recorder of r1 did not begin an episode" in running.output
+    assert name.startswith("goal-")
+    assert summary["episodes_failed"] >= 1
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
