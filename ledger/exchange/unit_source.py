@@ -63,23 +63,23 @@ class Contents(Protocol):
 class UnitTree:
     """Every node over a content's leaves: n hashes once, and log n look-ups a path."""
 
-    __slots__ = ("_rows", "root")
+    __slots__ = ("_levels", "root")
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
         # A node without a sibling goes up as it is: pairing so from below makes the tree that
         # RFC 6962 section 2.1 halves from above.
-        rows = [list(leaves)]
-        while len(row := rows[-1]) > 1:
-            rows.append(parent_hashes(row) + row[len(row) & ~1 :])
-        self._rows: Final = rows
-        self.root: Final = tree_root(rows[-1])
+        levels = [list(leaves)]
+        while len(row := levels[-1]) > 1:
+            levels.append(parent_hashes(row) + row[len(row) & ~1 :])
+        self._levels: Final = levels
+        self.root: Final = tree_root(levels[-1])
 
     def path(self, index: int) -> tuple[bytes, ...]:
         """The path of leaf ``index``. Raises NotFoundError beyond the leaves."""
-        if not 0 <= index < len(self._rows[0]):
-            raise NotFoundError(f"there is no unit {index} in {len(self._rows[0])}")
+        if not 0 <= index < len(self._levels[0]):
+            raise NotFoundError(f"there is no unit {index} in {len(self._levels[0])}")
         path = []
-        for row in self._rows[:-1]:
+        for row in self._levels[:-1]:
             sibling = index ^ 1
             if sibling < len(row):
                 path.append(row[sibling])
@@ -88,9 +88,9 @@ class UnitTree:
 
     def read_hashes(self, addresses: Sequence[NodeAddress]) -> list[bytes]:
         """As `ledger.merkle.reader.HashReader`."""
-        if any((index + 1) << level > len(self._rows[0]) for level, index in addresses):
+        if any((index + 1) << level > len(self._levels[0]) for level, index in addresses):
             raise NotFoundError("a subtree beyond the content")
-        return [self._rows[level][index] for level, index in addresses]
+        return [self._levels[level][index] for level, index in addresses]
 
 
 class StoredUnits:
