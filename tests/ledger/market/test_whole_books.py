@@ -345,6 +345,23 @@ def test_no_end_is_made_up(
 # Royalties
 
 
+def test_what_is_sold_whole_is_not_closed_by_hand(
+    world: SellersWorld,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trade = Trade(world, tmp_path / "shop")
+    assert isinstance(swap(trade.end(), trade, trade.wait), BoughtSwap)
+    trade.shop.close()
+    place = ["--sales", str(trade.folder)]
+    monkeypatch.setattr(sys, "argv", ["quipu", "sales", "close", trade.grant.hex(), *place])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 5
+    assert "sold whole" in capsys.readouterr().err
+
+
 def test_what_is_earned_whole_is_after_royalties(world: SellersWorld, tmp_path: Path) -> None:
     trade = Trade(world, tmp_path / "shop", world.offered(royalties=TENTH))
     had, author = world.paid_out, world.balance(AUTHOR)
