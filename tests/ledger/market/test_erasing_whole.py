@@ -15,8 +15,8 @@ from tests.fleet.sharing_chain import FEE
 from tests.fleet.test_sharing_atomic import DEPOSIT
 from tests.ledger.chain.rules.chain_world import account_of
 from tests.ledger.market.buyers_world import BuyersWorld
-from tests.ledger.market.test_acquisition_whole import Trade
 from tests.ledger.market.whole_seller import WholeSeller
+from tests.ledger.market.whole_trade import Trade
 
 
 def withdraw(world: BuyersWorld) -> None:
