@@ -342,8 +342,8 @@ class _Drive:
             acquisition.reach(ended)
             return
         chain, rest = tools.chain, tools.rest_of(state)
+        why = swapping.why_returned(chain, ended, state)
         back = paying.give_back(chain, folder, self._wallet, rest, state.grant.asset)
-        why = swapping.why_returned(ended, state, back, chain.parameters.min_fee)
         giving_up.end(acquisition, tools, max(0, state.funded - back))
         self._tell()
         raise NothingSoldError(why)

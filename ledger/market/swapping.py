@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.sale_end import Ending
 from ledger.errors import RefusedError
 from ledger.exchange.buyer import SellerRefusedError
 from ledger.exchange.deed import Deed, MissingDeed, Promise
@@ -125,15 +126,21 @@ def buy_whole(
     return Bought(state.offer, state.record, state.grant, state.funded, b"")
 
 
-def why_returned(ended: ReturnedSwap, state: Swapping, back: int, fee: int) -> Returned:
-    """Why nothing was sold where ``back`` came back of the asset that was to be paid with."""
+def why_returned(chain: ProvenChain, ended: ReturnedSwap, state: Swapping) -> Returned:
+    """Why nothing was sold, by how the sale ended on the chain. Raises as the chain does."""
     sale = ended.purchase.sale
-    if sale is not None and sale.key:
+    if sale is None:
+        return Returned.NO_SALE
+    if sale.key:
         return Returned.WRONG_UNIT
-    # The lock, the refund and the way back cost a fee each.
-    if back + 3 * fee >= state.funded + state.record.terms.deposit:
-        return Returned.NO_KEY
-    return Returned.NO_SALE
+    granted = state.record.expiry_height - state.record.terms.grant_lifetime
+    end = ProvenSwapChain(chain).ended(sale.sale, granted)
+    if end is None:
+        return Returned.NO_SALE
+    if end.ending is Ending.COMPLAINED:
+        return Returned.WRONG_UNIT
+    # A refund goes to the buyer only where a price was locked.
+    return Returned.NO_KEY if end.lost(state.grant.price) else Returned.NO_SALE
 
 
 def let_go(chain: ProvenChain, folder: Path) -> int:

@@ -223,11 +223,12 @@ def test_a_seller_that_shows_no_key_in_time(trade: Trade) -> None:
     trade.settled(3 * FEE - DEPOSIT)
 
 
+@pytest.mark.parametrize("deposit", [DEPOSIT, 1])
 def test_a_seller_that_makes_no_sale_before_the_grant_is_over(
-    world: BuyersWorld, seller: WholeSeller, member: MemberFile
+    world: BuyersWorld, seller: WholeSeller, member: MemberFile, deposit: int
 ) -> None:
     seller.has_no_time = True
-    trade = Trade(seller, member, world.offered(grant_lifetime=7))
+    trade = Trade(seller, member, world.offered(grant_lifetime=7, deposit=deposit))
 
     def stop() -> bool:
         if type(trade.acquisition.state) is Swapping:
