@@ -31,7 +31,7 @@ from ledger.errors import RefusedError
 from ledger.fleet.chain_work import ChainWork
 from ledger.fleet.exchange_preparation import prepare_exchange
 from ledger.fleet.model import Fleet, SettlementKind
-from ledger.fleet.own_chain import MIN_FEE, UNIT, governor_wallet, make_chain, open_or_make
+from ledger.fleet.own_chain import UNIT, governor_wallet, make_chain, open_or_make
 from ledger.fleet.preparation import RobotKeys, compose_policy
 from ledger.home import HomePaths
 from ledger.schema.chain_identity_pb2 import (
@@ -53,8 +53,7 @@ POOL: Final = 10_000 * UNIT
 AUTHORITY: Final = 1_000 * UNIT
 """The same for the fleet's authority."""
 SPONSORED_PERIOD: Final = 1_000
-SPONSORED: Final = SPONSORED_PERIOD * MIN_FEE
-"""What the pool pays of a robot's fees in so many blocks: a transaction a block."""
+"""In so many blocks the pool pays as many least fees of a robot: a transaction a block."""
 
 _LIBRARY: Final = EngineSettings(block_period_s=0.0, signature_processes=0)
 
@@ -91,8 +90,8 @@ def prepare_chain(fleet: Fleet, keys: Sequence[RobotKeys]) -> ChainPrepared | No
         preparation = _Preparation(fleet, work, authority, name)
         governor = governor_wallet(fleet) if own else None
         preparation.found(governor)
-        if governor is not None:
-            preparation.fund_pool(governor)
+        preparation.sponsor()
+        preparation.fund_pool(governor)
         preparation.ask_for_witnesses(keys)
         for each in keys:
             preparation.register(each)
@@ -153,14 +152,32 @@ class _Preparation:
         if record is None:
             self._do(CreateFleet(name=self._fleet.settlement.fleet))
 
-    def fund_pool(self, governor: Wallet) -> None:
-        """A pool that pays the robots' fees, on a chain of the fleet's own."""
-        pool = pool_account(self._name)
-        if self._work.money(pool) < POOL // 10:
-            self._pay(governor, pool, POOL)
+    def sponsor(self) -> None:
+        """Let the fleet's pool pay its robots' fees, unless somebody has said what it pays."""
         record = self._record()
         if record is not None and not record.sponsored_period:
-            self._do(SetSponsorship(fleet=self._name, amount=SPONSORED, period=SPONSORED_PERIOD))
+            self._do(
+                SetSponsorship(
+                    fleet=self._name,
+                    amount=SPONSORED_PERIOD * self._work.parameters.min_fee,
+                    period=SPONSORED_PERIOD,
+                    anonymous_amount=record.anonymous_amount,
+                    anonymous_period=record.anonymous_period,
+                )
+            )
+
+    def fund_pool(self, governor: Wallet | None) -> None:
+        """Money in the pool; on others' chain, a word about it where there is none."""
+        pool, fee = pool_account(self._name), self._work.parameters.min_fee
+        money = self._work.money(pool)
+        if governor is not None:
+            if money < POOL // 10:
+                self._pay(governor, pool, POOL)
+        elif money < fee:
+            self.remarks.append(
+                "the fleet's pool has no money on the chain, and robots cannot anchor: quipu"
+                f" wallet pay pool:{self._fleet.settlement.fleet} AMOUNT"
+            )
 
     def ask_for_witnesses(self, keys: Sequence[RobotKeys]) -> None:
         """The quorum of the fleet's file, as a condition of every anchor."""

@@ -148,6 +148,18 @@ def test_a_fleet_on_a_chain_of_others_pays_for_itself(tmp_path: Path) -> None:
         work.carry_out(governor, Transfer(recipient=account, amount=1_000))
         prepared = prepare(guests)
         assert prepared.registered == ("g1",)
+        record = work.read(FleetRecord, fleet_key(prepared.fleet))
+        assert record is not None
+        fee = work.parameters.min_fee
+        assert (record.sponsored_amount, record.sponsored_period) == (1_000 * fee, 1_000)
+        # The pool pays for its robots, and that is for somebody else to fill.
+        (remark,) = prepared.remarks
+        assert "pool has no money" in remark
+        assert "quipu wallet pay pool:guests" in remark
+        pool, at = pool_account(prepared.fleet), engine.info().height
+        work.carry_out(governor, Transfer(recipient=pool, amount=fee))
+        assert prepare(guests).remarks == ()
+        assert engine.info().height == at + 1  # nothing else was left to do
         # Nobody else's fleet can be taken by naming it.
         yard.file.write_text(yard.file.read_text().replace("guests}", "example.com/yard}"))
         with pytest.raises(RefusedError, match="another authority's"):
