@@ -24,11 +24,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from ledger.chain.engines.service import EngineClosedError
 from ledger.chain.proven.chain import ProvenChain
+from ledger.closing import Closing
 from ledger.errors import LedgerError, MalformedError
 from ledger.exchange.messages import (
     DeedFetch,
@@ -63,7 +63,7 @@ _PAUSE_S: Final = 1.0
 """Between two tries while the chain cannot be asked."""
 
 
-class Storefront:
+class Storefront(Closing):
     """Sells from construction on, until it is closed. A context manager."""
 
     def __init__(
@@ -101,17 +101,6 @@ class Storefront:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Storefront:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def accounts(self) -> tuple[bytes, ...]:
