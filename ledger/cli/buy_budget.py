@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from ledger.cli.amounts import parse_amount
+from ledger.cli.buy_locked import warn_of_locked
 from ledger.cli.buy_tools import shelf_of, shelf_option
 from ledger.cli.chain_access import ChainAccess, chain_option, reading
 from ledger.cli.chain_names import fee_asset, find_asset, money
@@ -41,7 +42,9 @@ def show(
     """Show the limits, what is spent, and what is left."""
     with reading(chain_home) as access:
         asset = _asset(access, symbol)
-        kept = shelf_of(access, purchases).budget(asset.id)
+        shelf = shelf_of(access, purchases)
+        warn_of_locked(invocation, access, shelf)
+        kept = shelf.budget(asset.id)
         standing = kept.standing() if kept.path.exists() else Standing(asset.id, Limits())
     _show(invocation, standing, asset, is_made=kept.path.exists())
 
@@ -71,7 +74,9 @@ def set_(
         raise click.UsageError("name a limit: --total, --purchase or --purpose")
     with reading(chain_home) as access:
         asset = _asset(access, symbol)
-        kept = shelf_of(access, purchases).budget(asset.id)
+        shelf = shelf_of(access, purchases)
+        warn_of_locked(invocation, access, shelf)
+        kept = shelf.budget(asset.id)
     before = kept.standing().limits if kept.path.exists() else Limits()
     limits = Limits(
         before.total if total is None else _limit(total, asset),

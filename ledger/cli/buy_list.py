@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from ledger.cli.buy_locked import warn_of_locked
 from ledger.cli.buy_progress import stage_text
 from ledger.cli.buy_tools import (
     credential_option,
@@ -27,6 +28,7 @@ from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_file import stage_of
 from ledger.market.acquisition_states import Abandoned, Closed, Granted
 from ledger.market.buying import abandon
+from ledger.market.locked_price import locked_sale, locked_until
 from ledger.market.shelf import Shelf, Shelved
 
 
@@ -38,6 +40,7 @@ def list_(invocation: Invocation, purchases: Path | None, chain_home: Path | Non
     with reading(chain_home) as access:
         shelf = shelf_of(access, purchases)
         rows = [_row(access, each) for each in shelf.all()]
+        warn_of_locked(invocation, access, shelf)
 
     def show(console: Console) -> None:
         if not rows:
@@ -63,6 +66,7 @@ def _row(access: ChainAccess, shelved: Shelved) -> dict[str, Any]:
     granted = state if isinstance(state, Granted) else None
     spent = state.spent if isinstance(state, Closed | Abandoned) else None
     cost = None
+    locked = locked_sale(shelved)
     if granted is not None:
         units = granted.grant.price if spent is None else spent
         cost = money(units, asset_of(access, granted.grant.asset))
@@ -74,10 +78,11 @@ def _row(access: ChainAccess, shelved: Shelved) -> dict[str, Any]:
         "size": granted.grant.content_size if granted else None,
         "spent": spent,
         "cost": cost,
-        "state": stage_text(stage_of(state)),
+        "state": stage_text(stage_of(state)) if locked is None else "price locked",
         "mode": shelved.wish.mode.name.lower(),
         "stage": stage_of(state).name.lower(),
         "over": shelved.is_over,
+        "locked_until": (locked_until(access, locked) or None) if locked else None,
         "folder": str(shelved.folder),
     }
 
@@ -105,6 +110,7 @@ def give_up(
     with working(chain_home) as work:
         shelf = shelf_of(work, purchases)
         chosen = _chosen(shelf, offer)
+        warn_of_locked(invocation, work, shelf, (chosen.folder,))
         state = chosen.state
         asset = asset_of(work, state.grant.asset) if isinstance(state, Granted) else None
         budget = shelf.budget(asset.id if asset else 0)

@@ -11,6 +11,7 @@ import click
 
 from ledger.chain.notices import Held, notice_of
 from ledger.cli.amounts import parse_amount
+from ledger.cli.buy_locked import locked_first, warn_of_locked
 from ledger.cli.buy_progress import shown_progress, stopping
 from ledger.cli.buy_refusals import told_plainly
 from ledger.cli.buy_result import Ended, result_lines, result_of
@@ -133,6 +134,7 @@ def order(
 
         mode = Mode.WHOLE if whole else Mode.STREAM
         started = [] if again else _started(work, shelf, offer, resume, into)
+        warn_of_locked(invocation, work, shelf, [each.folder for each in started])
         if whole:
             for each in started:
                 each.require_mode(mode)
@@ -166,7 +168,7 @@ def _started(
 ) -> list[Shelved]:
     """Purchases to go on with. Raises RefusedError for what is had already."""
     if offer is None:
-        return [each for each in shelf.under_way() if not each.is_naught]
+        return locked_first([each for each in shelf.under_way() if not each.is_naught])
     name = offer.lower()
     if not _DIGITS.fullmatch(name):
         return []

@@ -138,6 +138,22 @@ class ChosenSale:
         return cls(known, sale, root, hashed, last, key if any(key) else b"", until, sequence)
 
 
+def chosen_sale(folder: Path) -> ChosenSale | None:
+    """The sale that the purchase in a folder is through, whoever has it open; None before it.
+
+    Raises CorruptStoreError, StorageError.
+    """
+    path = folder / "sale"
+    with storage_errors(path):
+        if not path.exists():
+            return None
+        data = path.read_bytes()
+    try:
+        return ChosenSale.decode(data)
+    except MalformedError as error:
+        raise CorruptStoreError(f"{path} is damaged: {error.message}") from error
+
+
 class SwapPurchase:
     """An atomic purchase that is open in this process; `create` or `open` it, `close` it."""
 
@@ -148,7 +164,7 @@ class SwapPurchase:
         self.agreement: Final = agreement
         """The buyer's X25519 key, a secret."""
         self._lock: Final = lock
-        self._sale: ChosenSale | None = self._read_sale()
+        self._sale: ChosenSale | None = chosen_sale(folder)
         self._units: LockableUnits | None = None
         self._masked_leaves: tuple[bytes, ...] = ()
         self._read_leaves()
@@ -321,17 +337,6 @@ class SwapPurchase:
                 os.close(self._masked)
             self._masked = -1
             self._lock.release()
-
-    def _read_sale(self) -> ChosenSale | None:
-        path = self.folder / "sale"
-        with storage_errors(path):
-            if not path.exists():
-                return None
-            data = path.read_bytes()
-        try:
-            return ChosenSale.decode(data)
-        except MalformedError as error:
-            raise CorruptStoreError(f"{path} is damaged: {error.message}") from error
 
     def _read_leaves(self) -> None:
         path = self.folder / "leaves"

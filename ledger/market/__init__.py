@@ -21,6 +21,7 @@
 `uses`                which uses a member has asked with, so that nobody else is asked
 `paying`              money, channel, what is left
 `swapping`            the same of what is bought whole, in an atomic sale
+`locked_price`        which of those cannot wait until somebody asks for them
 `delivery`            the deed, and the recording's files
 `keeping`             into a home, with an Acquisition entry
 `erasing`             erasing what consent was withdrawn of, as a notice says

@@ -94,6 +94,15 @@ class Acquisition(Closing):
             raise NotFoundError(f"no acquisition was begun in {folder}", hint="check the folder")
         return read_wish(folder / "wish")[1], read_state(folder / "state") or Wished()
 
+    @staticmethod
+    def is_open(folder: Path) -> bool:
+        """Whether somebody has it open now. Raises StorageError."""
+        try:
+            _lock(folder).release()
+        except LockedError:
+            return True
+        return False
+
     @property
     def state(self) -> AcquisitionState:
         """Where it stands; on disk."""
