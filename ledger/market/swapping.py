@@ -6,7 +6,8 @@ deposit come back then, as they do where no key comes in time. See `ledger.excha
 sale has to last is in the acquisition's ``purchase`` folder (`ledger.exchange.swap_purchase`).
 
 Deadlines are blocks. Whoever is away while its price is locked has the content all the same
-from an honest seller; only from a cheat it has to complain in time.
+from an honest seller; only from a cheat it has to complain in time: which purchases cannot
+wait for anybody's asking is `ledger.market.locked_price`'s to say.
 """
 
 from __future__ import annotations
@@ -213,6 +214,7 @@ class _Buying:
             try:
                 return ask_for_deed(self._end, way, promise)
             except TransportError:
+                self._require_wanted()  # who is stopped has not asked often enough
                 tries -= 1
                 if not tries:
                     return None

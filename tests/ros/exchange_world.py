@@ -40,9 +40,17 @@ class ExchangeWorld(BuyersWorld):
 
     @contextmanager
     def storefront(
-        self, *robots: Robot, pause_s: float = 0.0, die_after: int = 0, **parameters: Any
+        self,
+        *robots: Robot,
+        pause_s: float = 0.0,
+        die_after: int = 0,
+        cheats: bool = False,
+        **parameters: Any,
     ) -> Iterator[Running]:
-        """A storefront that sells out of robots' homes; slow, or killed after some answers."""
+        """A storefront that sells out of robots' homes; slow, or killed after some answers.
+
+        One that ``cheats`` gives a wrong unit of what it sells whole.
+        """
         settings = self._parameters(
             "/storefront",
             {
@@ -58,6 +66,8 @@ class ExchangeWorld(BuyersWorld):
         program: tuple[str | Path, ...] = ("-m", "quipu_nodes.market")
         if pause_s or die_after:
             program = (ROOT / "tests/ros/slow_storefront.py", str(pause_s), str(die_after))
+        elif cheats:
+            program = (ROOT / "tests/ros/cheating_storefront.py",)
         arguments = ("sell", "--ros-args", "--params-file", settings)
         with self.sellers_ros.start("python", *program, *arguments) as running:
             says = re.compile("sells for|is not open")

@@ -1,4 +1,7 @@
-"""An exchange node that is killed once so many chunks are here: ``mortal_buyer.py CHUNKS``."""
+"""An exchange node that is killed: ``mortal_buyer.py CHUNKS``, once so many are here.
+
+``mortal_buyer.py locked``: once the price of a whole purchase is locked.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,30 @@ from typing import Any
 
 from quipu_nodes import acquiring, exchange
 
+from ledger.exchange.swap_payment import LockableSwap
 from ledger.market.tools import Progress, Told
 
 
 def main() -> int:
-    chunks = int(sys.argv.pop(1))
+    when = sys.argv.pop(1)
+    if when == "locked":
+        _die_locked()
+    else:
+        _die_after(int(when))
+    return exchange.main()
+
+
+def _die_locked() -> None:
+    lock = LockableSwap.lock
+
+    def mortal(state: LockableSwap) -> None:
+        lock(state)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    LockableSwap.lock = mortal  # type: ignore[method-assign]
+
+
+def _die_after(chunks: int) -> None:
     acquire = acquiring.acquire
 
     def mortal(acquisition: Any, tools: Any, told: Told, cancelled: Any) -> Any:
@@ -25,7 +47,6 @@ def main() -> int:
         return acquire(acquisition, tools, heard, cancelled)
 
     acquiring.acquire = mortal
-    return exchange.main()
 
 
 if __name__ == "__main__":

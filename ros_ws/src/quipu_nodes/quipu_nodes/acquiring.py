@@ -1,4 +1,4 @@
-"""One goal of the exchange node, carried out with `ledger.market`; nothing of ROS is needed."""
+"""What the exchange node does with `ledger.market`; nothing of ROS is needed."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from ledger.market.buying import (
     acquire,
 )
 from ledger.market.refusal import GrantRefusedError
-from ledger.market.shelf import Shelf
-from ledger.market.tools import Cancelled, Progress, Told, Tools
+from ledger.market.shelf import Shelf, Shelved
+from ledger.market.tools import Cancelled, Progress, Told, Tools, tell_nobody
 from ledger.market.uses import Uses
 from ledger.market.wish import Mode, Wish
 
@@ -68,6 +68,13 @@ class Outcome:
     folder: Path | None = None
     paid: int = 0
     """So far; once it is bought, what it cost in all."""
+    cause: LedgerError | None = None
+    """What ``words`` say."""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether what was asked for is here."""
+        return self.end in (End.KEPT, End.BOUGHT)
 
 
 def carry_out(
@@ -77,6 +84,26 @@ def carry_out(
 
     What was bought already is not bought ``again`` unless that is said.
     """
+    try:
+        acquisition = _taken_up(shelf, Uses(tools.member), wish, again=again)
+    except LedgerError as error:
+        return Outcome(End.FAILED, str(error), cause=error)
+    return _driven(shelf, tools, acquisition, told, cancelled)
+
+
+def go_on(shelf: Shelf, tools: Tools, shelved: Shelved, cancelled: Cancelled) -> Outcome:
+    """Go on with what nobody asks for now, where it was left; never raises LedgerError."""
+    try:
+        tools = replace(tools, rest_to=shelved.rest_to)
+        acquisition = Acquisition.open(shelved.folder)
+    except LedgerError as error:
+        return Outcome(End.FAILED, str(error), cause=error)
+    return _driven(shelf, tools, acquisition, tell_nobody, cancelled)
+
+
+def _driven(
+    shelf: Shelf, tools: Tools, acquisition: Acquisition, told: Told, cancelled: Cancelled
+) -> Outcome:
     paid = 0
 
     def listen(progress: Progress) -> None:
@@ -84,18 +111,12 @@ def carry_out(
         paid = progress.paid
         told(progress)
 
-    try:
-        acquisition = _taken_up(shelf, Uses(tools.member), wish, again=again)
-    except LedgerError as error:
-        return Outcome(End.FAILED, str(error))
     with acquisition:
         try:
             tools = replace(tools, budget=_budget(shelf, tools, acquisition))
             acquire(acquisition, tools, listen, cancelled)
         except LedgerError as error:
-            end = _end_of(error, acquisition.state)
-            code = int(error.code) if isinstance(error, RefusalError) else 0
-            return _standing(acquisition, end, paid, str(error), code)
+            return _standing(acquisition, _end_of(error, acquisition.state), paid, error)
         kept = isinstance(acquisition.state, Kept)
         return _standing(acquisition, End.KEPT if kept else End.BOUGHT, paid)
 
@@ -144,16 +165,17 @@ def _end_of(error: LedgerError, state: AcquisitionState) -> End:
 
 
 def _standing(
-    acquisition: Acquisition, end: End, paid: int, words: str = "", code: int = 0
+    acquisition: Acquisition, end: End, paid: int, cause: LedgerError | None = None
 ) -> Outcome:
     state = acquisition.state
     return Outcome(
         end,
-        words,
-        code,
+        words="" if cause is None else str(cause),
+        code=int(cause.code) if isinstance(cause, RefusalError) else 0,
         grant=state.grant.grant if isinstance(state, Granted) else b"",
         record_id=state.record_id if isinstance(state, Kept) else b"",
         index=state.index if isinstance(state, Kept) else 0,
         folder=acquisition.folder,
         paid=state.spent if isinstance(state, Closed | Abandoned) else paid,
+        cause=cause,
     )

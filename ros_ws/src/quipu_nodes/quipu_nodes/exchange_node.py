@@ -2,15 +2,17 @@
 
 Configured, it has the robot's credential and the way to the chain; active, it carries out
 goals, one at a time: `ledger.market` with the fleet's gateway for its way to sellers and to
-money. In the robot's own process what was bought goes into the robot's memory.
+money. In the robot's own process what was bought goes into the robot's memory. Purchases whose
+price is locked it brings to their end beside that, by itself (`quipu_nodes.taking_up`).
 
 Action: ``~/acquire_experience``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from ledger.credentials.issuer_home import read_gaps
 from ledger.credentials.member_file import MemberFile
 from ledger.errors import LedgerError, NotFoundError, StorageError
 from ledger.exchange.grant import Grant
-from ledger.home import open_home_to_write
+from ledger.home import HomeWriter, open_home_to_write
 from ledger.market.shelf import Shelf
 from ledger.market.tools import Cancelled, Home, Told, Tools
 from quipu_nodes import parameters
@@ -35,6 +37,7 @@ from quipu_nodes.managed_node import Facts, ManagedNode
 from quipu_nodes.memory_access import MemoryAccess
 from quipu_nodes.parameters import ParameterError
 from quipu_nodes.ros_seller import RosSeller
+from quipu_nodes.taking_up import TakingUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class ExchangeNode(ManagedNode):
         self._memory = memory
         self._configured: _Configured | None = None
         self._server: AcquireServer | None = None
+        self._taking_up: TakingUp | None = None
 
     def configure(self) -> None:
         """Find credential and chain."""
@@ -81,9 +85,12 @@ class ExchangeNode(ManagedNode):
         )
 
     def activate(self) -> None:
-        """Take goals."""
-        if self._configured is None:
+        """Take goals, and take up what cannot wait for one."""
+        configured = self._configured
+        if configured is None:
             raise StorageError("the exchange node is not configured")
+        shelf = Shelf(configured.purchases, configured.way.trust.chain)
+        self._taking_up = TakingUp(shelf, partial(self._tools, configured))
         self._server = AcquireServer(self, self._acquire)
 
     def deactivate(self) -> None:
@@ -91,6 +98,9 @@ class ExchangeNode(ManagedNode):
         server, self._server = self._server, None
         if server is not None:
             server.close()
+        taking_up, self._taking_up = self._taking_up, None
+        if taking_up is not None:
+            taking_up.close()
 
     def release(self) -> None:
         """Let the chain go."""
@@ -124,21 +134,23 @@ class ExchangeNode(ManagedNode):
         memory, root = self._memory, parameters.path(self, "home")
         if memory is not None:
             return lambda: memory.owner.writer()
-        return partial(open_home_to_write, root) if root is not None else None
+        return _one_at_a_time(root) if root is not None else None
 
     def _acquire(self, goal: Goal, told: Told, cancelled: Cancelled) -> Outcome:
-        configured = self._configured
-        if configured is None:
+        configured, taking_up = self._configured, self._taking_up
+        if configured is None or taking_up is None:
             return Outcome(End.BUSY, "not active")
-        with ExitStack() as held:
+        with taking_up.lent(goal.wish.offer) as ended, ExitStack() as held:
+            if ended is not None:
+                return ended
             try:
-                tools = self._tools(configured, goal, held)
+                tools = self._tools(configured, goal.stopped, held)
             except LedgerError as error:
                 return Outcome(End.UNREACHABLE, str(error))
             shelf = Shelf(configured.purchases, tools.chain.chain)
             return carry_out(shelf, tools, goal.wish, told, cancelled, again=goal.again)
 
-    def _tools(self, configured: _Configured, goal: Goal, held: ExitStack) -> Tools:
+    def _tools(self, configured: _Configured, stopped: threading.Event, held: ExitStack) -> Tools:
         funding = GatewayFunding(self, configured.gateway)
         held.callback(funding.close)
 
@@ -148,7 +160,7 @@ class ExchangeNode(ManagedNode):
                 f"{configured.gateway}/fetch_chunk",
                 grant.seller,
                 configured.patience_s,
-                goal.stopped,
+                stopped,
             )
             held.callback(seller.close)
             return seller
@@ -162,6 +174,18 @@ class ExchangeNode(ManagedNode):
             home=configured.home,
             seal=configured.seal,
         )
+
+
+def _one_at_a_time(root: Path) -> Home:
+    """A home of this process's own: who comes second waits."""
+    lock = threading.Lock()
+
+    @contextmanager
+    def opened() -> Iterator[HomeWriter]:
+        with lock, open_home_to_write(root) as home:
+            yield home
+
+    return opened
 
 
 def _gaps(path: Path) -> Callable[[], bytes]:

@@ -1,0 +1,209 @@
+"""What cannot wait is gone on with beside the goals of others, and left to a goal of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from quipu_nodes import taking_up
+from quipu_nodes.acquiring import End, carry_out
+from quipu_nodes.taking_up import TakingUp
+
+from ledger.chain.proven.chain import ProvenChain
+from ledger.exchange.messages import Reply
+from ledger.exchange.swap_seller import LockedSwap
+from ledger.market.acquisition import Acquisition
+from ledger.market.acquisition_states import Abandoned, Closed, Granted
+from ledger.market.buying import acquire
+from ledger.market.shelf import Shelf
+from ledger.market.swapping import PriceLockedError
+from ledger.market.tools import Tools, tell_nobody
+from ledger.market.wish import Mode, Wish
+from tests.ledger.market.buyers_world import BuyersWorld
+from tests.ledger.market.whole_seller import SELLING, WholeSeller
+from tests.ros.graph import eventually
+
+NOW = threading.Event().is_set
+
+
+class Service:
+    """The chain's, on whose waiting a seller does its part."""
+
+    def __init__(self, world: BuyersWorld, seller: WholeSeller) -> None:
+        self._world, self._seller, self._one = world, seller, threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.engine, name)
+
+    def events(self, from_height: int, wait_s: float) -> Any:
+        """Waits for a moment."""
+        with self._one:
+            self._seller.tend()
+        return self._world.engine.events(from_height, 0.02)
+
+
+class Buyer:
+    """A robot's purchases, and what goes on with them."""
+
+    def __init__(self, world: BuyersWorld) -> None:
+        self.world = world
+        self.seller = WholeSeller(world)
+        self.shelf = Shelf(world.root / "purchases", world.chain)
+        self.asked = 0
+        chain = ProvenChain(Service(world, self.seller), world.trust)
+        self.tools = world.tools(world.member_file(1), chain=chain, way=lambda grant: self)
+
+    def ask(self, request: bytes) -> Reply:
+        """As a transport."""
+        self.asked += 1
+        return self.seller.ask(request)
+
+    def taking_up(self) -> TakingUp:
+        """From now on."""
+
+        def make_tools(stopped: threading.Event, held: ExitStack) -> Tools:
+            return self.tools
+
+        return TakingUp(self.shelf, make_tools)
+
+    def locked(self, cheat: bool = False) -> Acquisition:
+        """An acquisition that was left while its price was locked; no key was shown."""
+        offer = self.world.offered().offer
+        acquisition = self.shelf.begin(Wish(offer, "training", mode=Mode.WHOLE))
+
+        def is_locked() -> bool:
+            state = acquisition.state
+            if not isinstance(state, Granted):
+                return False
+            if cheat and not self.seller.states():
+                self.seller.cheat(state.grant, wrong=1)
+            return any(
+                isinstance(each, LockedSwap) and each.row.grant == state.grant
+                for each in self.seller.states()
+            )
+
+        with acquisition, pytest.raises(PriceLockedError):
+            acquire(acquisition, self.tools, cancelled=is_locked)
+        self.seller.has_no_time = True
+        return acquisition
+
+    def goal(self, offer: bytes) -> End:
+        """How a goal for it ends."""
+        wish = Wish(offer, "training", mode=Mode.WHOLE)
+        return carry_out(self.shelf, self.tools, wish, tell_nobody, NOW).end
+
+
+@pytest.fixture
+def buyer(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Buyer]:
+    monkeypatch.setenv("QUIPU_PUBLISHED", str(tmp_path / "published"))
+    monkeypatch.setattr(taking_up, "_FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(taking_up, "_LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(taking_up, "_TURN_S", 0.2)
+    with ExitStack() as held:
+        yield Buyer(BuyersWorld(tmp_path, held))
+
+
+def comes_to(acquisition: Acquisition, kind: type) -> None:
+    eventually(lambda: isinstance(Acquisition.look(acquisition.folder)[1], kind))
+
+
+def is_open(acquisition: Acquisition) -> Callable[[], bool]:
+    return lambda: Acquisition.is_open(acquisition.folder)
+
+
+def test_one_that_waits_keeps_neither_goals_nor_another_that_cannot_wait(buyer: Buyer) -> None:
+    cheated = buyer.locked(cheat=True)
+    buyer.seller.wrong, buyer.seller.has_no_time = None, False
+    buyer.seller.restart()
+    waiting = buyer.locked()
+    pool = buyer.world.pool
+    with buyer.taking_up():
+        comes_to(cheated, Abandoned)
+        assert buyer.world.pool > pool  # price and deposit
+        assert type(Acquisition.look(waiting.folder)[1]) not in (Closed, Abandoned)
+        streaming = buyer.world.tools(buyer.tools.member)
+        wish = Wish(buyer.world.offered().offer, "training")
+        assert carry_out(buyer.shelf, streaming, wish, tell_nobody, NOW).end is End.BOUGHT
+        # No key comes at all: a refund is due.
+        buyer.world.pass_blocks(SELLING.reveal_blocks)
+        comes_to(waiting, Abandoned)
+
+
+def test_a_goal_goes_on_in_its_place_and_it_goes_on_after_the_goal(buyer: Buyer) -> None:
+    waiting = buyer.locked()
+    offer = waiting.wish.offer
+    with buyer.taking_up() as taking:
+        eventually(is_open(waiting))
+        with taking.lent(offer) as ended:
+            assert ended is None
+            Acquisition.open(waiting.folder).close()
+            # Nor is it taken up while it is lent, whatever else wakes whom.
+            with taking.lent(b"\1" * 32):
+                pass
+            Acquisition.open(waiting.folder).close()
+        eventually(is_open(waiting))
+        with taking.lent(offer):
+            buyer.seller.has_no_time = False
+            assert buyer.goal(offer) is End.BOUGHT
+        assert buyer.goal(offer) is End.BOUGHT
+
+
+def test_who_ends_it_stops_wherever_it_waits(buyer: Buyer) -> None:
+    waiting = buyer.locked()
+    for _ in range(2):
+        with buyer.taking_up():
+            eventually(is_open(waiting))
+        assert not Acquisition.is_open(waiting.folder)
+    buyer.seller.has_no_time = False
+    with buyer.taking_up():
+        comes_to(waiting, Closed)
+
+
+def test_a_goal_hears_how_it_ended_while_it_asked(
+    buyer: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = buyer.locked()
+    going, may_end = threading.Event(), threading.Event()
+    go_on = taking_up.go_on
+
+    def slowly(*arguments: Any) -> Any:
+        going.set()
+        may_end.wait(60.0)
+        return go_on(*arguments[:3], NOW)
+
+    monkeypatch.setattr(taking_up, "go_on", slowly)
+    buyer.seller.has_no_time = False
+    with buyer.taking_up() as taking:
+        going.wait(60.0)
+        threading.Timer(0.1, may_end.set).start()
+        with taking.lent(waiting.wish.offer) as ended:
+            assert ended is not None
+            assert (ended.end, ended.folder) == (End.BOUGHT, waiting.folder)
+
+
+def test_what_only_its_seller_can_mend_is_tried_until_the_sale_is_over(
+    buyer: Buyer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="quipu_nodes")
+    waiting = buyer.locked()
+    buyer.seller.has_no_time = False
+    buyer.seller.tend()
+    # The disk has lost what came, and the seller is away.
+    (waiting.folder / "purchase" / "masked").write_bytes(b"")
+    buyer.seller.is_away = True
+    buyer.asked = 0
+    with buyer.taking_up():
+        eventually(lambda: buyer.asked >= 3)
+        assert "left to a goal" not in caplog.text
+        buyer.world.pass_blocks(SELLING.complaint_blocks + 1)
+        eventually(lambda: "left to a goal" in caplog.text)
+        asked = buyer.asked
+    assert buyer.asked == asked
+    assert caplog.text.count("going on with") == 1
+    assert caplog.text.count("is tried again") == 1
+    buyer.seller.is_away = False
+    assert buyer.goal(waiting.wish.offer) is End.BOUGHT
