@@ -359,7 +359,8 @@ class SwapCounter:
         if isinstance(state, EndedSwap) and not state.is_sold:
             raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
         if not isinstance(state, RevealedSwap | EndedSwap):
-            raise SaleRefusedError(Reason.UNPAID, "the key is not on the chain yet")
+            # A buyer that has read the key from the chain may come before this side has seen it.
+            raise SaleRefusedError(Reason.NOT_YET, "the key is not seen on the chain yet")
         granted = state.row.grant
         with self._reading:
             self._require_open()

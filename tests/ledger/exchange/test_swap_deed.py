@@ -94,7 +94,7 @@ def test_nothing_is_given_before_the_key_is_out(world: SwapWorld, until: type) -
     buy_until(world, until)
     ((_, _, session),) = world.counter._sessions._open.values()
     reply = world.ask(encode_deed_fetch(session, None))
-    assert parse_reply(reply) == Refused(Reason.UNPAID)
+    assert parse_reply(reply) == Refused(Reason.NOT_YET)
     with pytest.raises(RefusedError, match="not bought"):
         ask_for_deed(world.begin(), world, PROMISE)
 
