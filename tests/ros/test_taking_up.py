@@ -167,19 +167,18 @@ def test_a_goal_hears_how_it_ended_while_it_asked(
     buyer: Buyer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = buyer.locked()
-    going, may_end = threading.Event(), threading.Event()
-    go_on = taking_up.go_on
+    going, go_on = threading.Event(), taking_up.go_on
 
-    def slowly(*arguments: Any) -> Any:
+    def until_asked_for(*arguments: Any) -> Any:
+        *others, cancelled = arguments
         going.set()
-        may_end.wait(60.0)
-        return go_on(*arguments[:3], NOW)
+        eventually(cancelled)
+        return go_on(*others, NOW)
 
-    monkeypatch.setattr(taking_up, "go_on", slowly)
+    monkeypatch.setattr(taking_up, "go_on", until_asked_for)
     buyer.seller.has_no_time = False
     with buyer.taking_up() as taking:
-        going.wait(60.0)
-        threading.Timer(0.1, may_end.set).start()
+        assert going.wait(60.0)
         with taking.lent(waiting.wish.offer) as ended:
             assert ended is not None
             assert (ended.end, ended.folder) == (End.BOUGHT, waiting.folder)
