@@ -13,6 +13,7 @@ from quipu_nodes import taking_up
 from quipu_nodes.acquiring import End, carry_out
 from quipu_nodes.taking_up import TakingUp
 
+from ledger.chain.engines.service import NoEngineError
 from ledger.chain.proven.chain import ProvenChain
 from ledger.exchange.messages import Reply
 from ledger.exchange.swap_seller import LockedSwap
@@ -54,6 +55,7 @@ class Buyer:
         self.seller = WholeSeller(world)
         self.shelf = Shelf(world.root / "purchases", world.chain)
         self.asked = 0
+        self.is_cut_off = False
         chain = ProvenChain(Service(world, self.seller), world.trust)
         self.tools = world.tools(world.member_file(1), chain=chain, way=lambda grant: self)
 
@@ -66,6 +68,8 @@ class Buyer:
         """From now on."""
 
         def make_tools(stopped: threading.Event, held: ExitStack) -> Tools:
+            if self.is_cut_off:
+                raise NoEngineError("no engine serves the chain")
             return self.tools
 
         return TakingUp(self.shelf, make_tools)
@@ -161,6 +165,19 @@ def test_who_ends_it_stops_wherever_it_waits(buyer: Buyer) -> None:
     buyer.seller.has_no_time = False
     with buyer.taking_up():
         comes_to(waiting, Closed)
+
+
+def test_a_chain_that_is_away_is_tried_again(
+    buyer: Buyer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="quipu_nodes")
+    waiting = buyer.locked()
+    buyer.seller.has_no_time, buyer.is_cut_off = False, True
+    with buyer.taking_up():
+        eventually(lambda: "is tried again: no engine" in caplog.text)
+        buyer.is_cut_off = False
+        comes_to(waiting, Closed)
+    assert caplog.text.count("going on with") == caplog.text.count("is over: bought") == 1
 
 
 def test_a_goal_hears_how_it_ended_while_it_asked(
