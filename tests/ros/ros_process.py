@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +38,29 @@ def is_log(line: str) -> bool:
     return _LOG.match(line) is not None
 
 
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Fast DDS has it
+_PORT = re.compile(r"fastrtps_port\d+")
+_HALF_MADE_S = 10.0
+
+
+def remove_half_made_ports(folder: Path = _SHARED_MEMORY) -> None:
+    """Remove what killed programs left of Fast DDS's ports in shared memory.
+
+    A port's file is made, and then given its size. Who is killed in between leaves it empty,
+    and whoever opens that port later, on whatever domain, waits for its size for ever.
+    """
+    for each in folder.glob("fastrtps_port*"):
+        with contextlib.suppress(OSError):
+            seen = each.stat()
+            is_old = time.time() - seen.st_mtime > _HALF_MADE_S
+            if _PORT.fullmatch(each.name) and not seen.st_size and is_old:
+                each.unlink()
+
+
 @contextlib.contextmanager
 def own_domain() -> Iterator[int]:
     """A ROS_DOMAIN_ID that no other test has, of whatever run, for the length of the block."""
+    remove_half_made_ports()
     first = os.getpid() + next(_turns)  # who follows at once does not get the same
     for domain in (LOWEST_DOMAIN + (first + number) % DOMAINS for number in range(DOMAINS)):
         if (claim := _claimed(domain)) is not None:
