@@ -8,7 +8,6 @@ from benchmarks.ros_record import FIELDS, SIDES, Load, record
 from tests.ros.ros_process import require_ros
 
 
-@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("side", SIDES)
 def test_a_turn(side: str) -> None:

@@ -141,7 +141,6 @@ def test_a_borrower_killed_at_any_step_leaves_a_whole_home(root: Path, tmp_path:
     assert_whole(root)
 
 
-@pytest.mark.alone
 def test_on_a_slow_disk_nobody_who_only_asks_waits(root: Path) -> None:
     """Each sync takes half a second; the status and proofs come at once all the same."""
     sync_s = 0.5

@@ -23,7 +23,6 @@ MESSAGES = 250
 PATIENCE_S = 60.0
 
 
-@pytest.mark.alone
 def test_syncs_that_take_half_a_second_hold_nothing_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

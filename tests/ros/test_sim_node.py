@@ -61,7 +61,6 @@ class Answer:
         return self._value
 
 
-@pytest.mark.alone
 def test_it_keeps_the_topic_contract(ros: Ros) -> None:
     with simulator(ros) as running:
         found = ask(ros, "graph", 4.0)
@@ -115,7 +114,6 @@ def test_it_is_driven_by_others(ros: Ros) -> None:
         assert heard["reliability"] == wanted[name].quality.reliability.value
 
 
-@pytest.mark.alone
 def test_as_fast_as_it_can_nothing_is_lost_and_all_is_repeatable(ros: Ros) -> None:
     def once() -> tuple[Any, Any]:
         taking = Answer(ros, "take", *ROBOTS)
@@ -159,7 +157,6 @@ def test_a_recorder_is_told_how_an_attempt_went(ros: Ros) -> None:
     assert summary["topics"]["/r2/done"] > 5, "the robot without a recorder drives all the same"
 
 
-@pytest.mark.alone
 def test_an_episode_that_does_not_begin_in_time_is_cancelled(ros: Ros) -> None:
     dawdling = Answer(ros, "dawdle", "r1")
     with simulator(ros, episodes=True) as running:
