@@ -17,8 +17,9 @@ from benchmarks.measure import mid, ratios, seconds_of
 from ledger.chain.engines.embedded import EmbeddedEngine
 from ledger.chain.engines.signature_workers import SignatureWorkers
 from ledger.chain.machine.block_rows import read_genesis
-from ledger.chain.machine.home import create_chain, open_chain, open_chain_to_write
+from ledger.chain.machine.home import open_chain
 from ledger.chain.machine.replay import replay
+from ledger.chain.machine.writer import create_chain, open_chain_to_write
 from ledger.ed25519 import PrivateKey
 from ledger.published import published_directory
 

@@ -14,9 +14,9 @@ from benchmarks.fleet_market import EXPIRY_HEIGHT, GIB, GrantMarket, open_market
 from benchmarks.measure import mid, ratios, seconds_of, take_turns
 from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.payword import PayWordChain
+from ledger.chain.ids import grant_id
 from ledger.chain.presentation_claim import PresentationClaim, scope_of, unbound_hash
 from ledger.chain.presentations import verify_claims
-from ledger.chain.rules.grant import grant_id
 from ledger.chain.transaction import sign_transaction
 from ledger.ed25519 import PrivateKey
 from ledger.experience.content_root import chunk_count

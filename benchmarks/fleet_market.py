@@ -19,10 +19,9 @@ from ledger.chain.engines.embedded import EmbeddedEngine
 from ledger.chain.engines.service import Dropped
 from ledger.chain.engines.settings import EngineSettings
 from ledger.chain.fleets import fleet_id
-from ledger.chain.machine.home import create_chain
-from ledger.chain.rules.offers import offer_id
+from ledger.chain.ids import contract_id, offer_id
+from ledger.chain.machine.writer import create_chain
 from ledger.chain.rules.robot import register_message
-from ledger.chain.rules.sharing import contract_id
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.transaction import sign_transaction
 from ledger.checkpoint import Checkpoint, log_id, sign_checkpoint

@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import click
 
 from ledger.chain.account import Account
 from ledger.chain.body import Message
 from ledger.chain.engines.client import ChainClient
-from ledger.chain.engines.embedded import EmbeddedEngine
 from ledger.chain.engines.service import Block, ChainService, NoEngineError
 from ledger.chain.engines.settings import EngineSettings
 from ledger.chain.engines.stored import StoredChain
@@ -32,6 +31,9 @@ from ledger.chain.state_keys import account_key
 from ledger.cli.main import Function
 from ledger.errors import LockedError
 from ledger.schema.canonical import parse_message
+
+if TYPE_CHECKING:
+    from ledger.chain.engines.embedded import EmbeddedEngine
 
 DEFAULT_CHAIN: Final = Path("~/.quipu-chain")
 LIBRARY: Final = EngineSettings(block_period_s=0.0, signature_processes=0)
@@ -156,6 +158,9 @@ def working(chosen: Path | None) -> Iterator[ChainWork]:
 
 
 def _own_engine(root: Path) -> EmbeddedEngine:
+    # Every rule and every proof comes with it: who asks an engine that runs need not wait.
+    from ledger.chain.engines.embedded import EmbeddedEngine
+
     # What stops the engine is raised here, and said in one line; its log is for services.
     logging.getLogger("ledger.chain").addHandler(logging.NullHandler())
     try:

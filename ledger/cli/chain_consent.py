@@ -17,7 +17,7 @@ from typing import Final
 
 import click
 
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.chain.state_keys import anchor_key, consent_key
 from ledger.cli.chain_access import working
 from ledger.cli.chain_names import parse_id, parse_record

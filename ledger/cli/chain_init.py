@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from ledger.chain.engines.embedded import EmbeddedEngine
-from ledger.chain.machine.home import ChainPaths, create_chain
+from ledger.chain.machine.home import ChainPaths
+from ledger.chain.machine.writer import create_chain
 from ledger.cli.chain_access import LIBRARY, chain_option, chain_root
 from ledger.cli.chain_genesis import GenesisPlan, parse_allocation, parse_asset, read_plan
 from ledger.cli.failure import advice

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +14,10 @@ from ledger.cli.chain_names import parse_fleet
 from ledger.cli.chain_submit import Terms
 from ledger.cli.main import Function
 from ledger.ed25519 import PrivateKey
-from ledger.home import HomeReader, open_home
 from ledger.signing_keys import SigningKeys
+
+if TYPE_CHECKING:
+    from ledger.home import HomeReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class RobotHome:
 @contextmanager
 def robot_home(root: Path) -> Iterator[RobotHome]:
     """Open a robot's home. Raises StorageError, and KeyStoreError for keys that are not there."""
+    from ledger.home import open_home  # slow to load, and most verbs of chains need no robot
+
     with open_home(root.expanduser()) as home:
         signers = SigningKeys(home.paths.signing_keys).signers(home.vkeys)
         yield RobotHome(home, home.log.origin, tuple(each.private_key for each in signers))

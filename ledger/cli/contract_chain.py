@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ledger.chain.rules.sharing import contract_id
+from ledger.chain.ids import contract_id
 from ledger.chain.state_keys import contract_key
 from ledger.cli.chain_access import working
 from ledger.cli.chain_names import parse_fleet, parse_id

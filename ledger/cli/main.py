@@ -6,7 +6,6 @@ completion stay quick.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import click
 from ledger import __version__
 from ledger.cli.exit_code import ExitCode
 from ledger.cli.failure import failure_of
+from ledger.cli.lazy_group import LazyGroup
 from ledger.cli.ui import Output, prepare_streams, printing
 from ledger.errors import StorageError
 
@@ -72,22 +72,16 @@ class Invocation:
     output: Output
 
 
-class VerbGroup(click.Group):
-    """A group that imports a verb's module when the verb is used."""
+class VerbGroup(LazyGroup):
+    """``quipu`` itself: every verb is ``command`` of ``ledger.cli.VERB``."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        verbs = {name: f"ledger.cli.{name.replace('-', '_')}" for name in VERBS}
+        super().__init__(*args, verbs=verbs, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs, in the order of `VERBS`."""
         return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load ``ledger.cli.<verb>`` and take its command."""
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"ledger.cli.{cmd_name.replace('-', '_')}")
-        command = module.command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"ledger.cli.{cmd_name} has no command")
-        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without loading their modules."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from ledger.chain.rules.learning import model_id
+from ledger.chain.ids import model_id
 from ledger.cli.chain_access import chain_option, reading, working
 from ledger.cli.chain_names import parse_fleet, parse_id
 from ledger.cli.chain_submit import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ledger.chain.rules.offers import offer_id
+from ledger.chain.ids import offer_id
 from ledger.chain.state_keys import anchor_key
 from ledger.cli.chain_access import chain_option, working
 from ledger.cli.chain_names import parse_id

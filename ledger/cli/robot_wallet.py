@@ -20,7 +20,6 @@ from ledger.cli.main import Function
 from ledger.cli.ui import short
 from ledger.ed25519 import PrivateKey
 from ledger.errors import KeyStoreError, MalformedError, NotFoundError, RefusedError
-from ledger.home import open_home
 from ledger.signing_keys import SigningKeys
 
 _SHORTEST: Final = 4
@@ -74,6 +73,8 @@ class RobotWallet:
     def open(cls, root: Path) -> RobotWallet:
         """The keys that a home knows of. Raises StorageError, and KeyStoreError for a key file
         that others can read or that holds something else."""
+        from ledger.home import open_home  # slow to load, and most wallets are no robot's
+
         with open_home(root.expanduser()) as home:
             origin, active = home.log.origin, home.vkeys
             stored = SigningKeys(home.paths.signing_keys)

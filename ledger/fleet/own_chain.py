@@ -19,7 +19,8 @@ from ledger.chain.genesis import VERSION, Genesis
 from ledger.chain.light.trust import Trust
 from ledger.chain.light.trust_file import encode_trust
 from ledger.chain.machine.block_rows import read_genesis
-from ledger.chain.machine.home import ChainPaths, create_chain, open_chain
+from ledger.chain.machine.home import ChainPaths, open_chain
+from ledger.chain.machine.writer import create_chain
 from ledger.durable_file import write_durably
 from ledger.errors import KeyStoreError, RefusedError
 from ledger.fleet.model import Fleet

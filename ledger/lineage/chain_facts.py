@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from ledger.chain.ids import model_id
 from ledger.chain.notices import ProvenRows
-from ledger.chain.rules.learning import model_id
 from ledger.chain.state_keys import (
     contract_key,
     fleet_key,

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Final
 
 from ledger.chain.codes import RefusalError, ResultCode
-from ledger.chain.rules.grant import grant_id
+from ledger.chain.ids import grant_id
 from ledger.chain.state_keys import grant_key
 from ledger.errors import LedgerError, RefusedError
 from ledger.exchange.deed import Promise

@@ -16,9 +16,9 @@ from typing import Final
 
 from ledger.chain.account import FEE_ASSET
 from ledger.chain.codes import RefusalError, ResultCode
+from ledger.chain.ids import grant_id
 from ledger.chain.notices import Held, Notice, notice_of
 from ledger.chain.proven.kept import require_carried_out
-from ledger.chain.rules.grant import grant_id
 from ledger.errors import RefusedError
 from ledger.experience.erasure import ErasureReport, erase
 from ledger.experience.private_folder import remove_folder

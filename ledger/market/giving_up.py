@@ -8,7 +8,7 @@ What is bought whole is given up only while nothing is locked, or may be.
 from __future__ import annotations
 
 from ledger.chain.fleets import fleet_id
-from ledger.chain.rules.grant import grant_id
+from ledger.chain.ids import grant_id
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import grant_key
 from ledger.errors import LedgerError, RefusedError

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.engines.server import ChainServer
+from ledger.chain.ids import consent_id
 from ledger.chain.machine.home import ChainPaths
-from ledger.chain.rules.consent import consent_id
 from ledger.credentials.member_file import MemberFile
 from ledger.market.buying import acquire
 from ledger.market.shelf import Shelf

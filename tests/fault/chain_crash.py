@@ -33,7 +33,8 @@ from ledger.chain.genesis import Genesis
 from ledger.chain.header import Header, check_succession
 from ledger.chain.leaf import LeafKind, leaf_id
 from ledger.chain.machine.block_rows import find_transaction, newest_height, read_block, read_leaf
-from ledger.chain.machine.home import ChainPaths, ChainWriter, create_chain, open_chain_to_write
+from ledger.chain.machine.home import ChainPaths
+from ledger.chain.machine.writer import ChainWriter, create_chain, open_chain_to_write
 from ledger.chain.result import results_root
 from ledger.chain.state.check import check_state
 from ledger.chain.state.store import heights, open_state

@@ -11,7 +11,8 @@ COMMON = """
     import os, pathlib, subprocess, sys, tempfile
     from ledger.chain.engines.embedded import EmbeddedEngine
     from ledger.chain.engines.service import EngineStoppedError
-    from ledger.chain.machine.home import open_chain, open_chain_to_write
+    from ledger.chain.machine.home import open_chain
+    from ledger.chain.machine.writer import open_chain_to_write
     from ledger.chain.state.check import check_state
     from ledger.errors import ReadOnlyError, StorageError, StorageFullError
     from tests.ledger.chain.engines.engine_world import PATIENCE_S, QUICK, EngineWorld

@@ -20,7 +20,7 @@ from ledger.chain.engines.settings import EngineSettings
 from ledger.chain.genesis import Genesis
 from ledger.chain.light.answer import verify_answer
 from ledger.chain.light.trust import Trust
-from ledger.chain.machine.home import create_chain
+from ledger.chain.machine.writer import create_chain
 from ledger.chain.state_keys import (
     account_key,
     channel_key,

@@ -21,10 +21,8 @@ from ledger.chain.anchoring import next_anchor
 from ledger.chain.channel.identity import channel_id
 from ledger.chain.codes import ResultCode
 from ledger.chain.fleets import fleet_id
-from ledger.chain.rules.grant import grant_id
-from ledger.chain.rules.offers import offer_id
+from ledger.chain.ids import contract_id, grant_id, offer_id
 from ledger.chain.rules.robot import register_message
-from ledger.chain.rules.sharing import contract_id
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import (
     anchor_key,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import consent_id
 from ledger.chain.notices import Held, notices
-from ledger.chain.rules.consent import consent_id
 from ledger.chain.state_keys import consent_key
 from ledger.errors import NotFoundError, RefusedError
 from ledger.exchange.buyer import FetchingUnit, HeldUnit, OpeningStream, SellerRefusedError

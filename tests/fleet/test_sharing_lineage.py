@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.chain.rules.robot import register_message
 from ledger.chain.state_keys import offer_key
 from ledger.exchange.buyer import BoughtContent

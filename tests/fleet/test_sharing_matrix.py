@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ledger.chain.codes import RefusalError, ResultCode
-from ledger.chain.rules.sharing import contract_id
+from ledger.chain.ids import contract_id
 from ledger.credentials.member_file import MemberFile
 from ledger.ed25519 import PrivateKey
 from ledger.errors import LedgerError

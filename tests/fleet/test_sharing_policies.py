@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import contract_id
 from ledger.chain.policy import read_policy
 from ledger.chain.policy.errors import PolicyError
 from ledger.chain.policy.text import MAX_BYTES
-from ledger.chain.rules.sharing import contract_id
 from ledger.chain.state_keys import contract_key, contract_version_key
 from ledger.schema.chain_sharing_pb2 import (
     AmendContract,

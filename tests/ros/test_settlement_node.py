@@ -21,7 +21,7 @@ from ledger.chain.light.answer import verify_answer
 from ledger.chain.light.receipt import verify_receipt
 from ledger.chain.light.signed_header import verify_signed_header
 from ledger.chain.light.trust_file import encode_trust
-from ledger.chain.machine.home import open_chain_to_write
+from ledger.chain.machine.writer import open_chain_to_write
 from ledger.chain.state_keys import anchor_key, asset_key
 from ledger.chain.transaction import sign_transaction
 from ledger.memory.anchor_status import AnchorState, AnchorStatus

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.chain.chronicle.facts import ConsentFact, Moment
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.chain.transaction import Transaction
 from ledger.errors import LedgerError
 from ledger.experience.entry import Erasure, parse_entry

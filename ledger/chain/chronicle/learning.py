@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.chain.chronicle.facts import ModelFact, Moment
-from ledger.chain.rules.learning import model_id
+from ledger.chain.ids import model_id
 from ledger.chain.transaction import Transaction
 from ledger.schema.chain_learning_pb2 import RegisterModel, WithdrawModel
 

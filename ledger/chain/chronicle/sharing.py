@@ -9,10 +9,8 @@ from ledger.chain.chronicle.facts import (
     OfferFact,
     VersionFact,
 )
+from ledger.chain.ids import contract_id, grant_id, offer_id
 from ledger.chain.presentation_claim import NULLIFIER_SIZE
-from ledger.chain.rules.grant import grant_id
-from ledger.chain.rules.offers import offer_id
-from ledger.chain.rules.sharing import contract_id
 from ledger.chain.transaction import Transaction
 from ledger.errors import LedgerError
 from ledger.experience.entry import Experience, parse_entry

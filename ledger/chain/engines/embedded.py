@@ -41,8 +41,8 @@ from ledger.chain.engines.service import (
 from ledger.chain.engines.settings import EngineSettings
 from ledger.chain.engines.signature_workers import SignatureWorkers
 from ledger.chain.leaf import LeafKind, leaf_id
-from ledger.chain.machine.home import ChainWriter, open_chain_to_write
 from ledger.chain.machine.proposal import Admission, Finalized, Info
+from ledger.chain.machine.writer import ChainWriter, open_chain_to_write
 from ledger.chain.transaction import parse_transaction
 from ledger.closing import Closing
 from ledger.errors import LedgerError, NotFoundError

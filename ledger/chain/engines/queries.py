@@ -14,8 +14,8 @@ from ledger.chain.engines.outcomes import Included
 from ledger.chain.engines.service import Block, BlockEvents
 from ledger.chain.leaf import LeafKind, decode_leaf
 from ledger.chain.machine.block_rows import block_of_leaf, find_transaction, read_block
-from ledger.chain.machine.home import ChainWriter
 from ledger.chain.machine.receipts import ReceiptMaker
+from ledger.chain.machine.writer import ChainWriter
 from ledger.errors import CorruptStoreError, NotFoundError
 from ledger.log_reader import U64
 from ledger.storage import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.chain.machine.machine import KEPT_HEIGHTS
+from ledger.chain.machine.kept_heights import KEPT_HEIGHTS
 from ledger.errors import RefusedError
 
 

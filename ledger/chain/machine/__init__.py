@@ -13,6 +13,8 @@
 `copies`        a second home, from a snapshot or by replay
 `replay`        a chain's blocks carried out again, every header compared
 `pruning`       forgetting the attachments of old blocks
-`home`          the store and the operator's keys in a directory
+`home`          the store and the operator's keys in a directory, opened to read
+`writer`        the same made, and opened to write
+`kept_heights`  how much of the past stays provable
 ==============  ==============================================================
 """

@@ -25,7 +25,7 @@ from ledger.chain.account import (
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context
 from ledger.chain.result import Result
-from ledger.chain.rules import ACTIONS
+from ledger.chain.rules.registry import ACTIONS
 from ledger.chain.spending import debit
 from ledger.chain.sponsorship import pay_for_anonymous, pay_from_sponsor
 from ledger.chain.transaction import Transaction

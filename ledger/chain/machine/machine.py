@@ -40,6 +40,7 @@ from ledger.chain.machine.block_rows import (
     read_genesis,
 )
 from ledger.chain.machine.execution import carry_out
+from ledger.chain.machine.kept_heights import KEPT_HEIGHTS
 from ledger.chain.machine.presentations import MAX_ANONYMOUS, PresentationVerdicts
 from ledger.chain.machine.proposal import (
     Admission,
@@ -58,9 +59,6 @@ from ledger.chain.working_state import WorkingState
 from ledger.errors import CorruptStoreError, RefusedError
 from ledger.log import Log
 from ledger.storage import ReadTransaction, Storage, WriteTransaction
-
-KEPT_HEIGHTS: Final = 256
-"""How many heights before the newest stay provable, unless an engine says otherwise."""
 
 
 def _nobody(_: Sequence[tuple[bytes, Admission]]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from ledger.chain.codes import RefusalError
 from ledger.chain.presentation_claim import PresentationClaim
 from ledger.chain.presentations import verify_claims
-from ledger.chain.rules import ACTIONS
+from ledger.chain.rules.registry import ACTIONS
 from ledger.chain.transaction import Transaction
 from ledger.chain.working_state import WorkingState
 

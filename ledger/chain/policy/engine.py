@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from ledger.errors import RefusedError
@@ -42,6 +41,8 @@ def require_engine(number: int) -> None:
 
 def installed_version() -> str | None:
     """The version of the engine's package on this machine."""
+    from importlib.metadata import PackageNotFoundError, version  # slow, and rarely asked for
+
     try:
         return version(_PACKAGE)
     except PackageNotFoundError:

@@ -25,7 +25,6 @@ chain's headers needs one state proof, of the ConsentRecord, to learn what was e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from itertools import pairwise
 from typing import Final
 
@@ -34,6 +33,7 @@ from google.protobuf.message import Message
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import read_fleet
+from ledger.chain.ids import consent_id
 from ledger.chain.robots import read_robot, valid_keys
 from ledger.chain.rules.action import Action, require_id, require_origin, require_text
 from ledger.chain.state_keys import anchor_key, consent_key
@@ -66,13 +66,6 @@ from ledger.schema.chain_pb2 import (
 
 MAX_RECORDS: Final = 256
 MAX_PURPOSE: Final = 128
-CONSENT_TAG: Final = b"quipu/consent/v1\0"
-
-
-def consent_id(chain: bytes, signer: bytes, sequence: int) -> bytes:
-    """The id of the consent that ``signer`` grants with its transaction of this sequence."""
-    # SHA256("quipu/consent/v1\0" || chain id || signer || u64be(sequence))
-    return sha256(CONSENT_TAG + chain + signer + sequence.to_bytes(8, "big")).digest()
 
 
 def check_grant_consent(message: GrantConsent) -> None:

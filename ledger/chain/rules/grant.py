@@ -10,7 +10,6 @@ Everything that is cheap to refuse is refused before the proof is verified.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from itertools import pairwise
 from typing import Final
 
@@ -19,6 +18,7 @@ from google.protobuf.message import Message
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import governed_fleet, read_fleet
+from ledger.chain.ids import grant_id
 from ledger.chain.policy import Member
 from ledger.chain.presentation_claim import (
     NULLIFIER_SIZE,
@@ -45,17 +45,10 @@ from ledger.schema.chain_identity_pb2 import FleetRecord
 from ledger.schema.chain_pb2 import EVENT_KIND_GRANTED, TransactionBody
 from zkproofs.credential.attributes import MAX_NUMBER, MAX_TEXT_SIZE
 
-GRANT_TAG: Final = b"quipu/grant/v1\0"
 MAX_PURPOSE: Final = 64
 MAX_AHEAD_S: Final = 3_600
 """How far after the block the time may lie that a credential has to be good at."""
 MAX_PRUNED: Final = 256
-
-
-def grant_id(chain: bytes, key: bytes) -> bytes:
-    """The id of the grant that a one-time key asks for."""
-    # SHA256("quipu/grant/v1\0" || chain id || one-time key)
-    return sha256(GRANT_TAG + chain + key).digest()
 
 
 def claim_of(state: WorkingState, chain: bytes, body: bytes) -> PresentationClaim:

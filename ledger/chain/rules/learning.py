@@ -13,7 +13,6 @@ meanwhile keeps no model from being registered; it is for those who look at its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from itertools import pairwise
 from typing import Final
 
@@ -22,6 +21,7 @@ from google.protobuf.message import Message
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import governed_fleet
+from ledger.chain.ids import model_id
 from ledger.chain.leaf import ID_SIZE
 from ledger.chain.rules.action import Action, require_id, require_text
 from ledger.chain.rules.grant import read_grant
@@ -36,16 +36,9 @@ from ledger.schema.chain_learning_pb2 import (
 )
 from ledger.schema.chain_pb2 import EVENT_KIND_MODEL_REGISTERED, EVENT_KIND_MODEL_WITHDRAWN
 
-MODEL_TAG: Final = b"quipu/model/v1\0"
 MAX_NAME: Final = 64
 MAX_INPUTS: Final = 1_024
 MAX_GRANTS: Final = 256
-
-
-def model_id(chain: bytes, fleet: bytes, content_root: bytes) -> bytes:
-    """The id of a fleet's model with this content root."""
-    # SHA256("quipu/model/v1\0" || chain id || fleet || content root)
-    return sha256(MODEL_TAG + chain + fleet + content_root).digest()
 
 
 def check_register_model(message: RegisterModel) -> None:

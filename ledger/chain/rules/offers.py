@@ -13,7 +13,6 @@ with the data, and never here.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Final
 
 from google.protobuf.message import Message
@@ -21,6 +20,7 @@ from google.protobuf.message import Message
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import read_fleet
+from ledger.chain.ids import offer_id
 from ledger.chain.robots import read_robot, valid_keys
 from ledger.chain.rules.action import Action, require_id, require_origin
 from ledger.chain.rules.quality_proofs import check_proofs, verify_qualities
@@ -43,16 +43,9 @@ from ledger.schema.chain_sharing_pb2 import (
     WithdrawOffer,
 )
 
-OFFER_TAG: Final = b"quipu/offer/v1\0"
 MAX_TAGS: Final = 64
 MAX_TOPICS: Final = 256
 MAX_PATH: Final = 63
-
-
-def offer_id(chain: bytes, contract: bytes, leaf: bytes) -> bytes:
-    """The id of the offer, under a contract, of the entry with this leaf hash."""
-    # SHA256("quipu/offer/v1\0" || chain id || contract id || leaf hash of the entry)
-    return sha256(OFFER_TAG + chain + contract + leaf).digest()
 
 
 def check_post_offer(message: PostOffer) -> None:

@@ -12,7 +12,6 @@ nullifiers of grants are made from, stays the same: an amendment gives nobody ne
 
 from __future__ import annotations
 
-from hashlib import sha256
 from itertools import pairwise
 from typing import Final
 
@@ -23,6 +22,7 @@ from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import governed_fleet
 from ledger.chain.genesis import MAX_BLOCKS
+from ledger.chain.ids import contract_id
 from ledger.chain.policy import Policy, PolicyError, read_policy
 from ledger.chain.rules.action import Action, require_id, require_text
 from ledger.chain.rules.royalties import WHOLE
@@ -43,17 +43,10 @@ from ledger.schema.chain_sharing_pb2 import (
     WithdrawContract,
 )
 
-CONTRACT_TAG: Final = b"quipu/contract/v1\0"
 MAX_NAME: Final = 64
 MAX_ROYALTIES: Final = 16
 MAX_USES: Final = 65_536
 MAX_VERSIONS: Final = 2**32 - 1
-
-
-def contract_id(chain: bytes, signer: bytes, sequence: int) -> bytes:
-    """The id of the contract that ``signer`` deploys with its transaction of this sequence."""
-    # SHA256("quipu/contract/v1\0" || chain id || signer || u64be(sequence))
-    return sha256(CONTRACT_TAG + chain + signer + sequence.to_bytes(8, "big")).digest()
 
 
 def check_deploy_contract(message: DeployContract) -> None:

@@ -12,7 +12,7 @@ from ledger.chain.account import IS_POOL, MAX_ASSETS, Account, credit, write_acc
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.leaf import LeafKind, leaf_id
 from ledger.chain.machine.execution import carry_out, check_form
-from ledger.chain.rules import ACTIONS
+from ledger.chain.rules.registry import ACTIONS
 from ledger.chain.transaction import parse_transaction
 from ledger.ed25519 import PrivateKey, is_signed
 from ledger.schema import chain_pb2

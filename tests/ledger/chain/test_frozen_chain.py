@@ -16,7 +16,7 @@ from ledger.chain.header import Header, check_succession
 from ledger.chain.leaf import LeafKind, encode_leaf
 from ledger.chain.machine.execution import carry_out, check_form
 from ledger.chain.result import Result, results_root
-from ledger.chain.rules import ACTIONS
+from ledger.chain.rules.registry import ACTIONS
 from ledger.chain.transaction import parse_transaction
 from ledger.chain.working_state import WorkingState
 from ledger.ed25519 import is_signed

@@ -9,8 +9,7 @@ import pytest
 from google.protobuf.message import Message
 
 from ledger.chain.codes import ResultCode
-from ledger.chain.rules.consent import consent_id
-from ledger.chain.rules.learning import model_id
+from ledger.chain.ids import consent_id, model_id
 from ledger.chain.state_keys import model_key
 from ledger.errors import NotFoundError, RefusedError
 from ledger.experience.erasure import erase

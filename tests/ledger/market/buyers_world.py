@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ledger.chain.ids import contract_id
 from ledger.chain.proven.chain import ProvenChain
-from ledger.chain.rules.sharing import contract_id
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.credentials.member_file import MemberFile
 from ledger.exchange.counter import Counter

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import contract_id, offer_id
 from ledger.chain.proven.chain import ProvenChain
-from ledger.chain.rules.offers import offer_id
-from ledger.chain.rules.sharing import contract_id
 from ledger.chain.state_keys import anchor_key, offer_key
 from ledger.chain.transaction import sign_transaction
 from ledger.ed25519 import PrivateKey

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.codes import ResultCode
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.credentials.member_file import MemberFile
 from ledger.errors import RefusedError
 from ledger.exchange.transport import NoSellerError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.exchange.swap_seller import EndedSwap, LockedSwap
 from ledger.market.acquisition_states import Abandoned, Swapping
 from ledger.market.buying import NotYetError, acquire

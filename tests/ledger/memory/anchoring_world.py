@@ -16,8 +16,8 @@ from ledger.chain.fleets import fleet_id
 from ledger.chain.genesis import Genesis
 from ledger.chain.light.answer import verify_answer
 from ledger.chain.light.trust import Trust
-from ledger.chain.machine.home import create_chain
 from ledger.chain.machine.proposal import Admission
+from ledger.chain.machine.writer import create_chain
 from ledger.chain.rules.robot import register_message
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import account_key, anchor_key, robot_key

@@ -17,8 +17,7 @@ from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.voucher import sign_voucher
 from ledger.chain.codes import ResultCode
 from ledger.chain.fleets import fleet_id
-from ledger.chain.rules.consent import consent_id
-from ledger.chain.rules.grant import grant_id
+from ledger.chain.ids import consent_id, grant_id
 from ledger.chain.rules.robot import register_message
 from ledger.chain.sale.identity import key_hash, sale_id
 from ledger.chain.sponsorship import pool_account

@@ -16,7 +16,7 @@ from ledger.chain.audit.audit import audit_chain_in_process
 from ledger.chain.audit.counters import ChainCounters
 from ledger.chain.audit.request import ChainAuditRequest
 from ledger.chain.fleets import fleet_id
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.chain.rules.payment import approve
 from ledger.chain.rules.robot import register_message
 from ledger.ed25519 import PrivateKey

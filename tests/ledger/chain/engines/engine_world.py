@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ledger.chain.engines.settings import EngineSettings
 from ledger.chain.genesis import Genesis
-from ledger.chain.machine.home import create_chain
+from ledger.chain.machine.writer import create_chain
 from ledger.chain.transaction import sign_transaction
 from ledger.ed25519 import PrivateKey
 from ledger.schema.chain_payment_pb2 import Asset, Transfer

@@ -10,9 +10,9 @@ from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.payword import PayWordChain
 from ledger.chain.channel.voucher import sign_voucher
 from ledger.chain.header import Header
+from ledger.chain.ids import consent_id
 from ledger.chain.leaf import LeafKind, encode_leaf
 from ledger.chain.result import Result, results_root
-from ledger.chain.rules.consent import consent_id
 from ledger.chain.rules.fleet import authority_message
 from ledger.chain.rules.payment import approve
 from ledger.chain.sponsorship import pool_account

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.fleets import fleet_id
-from ledger.chain.rules.grant import claim_of, grant_id
-from ledger.chain.rules.offers import offer_id
-from ledger.chain.rules.sharing import contract_id
+from ledger.chain.ids import contract_id, grant_id, offer_id
+from ledger.chain.rules.grant import claim_of
 from ledger.chain.sale.identity import key_hash, sale_id
 from ledger.chain.sale.masking import UnitMask
 from ledger.checkpoint import Checkpoint, log_id, sign_checkpoint

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.ids import contract_id, grant_id, offer_id
 from ledger.chain.presentation_claim import PresentationClaim
-from ledger.chain.rules.grant import claim_of, grant_id
-from ledger.chain.rules.offers import offer_id
-from ledger.chain.rules.sharing import contract_id
+from ledger.chain.rules.grant import claim_of
 from ledger.chain.sponsorship import pool_account
 from ledger.checkpoint import log_id
 from ledger.credentials.grant_request import GrantRequest

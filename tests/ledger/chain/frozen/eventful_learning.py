@@ -7,9 +7,7 @@ from typing import Final
 from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.voucher import sign_voucher
 from ledger.chain.fleets import fleet_id
-from ledger.chain.rules.consent import consent_id
-from ledger.chain.rules.grant import grant_id
-from ledger.chain.rules.learning import model_id
+from ledger.chain.ids import consent_id, grant_id, model_id
 from ledger.schema.chain_channel_pb2 import CloseChannel, OpenChannel, Voucher, VoucherMode
 from ledger.schema.chain_consent_pb2 import (
     AcknowledgeConsent,

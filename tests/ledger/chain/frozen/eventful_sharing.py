@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from ledger.chain.rules.offers import offer_id
+from ledger.chain.ids import contract_id, offer_id
 from ledger.chain.rules.quality_proofs import quality_context
-from ledger.chain.rules.sharing import contract_id
 from ledger.checkpoint import Checkpoint, log_id, sign_checkpoint
 from ledger.ed25519 import PrivateKey
 from ledger.experience.entry import encode_entry

@@ -21,7 +21,8 @@ from ledger.chain.account import Account
 from ledger.chain.genesis import Genesis
 from ledger.chain.header import Header
 from ledger.chain.leaf import LeafKind, leaf_id
-from ledger.chain.machine.machine import KEPT_HEIGHTS, StateMachine, start_chain
+from ledger.chain.machine.kept_heights import KEPT_HEIGHTS
+from ledger.chain.machine.machine import StateMachine, start_chain
 from ledger.chain.machine.proposal import Finalized, Proposal
 from ledger.chain.machine.receipts import ReceiptMaker
 from ledger.chain.state.store import open_state

@@ -9,10 +9,11 @@ import pytest
 from ledger.chain.light.snapshot import ChunkError
 from ledger.chain.light.trust import Trust
 from ledger.chain.machine.copies import replay_chain, restore_chain
-from ledger.chain.machine.home import create_chain, open_chain, open_chain_to_write
+from ledger.chain.machine.home import open_chain
 from ledger.chain.machine.proposal import Proposal
 from ledger.chain.machine.replay import ReplayError
 from ledger.chain.machine.snapshot import SnapshotStore
+from ledger.chain.machine.writer import create_chain, open_chain_to_write
 from ledger.chain.transaction import sign_transaction
 from ledger.errors import KeyStoreError, LedgerError, RefusedError, StorageError
 from ledger.log_reader import U64

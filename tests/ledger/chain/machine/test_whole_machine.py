@@ -22,7 +22,7 @@ from ledger.chain.account import MAX_AMOUNT, Account
 from ledger.chain.channel.identity import channel_id
 from ledger.chain.channel.payword import PayWordChain
 from ledger.chain.channel.voucher import sign_voucher
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.chain.rules.payment import approve
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import robot_key

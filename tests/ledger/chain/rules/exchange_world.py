@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import grant_id
 from ledger.chain.result import Result
-from ledger.chain.rules.grant import grant_id
 from ledger.chain.sale.identity import key_hash, sale_id
 from ledger.chain.state_keys import grant_key, sale_key
 from ledger.ed25519 import PrivateKey

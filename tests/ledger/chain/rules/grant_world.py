@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
+from ledger.chain.ids import grant_id
 from ledger.chain.presentations import size_of_presentation
 from ledger.chain.result import Result
-from ledger.chain.rules.grant import grant_id
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import grant_key
 from ledger.chain.transaction import sign_transaction

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from ledger.chain.codes import ResultCode
-from ledger.chain.rules.consent import consent_id
+from ledger.chain.ids import consent_id
 from ledger.chain.state_keys import consent_key
 from ledger.checkpoint import log_id
 from ledger.experience.entry import Erasure, Pruning

@@ -8,8 +8,9 @@ import pytest
 
 from ledger.chain.account import Account
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import grant_id
 from ledger.chain.presentation_claim import scope_of
-from ledger.chain.rules.grant import MAX_AHEAD_S, grant_id
+from ledger.chain.rules.grant import MAX_AHEAD_S
 from ledger.chain.sponsorship import pool_account
 from ledger.chain.state_keys import grant_key, nullifier_key
 from ledger.schema.chain_grant_pb2 import (

@@ -8,8 +8,9 @@ import pytest
 
 from ledger.chain.as_json import value_json
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import model_id
 from ledger.chain.key_words import describe_key
-from ledger.chain.rules.learning import MAX_GRANTS, MAX_INPUTS, model_id
+from ledger.chain.rules.learning import MAX_GRANTS, MAX_INPUTS
 from ledger.chain.state_keys import grant_key, model_key
 from ledger.schema.chain_grant_pb2 import GrantRecord, PruneGrants
 from ledger.schema.chain_learning_pb2 import (

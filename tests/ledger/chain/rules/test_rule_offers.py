@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ledger.chain.codes import ResultCode
-from ledger.chain.rules.offers import MAX_PATH, MAX_TAGS, MAX_TOPICS, offer_id
+from ledger.chain.ids import offer_id
+from ledger.chain.rules.offers import MAX_PATH, MAX_TAGS, MAX_TOPICS
 from ledger.chain.rules.quality_proofs import MAX_PROOF_BYTES, MAX_PROOFS
 from ledger.checkpoint import log_id
 from ledger.experience.entry import encode_entry

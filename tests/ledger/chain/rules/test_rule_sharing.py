@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import contract_id
 from ledger.chain.rules.fleet import authority_message
-from ledger.chain.rules.sharing import MAX_ROYALTIES, MAX_USES, contract_id, policy_of
+from ledger.chain.rules.sharing import MAX_ROYALTIES, MAX_USES, policy_of
 from ledger.chain.state_keys import contract_version_key
 from ledger.errors import CorruptStoreError
 from ledger.schema.chain_identity_pb2 import ChangeAuthority

@@ -8,8 +8,8 @@ import pytest
 
 from ledger.chain.as_json import value_json
 from ledger.chain.codes import ResultCode
+from ledger.chain.ids import consent_id
 from ledger.chain.key_words import describe_key
-from ledger.chain.rules.consent import consent_id
 from ledger.chain.state_keys import withdrawn_key
 from ledger.schema.chain_channel_pb2 import OpenChannel, VoucherMode
 from ledger.schema.chain_consent_pb2 import (
