@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT_ROS = ROOT / "script/ros"
+END_WITH_PARENT = Path(__file__).with_name("end_with_parent.py")
 LOWEST_DOMAIN, DOMAINS = 20, 60
 """Benchmarks have those from 80 on. Beyond 101, ports run into those that Linux gives clients."""
 STOP_SECONDS = 60.0
@@ -62,12 +64,25 @@ def own_domain() -> Iterator[int]:
     """A ROS_DOMAIN_ID that no other test has, of whatever run, for the length of the block."""
     remove_half_made_ports()
     first = os.getpid() + next(_turns)  # who follows at once does not get the same
+    spoken_on = domains_spoken_on()
     for domain in (LOWEST_DOMAIN + (first + number) % DOMAINS for number in range(DOMAINS)):
-        if (claim := _claimed(domain)) is not None:
+        if domain not in spoken_on and (claim := _claimed(domain)) is not None:
             with claim:
                 yield domain
             return
     raise RuntimeError(f"all {DOMAINS} domains for tests are taken")
+
+
+def domains_spoken_on() -> set[int]:
+    """The domains of programs that run: those of a run that was killed may be among them."""
+    domains = set()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another user's, or gone
+            for variable in environ.read_bytes().split(b"\0"):
+                name, _, value = variable.partition(b"=")
+                if name == b"ROS_DOMAIN_ID" and value.isdigit():
+                    domains.add(int(value))
+    return domains
 
 
 def _claimed(domain: int) -> IO[str] | None:
@@ -154,7 +169,10 @@ class Ros:
         """Run a command beside the test; whatever is left of it at the end is killed."""
         with tempfile.NamedTemporaryFile(prefix="ros-", suffix=".log") as file:
             process = subprocess.Popen(
-                [SCRIPT_ROS, *command],
+                [
+                    *(sys.executable, "-IS", END_WITH_PARENT, str(os.getpid())),
+                    *(SCRIPT_ROS, *command),
+                ],
                 env=self.environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
