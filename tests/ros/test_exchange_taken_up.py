@@ -51,6 +51,16 @@ def sale_of(folder: Path) -> ChosenSale:
     return sale
 
 
+def besides(graph: Graph) -> str | None:
+    """How many purchases the exchange node says that it goes on with, when it spoke last."""
+    for array in reversed(graph.heard("/diagnostics")):
+        for status in array["status"]:
+            for value in status["values"]:
+                if status["name"].endswith(": exchange") and value["key"] == "besides":
+                    return str(value["value"])
+    return None
+
+
 def test_the_recording_is_in_the_home(world: ExchangeWorld) -> None:
     home = world.root / "kea"
     create_home(home, "buyers.example/kea")
@@ -85,6 +95,9 @@ def test_a_cheat_is_complained_of(world: ExchangeWorld) -> None:
                 lambda: isinstance(Acquisition.look(folder)[1], Abandoned), lambda: r1.output
             )
             eventually(lambda: "the seller cheats" in r1.output, lambda: r1.output)
+            with Graph(world.ros) as graph:
+                graph.listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", latched=False)
+                eventually(lambda: besides(graph) == "0", lambda: r1.output)
     assert world.proven.read(SaleRecord, key) is None
     # The price and the deposit; the fees of request, funding, lock, complaint and paying back.
     assert pool + DEPOSIT - 6 * FEE <= world.pool < pool + DEPOSIT

@@ -154,6 +154,7 @@ def test_a_goal_goes_on_in_its_place_and_it_goes_on_after_the_goal(buyer: Buyer)
             buyer.seller.has_no_time = False
             assert buyer.goal(offer) is End.BOUGHT
         assert buyer.goal(offer) is End.BOUGHT
+        eventually(lambda: not taking.open)
 
 
 def test_who_ends_it_stops_wherever_it_waits(buyer: Buyer) -> None:
@@ -173,10 +174,14 @@ def test_a_chain_that_is_away_is_tried_again(
     caplog.set_level(logging.INFO, logger="quipu_nodes")
     waiting = buyer.locked()
     buyer.seller.has_no_time, buyer.is_cut_off = False, True
-    with buyer.taking_up():
-        eventually(lambda: "is tried again: no engine" in caplog.text)
+    name = f"the purchase of {waiting.wish.offer.hex()[:8]}"
+    with buyer.taking_up() as taking:
+        tried = f"{name} is tried again: no engine serves the chain"
+        eventually(lambda: taking.open == (tried,))
+        assert tried in caplog.text
         buyer.is_cut_off = False
         comes_to(waiting, Closed)
+        eventually(lambda: not taking.open)
     assert caplog.text.count("going on with") == caplog.text.count("is over: bought") == 1
 
 
@@ -212,11 +217,12 @@ def test_what_only_its_seller_can_mend_is_tried_until_the_sale_is_over(
     (waiting.folder / "purchase" / "masked").write_bytes(b"")
     buyer.seller.is_away = True
     buyer.asked = 0
-    with buyer.taking_up():
+    with buyer.taking_up() as taking:
         eventually(lambda: buyer.asked >= 3)
         assert "left to a goal" not in caplog.text
         buyer.world.pass_blocks(SELLING.complaint_blocks + 1)
         eventually(lambda: "left to a goal" in caplog.text)
+        assert ["left to a goal" in line for line in taking.open] == [True]
         asked = buyer.asked
     assert buyer.asked == asked
     assert caplog.text.count("going on with") == 1

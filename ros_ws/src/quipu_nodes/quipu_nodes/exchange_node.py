@@ -109,8 +109,8 @@ class ExchangeNode(ManagedNode):
             configured.way.close()
 
     def diagnose(self) -> tuple[bytes, str, Facts]:
-        """What is being bought, and how the last goal ended."""
-        server = self._server
+        """What is being bought, how the last goal ended, and what is gone on with besides."""
+        server, taking_up = self._server, self._taking_up
         if self._configured is None:
             return DiagnosticStatus.OK, "not configured", {"state": "unconfigured"}
         facts: dict[str, object] = {"state": "active" if server else "inactive"}
@@ -126,6 +126,10 @@ class ExchangeNode(ManagedNode):
         if last is not None:
             facts["last"] = last.end.name.lower()
             facts["fault"] = last.words
+        besides = taking_up.open if taking_up is not None else ()
+        facts["besides"] = len(besides)
+        if besides:
+            return DiagnosticStatus.WARN, "; ".join(besides), facts
         if last is not None and last.end is End.FAILED and not server.is_busy:
             return DiagnosticStatus.WARN, last.words, facts
         return DiagnosticStatus.OK, "buying" if server.is_busy else "ready", facts

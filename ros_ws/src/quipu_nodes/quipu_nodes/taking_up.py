@@ -61,11 +61,19 @@ class TakingUp(Closing):
         self._is_woken = self._is_closed = False
         self._past_help: Final[dict[Path, bytes]] = {}
         """Offers by folder, until a goal has been there."""
+        self._open: Final[dict[Path, str]] = {}
+        """What was last said of what is not over, by folder."""
         # The thread's own.
         self._said: Final[dict[Path, str]] = {}
         self._begun: Final[set[Path]] = set()
         self._thread: Final = threading.Thread(target=self._run, name="quipu-take-up", daemon=True)
         self._thread.start()
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """What was last said of each purchase that is not over, a line each."""
+        with self._changed:
+            return tuple(self._open.values())
 
     @contextmanager
     def lent(self, offer: bytes) -> Iterator[Outcome | None]:
@@ -88,6 +96,7 @@ class TakingUp(Closing):
                 self._lent.discard(offer)
                 for folder in [f for f, its in self._past_help.items() if its == offer]:
                     del self._past_help[folder]
+                    self._open.pop(folder, None)
                 self._is_woken = True
                 self._changed.notify_all()
 
@@ -123,6 +132,7 @@ class TakingUp(Closing):
         except LedgerError as error:
             self._warn(self._shelf.root, f"purchases cannot be looked at: {error}")
             return True
+        self._stands(self._shelf.root, None)
         is_left = False
         for each in found:
             turn = _Turn(each.wish.offer)
@@ -149,7 +159,9 @@ class TakingUp(Closing):
         folder, name = shelved.folder, f"the purchase of {shelved.wish.offer.hex()[:8]}"
         if folder not in self._begun:
             self._begun.add(folder)
-            _LOG.info("going on with %s, whose price is locked", name)
+            line = f"going on with {name}, whose price is locked"
+            self._stands(folder, line)
+            _LOG.info("%s", line)
         with ExitStack() as held:
             try:
                 tools = self._make_tools(turn.stopped, held)
@@ -165,6 +177,7 @@ class TakingUp(Closing):
             if outcome.is_success or _is_abandoned(shelved):
                 turn.ended = outcome
                 self._begun.discard(folder)
+                self._stands(folder, None)
                 _LOG.info("%s is over: %s", name, outcome.words or outcome.end.name.lower())
                 return True
             if outcome.end is End.CANCELLED:
@@ -179,9 +192,16 @@ class TakingUp(Closing):
 
     def _warn(self, folder: Path, line: str) -> None:
         """Once, until there is something else to say of it."""
+        self._stands(folder, line)
         if self._said.get(folder) != line:
             self._said[folder] = line
             _LOG.warning("%s", line)
+
+    def _stands(self, folder: Path, line: str | None) -> None:
+        with self._changed:
+            self._open.pop(folder, None)
+            if line is not None:
+                self._open[folder] = line
 
 
 def _is_abandoned(shelved: Shelved) -> bool:
