@@ -9,7 +9,7 @@
 `result`                what came of each transaction, under one root
 `sale_end`              how an atomic sale ended, by results of transactions
 `header`                the leaf at the end of a block
-`ids`                   the ids of what transactions make
+`ids`                   the ids of consents, contracts, offers, grants, models
 `state_keys`            the keys of the state; `key_words`, the same for people
 `account`               who may sign, how often they did, what they have
 `spending`              what leaves an account, within its caps

@@ -1,6 +1,7 @@
-"""The ids of what transactions make: hashes that whoever has the parts can compute.
+"""The ids of consents, contracts, offers, grants and models, which anyone can compute.
 
-Each begins with a tag of its own, so that no two kinds can share an id.
+Each hash begins with a tag of its own, so that no two kinds can share an id. Fleets, channels
+and sales have theirs in `fleets`, `channel.identity` and `sale.identity`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import click
@@ -16,12 +15,7 @@ class LazyGroup(click.Group):
     Without an attribute it is ``command``. Only the group's own help loads all of them.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        verbs: Mapping[str, str] = MappingProxyType({}),
-        **settings: Any,
-    ) -> None:
+    def __init__(self, *args: Any, verbs: Mapping[str, str], **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._verbs = verbs
 
