@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import rclpy
@@ -100,24 +101,31 @@ class Peer:
         client, heard = self.made[f"a{action}"], []
         if not client.wait_for_server(wait_s):
             raise TimeoutError(f"nobody serves {action}")
-        sent = client.send_goal_async(
+        sent = self.in_executor(
+            client.send_goal_async,
             fill(imported(kind).Goal(), fields),
-            feedback_callback=lambda message: heard.append(as_json(message.feedback)),
+            lambda message: heard.append(as_json(message.feedback)),
         )
         handle = self.waited(sent, wait_s)
         goal = bytes(handle.goal_id.uuid).hex()
-        self.goals[goal] = handle, handle.get_result_async(), heard
+        self.goals[goal] = handle, self.in_executor(handle.get_result_async), heard
         return goal
 
     def feedback(self, goal: str) -> list[Any]:
         return list(self.goals[goal][2])
 
     def cancel(self, goal: str, wait_s: float = 30.0) -> None:
-        self.waited(self.goals[goal][0].cancel_goal_async(), wait_s)
+        self.waited(self.in_executor(self.goals[goal][0].cancel_goal_async), wait_s)
 
     def result(self, goal: str) -> Any:
         coming = self.goals[goal][1]
         return as_json(coming.result().result) if coming.done() else None
+
+    def in_executor(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+        """What asking returns. An `ActionClient` is not asked in another thread than that which
+        takes answers: one that comes before the question is noted is thrown away.
+        """
+        return self.waited(self.node.executor.create_task(ask, *arguments), 30.0)
 
     def waited(self, coming: Any, wait_s: float) -> Any:
         until = time.monotonic() + wait_s

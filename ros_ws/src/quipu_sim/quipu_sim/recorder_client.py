@@ -21,7 +21,11 @@ _LONGEST: Final = 2 * TIME_LIMIT
 
 
 class RecorderClient:
-    """A `quipu_sim.recording_gate.RecorderPort` of the recorder at ``/ROBOT/recorder``."""
+    """A `quipu_sim.recording_gate.RecorderPort` of the recorder at ``/ROBOT/recorder``.
+
+    Called in any thread. The action is asked in the executor's alone: rclpy throws away an
+    answer that is taken before the thread that asked has noted its question.
+    """
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class RecorderClient:
     ) -> None:
         """``heard`` says whether subscribers have all that the robot has said."""
         recorder = f"/{robot}/recorder"
+        self._node = node
         self._heard = heard
         self._tags = list(tags)
         self._longest = attempts * _LONGEST
@@ -54,9 +59,13 @@ class RecorderClient:
         goal = RecordEpisode.Goal(
             name=name, task=TASK, tags=self._tags, max_duration_s=self._longest
         )
-        self._episode = _Episode()
-        asked = self._episodes.send_goal_async(goal, feedback_callback=self._episode.goes_on)
-        asked.add_done_callback(self._episode.answered)
+        self._episode = episode = _Episode()
+
+        def ask() -> None:
+            asked = self._episodes.send_goal_async(goal, feedback_callback=episode.goes_on)
+            asked.add_done_callback(episode.answered)
+
+        self._node.executor.create_task(ask)
 
     def started(self) -> bool | None:
         """Whether it has begun."""
@@ -89,12 +98,12 @@ class RecorderClient:
     def forget(self) -> None:
         """Do not wait any more; an episode that begins after all is ended."""
         if self._episode:
-            self._episode.give_up()
+            self._node.executor.create_task(self._episode.give_up)
         self._episode = None
 
 
 class _Episode:
-    """What is known of one episode; answers come in the executor's thread.
+    """What is known of one episode. All of it happens in the executor's thread.
 
     A goal that is accepted may still be refused in its result: only feedback tells that
     the recorder is recording.
