@@ -110,8 +110,10 @@ class AcquireServer:
                 target=self._run, args=(goal, handle, coming), name="quipu-acquire", daemon=True
             )
             self._thread.start()
-        ended: Future = Future(executor=self._node.executor)
-        coming.add_done_callback(lambda _: ended.set_result(None))
+        executor = self._node.executor
+        ended: Future = Future(executor=executor)
+        # As a task: what another thread sets does not wake the executor.
+        coming.add_done_callback(lambda _: executor.create_task(ended.set_result, None))
         await ended
         return _ended(handle, coming.result(0))
 

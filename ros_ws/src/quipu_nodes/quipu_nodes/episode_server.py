@@ -89,8 +89,10 @@ class EpisodeServer:
         except LedgerError as error:
             return _refused(handle, str(error))
         self._cancelled = False
-        ended: Future = Future(executor=self._node.executor)
-        outcome.add_done_callback(lambda _: ended.set_result(None))
+        executor = self._node.executor
+        ended: Future = Future(executor=executor)
+        # As a task: what another thread sets does not wake the executor.
+        outcome.add_done_callback(lambda _: executor.create_task(ended.set_result, None))
         timer = self._node.create_timer(
             _FEEDBACK_S, lambda: self._tell(handle, recorder, ended), clock=STEADY
         )
