@@ -154,7 +154,8 @@ def _buy(market: fleet_stream.Market, purchases: list[Callable[..., None]]) -> d
     client = node.create_client(FetchChunk, "/bare/ordinary")
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    threading.Thread(target=executor.spin, daemon=True).start()
+    spinning = threading.Thread(target=executor.spin, daemon=True)
+    spinning.start()
     if not client.wait_for_service(60.0):
         raise TimeoutError("the bare service is not found")
 
@@ -178,7 +179,8 @@ def _buy(market: fleet_stream.Market, purchases: list[Callable[..., None]]) -> d
         }
 
     taken = take_turns(rounds, one_round)
-    executor.shutdown(1.0)
+    executor.shutdown()
+    spinning.join(10.0)
     megabytes = market.size / 1e6
     return {
         "stream_ros_mb_s_vs_bare": mid(ratios(taken["ordinary"], taken["ours"])),

@@ -33,6 +33,7 @@ USAGE: Final = 2
 
 _LAST_WORDS_S: Final = 0.1
 _LOOK_S: Final = 1.0
+_PATIENCE_S: Final = 5.0
 
 
 def words_of(arguments: list[str] | None = None) -> tuple[str, ...]:
@@ -79,8 +80,9 @@ def _run(nodes: Sequence[LifecycleNode], stopped: threading.Event) -> int:
         node.close()
     stopped.wait(0 if stopped.is_set() else _LAST_WORDS_S)
     ended.set()
-    executor.shutdown(timeout_sec=1.0)
-    spinning.join(1.0)
+    executor.shutdown()
+    # An interpreter that ends under a thread inside rclpy aborts.
+    spinning.join(_PATIENCE_S)
     for node in reversed(nodes):
         node.destroy_node()
     return DONE if started else NOT_STARTED
