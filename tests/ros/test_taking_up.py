@@ -15,16 +15,18 @@ from quipu_nodes.taking_up import TakingUp
 
 from ledger.chain.engines.service import NoEngineError
 from ledger.chain.proven.chain import ProvenChain
+from ledger.errors import StorageError
 from ledger.exchange.messages import Reply
 from ledger.exchange.swap_seller import LockedSwap
+from ledger.home import open_home, open_home_to_write
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Abandoned, Closed, Granted
-from ledger.market.buying import acquire
+from ledger.market.acquisition_states import Abandoned, Bought, Closed, Granted, Kept
+from ledger.market.buying import AcquisitionCancelledError, acquire
 from ledger.market.shelf import Shelf
 from ledger.market.swapping import PriceLockedError
-from ledger.market.tools import Tools, tell_nobody
+from ledger.market.tools import Home, Tools, tell_nobody
 from ledger.market.wish import Mode, Wish
-from tests.ledger.market.buyers_world import BuyersWorld
+from tests.ledger.market.buyers_world import BuyersWorld, at_home
 from tests.ledger.market.whole_seller import SELLING, WholeSeller
 from tests.ros.graph import eventually
 
@@ -72,7 +74,7 @@ class Buyer:
                 raise NoEngineError("no engine serves the chain")
             return self.tools
 
-        return TakingUp(self.shelf, make_tools)
+        return TakingUp(self.shelf, make_tools, has_home=self.tools.home is not None)
 
     def locked(self, cheat: bool = False) -> Acquisition:
         """An acquisition that was left while its price was locked; no key was shown."""
@@ -95,9 +97,20 @@ class Buyer:
         self.seller.has_no_time = True
         return acquisition
 
-    def goal(self, offer: bytes) -> End:
+    def streams(self, home: Home | None) -> None:
+        """From now on it buys chunk by chunk, and keeps what it bought in a home."""
+        self.tools = self.world.tools(self.tools.member, home=home)
+
+    def paid_for(self, until: type) -> Acquisition:
+        """A stream that was left as soon as it was so far."""
+        acquisition = self.shelf.begin(Wish(self.world.offered().offer, "training"))
+        with acquisition, pytest.raises(AcquisitionCancelledError):
+            acquire(acquisition, self.tools, cancelled=lambda: type(acquisition.state) is until)
+        return acquisition
+
+    def goal(self, offer: bytes, mode: Mode = Mode.WHOLE) -> End:
         """How a goal for it ends."""
-        wish = Wish(offer, "training", mode=Mode.WHOLE)
+        wish = Wish(offer, "training", mode=mode)
         return carry_out(self.shelf, self.tools, wish, tell_nobody, NOW).end
 
 
@@ -229,3 +242,67 @@ def test_what_only_its_seller_can_mend_is_tried_until_the_sale_is_over(
     assert caplog.text.count("is tried again") == 1
     buyer.seller.is_away = False
     assert buyer.goal(waiting.wish.offer) is End.BOUGHT
+
+
+@pytest.mark.parametrize("left", [Bought, Closed])
+def test_what_is_paid_for_comes_into_the_home_and_its_rest_back(
+    buyer: Buyer, left: type, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="quipu_nodes")
+    root = buyer.world.home("buyers.example/r1")
+    buyer.streams(at_home(root))
+    pool = buyer.world.pool
+    waiting = buyer.paid_for(left)
+    with buyer.taking_up() as taking:
+        comes_to(waiting, Kept)
+        eventually(lambda: not taking.open)
+    state = Acquisition.look(waiting.folder)[1]
+    assert isinstance(state, Kept)
+    fee = buyer.world.proven.parameters.min_fee  # of the payment that funded it
+    assert buyer.world.pool == pool - state.spent - fee
+    assert state.grant.price <= state.spent < state.funded
+    with open_home(root) as home:
+        assert home.experiences.record(state.record_id).index == state.index
+    assert caplog.text.count("which is paid for") == caplog.text.count("is over: kept") == 1
+    # Once it is there, nobody looks at it again.
+    caplog.clear()
+    another = buyer.paid_for(Bought)
+    with buyer.taking_up():
+        comes_to(another, Kept)
+    assert caplog.text.count("which is paid for") == 1
+
+
+def test_without_a_home_what_is_closed_is_over(
+    buyer: Buyer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="quipu_nodes")
+    buyer.streams(None)
+    offer = buyer.world.offered().offer
+    assert buyer.goal(offer, Mode.STREAM) is End.BOUGHT
+    waiting = buyer.paid_for(Bought)
+    with buyer.taking_up():
+        comes_to(waiting, Closed)
+    assert caplog.text.count("going on with") == 1
+
+
+def test_what_a_home_does_not_take_is_left_to_a_goal(
+    buyer: Buyer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="quipu_nodes")
+    root, tries = buyer.world.home("buyers.example/r1"), []
+
+    def full() -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise StorageError("the disk is full")
+        return open_home_to_write(root)
+
+    buyer.streams(full)
+    waiting = buyer.paid_for(Closed)
+    name = f"the purchase of {waiting.wish.offer.hex()[:8]}"
+    with buyer.taking_up() as taking:
+        eventually(lambda: taking.open == (f"{name} is left to a goal: the disk is full",))
+        with taking.lent(waiting.wish.offer):
+            assert len(tries) == 1
+            assert buyer.goal(waiting.wish.offer, Mode.STREAM) is End.KEPT
+        assert not taking.open

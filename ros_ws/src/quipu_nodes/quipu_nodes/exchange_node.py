@@ -85,12 +85,14 @@ class ExchangeNode(ManagedNode):
         )
 
     def activate(self) -> None:
-        """Take goals, and take up what cannot wait for one."""
+        """Take goals, and take up what needs none."""
         configured = self._configured
         if configured is None:
             raise StorageError("the exchange node is not configured")
         shelf = Shelf(configured.purchases, configured.way.trust.chain)
-        self._taking_up = TakingUp(shelf, partial(self._tools, configured))
+        self._taking_up = TakingUp(
+            shelf, partial(self._tools, configured), has_home=configured.home is not None
+        )
         self._server = AcquireServer(self, self._acquire)
 
     def deactivate(self) -> None:

@@ -1,10 +1,11 @@
-"""Purchases that cannot wait, brought to their end without a goal; nothing of ROS is needed.
+"""Purchases that need no goal, brought to their end without one; nothing of ROS is needed.
 
 A robot that is killed while the price of a whole purchase is locked has to complain of a wrong
 key in time. Nobody need know of it, so whoever has the purchases goes on with those by itself
-(`ledger.market.locked_price`): once it starts, and whenever a goal has ended. Where something
-is away it is tried again, with pauses that grow, for as long as the chain gives anything to
-whoever asks it. A goal for the same offer goes on in its place.
+(`ledger.market.locked_price`), and with those that are paid for, of which the rest of the money
+or the place in the home is missing: once it starts, and whenever a goal has ended. Where
+something is away it is tried again, with pauses that grow, for as long as the chain gives
+anything to whoever asks it. A goal for the same offer goes on in its place.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ledger.chain.engines.service import EngineError
 from ledger.closing import Closing
 from ledger.errors import LedgerError
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Abandoned
+from ledger.market.acquisition_states import Abandoned, Bought, Closed
 from ledger.market.locked_price import cannot_wait, is_past_help
 from ledger.market.shelf import Shelf, Shelved
 from ledger.market.tools import Tools
@@ -52,9 +53,11 @@ class _Turn:
 class TakingUp(Closing):
     """Goes on from construction, on a thread of its own, until it is closed."""
 
-    def __init__(self, shelf: Shelf, make_tools: MakeTools) -> None:
+    def __init__(self, shelf: Shelf, make_tools: MakeTools, *, has_home: bool) -> None:
+        """``has_home``: whether what is bought is kept in a home."""
         self._shelf: Final = shelf
         self._make_tools: Final = make_tools
+        self._has_home: Final = has_home
         self._changed: Final = threading.Condition()
         self._lent: Final[set[bytes]] = set()
         self._turn: _Turn | None = None
@@ -127,7 +130,7 @@ class TakingUp(Closing):
                 each
                 for each in self._shelf.all()
                 if each.folder not in self._past_help
-                and (cannot_wait(each) or each.folder in self._begun)
+                and (self._is_paid_for(each) or cannot_wait(each) or each.folder in self._begun)
             ]
         except LedgerError as error:
             self._warn(self._shelf.root, f"purchases cannot be looked at: {error}")
@@ -159,7 +162,8 @@ class TakingUp(Closing):
         folder, name = shelved.folder, f"the purchase of {shelved.wish.offer.hex()[:8]}"
         if folder not in self._begun:
             self._begun.add(folder)
-            line = f"going on with {name}, whose price is locked"
+            why = "which is paid for" if self._is_paid_for(shelved) else "whose price is locked"
+            line = f"going on with {name}, {why}"
             self._stands(folder, line)
             _LOG.info("%s", line)
         with ExitStack() as held:
@@ -190,6 +194,11 @@ class TakingUp(Closing):
         self._warn(folder, f"{name} is tried again: {outcome.words}")
         return False
 
+    def _is_paid_for(self, shelved: Shelved) -> bool:
+        """Whether all of it is here, and its rest of the money or its place in the home is not."""
+        kind = type(shelved.state)
+        return kind is Bought or (kind is Closed and self._has_home)
+
     def _warn(self, folder: Path, line: str) -> None:
         """Once, until there is something else to say of it."""
         self._stands(folder, line)
@@ -216,6 +225,9 @@ def _is_past_help(tools: Tools, shelved: Shelved, outcome: Outcome) -> bool:
     if isinstance(outcome.cause, EngineError):
         return False
     try:
+        # As it is now: it may have come further before it failed.
+        if type(Acquisition.look(shelved.folder)[1]) is Closed:
+            return True
         return is_past_help(tools.chain, shelved)
     except LedgerError:
         return False
