@@ -12,6 +12,7 @@ from typing import Final
 
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.ids import grant_id
+from ledger.chain.notices import Held, notice_of
 from ledger.chain.state_keys import grant_key
 from ledger.errors import LedgerError, RefusedError
 from ledger.exchange.deed import Promise
@@ -112,8 +113,8 @@ def acquire(
     SellerRefusedError, BadUnitError, VerificationError, MalformedError: the seller cheats, or
     gives no more; ask again, or `abandon`.
     `RefusalError`, `EngineError`, NotIncludedError, what the transport raises: later.
-    RefusedError for an acquisition that was given up or refused before; KeyStoreError,
-    CorruptStoreError, StorageError.
+    RefusedError for an acquisition that was given up or refused before, and instead of keeping
+    what consent was withdrawn of; KeyStoreError, CorruptStoreError, StorageError.
     """
     drive = _Drive(acquisition, tools, told, cancelled)
     while True:
@@ -352,6 +353,12 @@ class _Drive:
         acquisition, open_home = self._acquisition, self._tools.home
         if open_home is None:
             raise RefusedError("there is no home to keep it in", hint="name one")
+        held = Held(state.grant.grant, acquisition.wish.offer)
+        if notice_of(self._tools.chain, held) is not None:
+            raise RefusedError(
+                "consent of it was withdrawn since it was bought",
+                hint=f"quipu grant erase {held.grant.hex()[:8]}",
+            )
         deed = kept_deed(acquisition.folder)
         with open_home() as home:
             kept = keep(home, state, deed, acquisition.files, seal=self._tools.seal)

@@ -18,6 +18,7 @@ from ledger.chain.proven.chain import ProvenChain
 from ledger.errors import StorageError
 from ledger.exchange.messages import Reply
 from ledger.exchange.swap_seller import LockedSwap
+from ledger.experience.private_folder import remove_folder
 from ledger.home import open_home, open_home_to_write
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Abandoned, Bought, Closed, Granted, Kept
@@ -166,7 +167,8 @@ def test_a_goal_goes_on_in_its_place_and_it_goes_on_after_the_goal(buyer: Buyer)
         with taking.lent(offer):
             buyer.seller.has_no_time = False
             assert buyer.goal(offer) is End.BOUGHT
-        assert buyer.goal(offer) is End.BOUGHT
+        with taking.lent(offer):
+            assert buyer.goal(offer) is End.BOUGHT
         eventually(lambda: not taking.open)
 
 
@@ -306,3 +308,32 @@ def test_what_a_home_does_not_take_is_left_to_a_goal(
             assert len(tries) == 1
             assert buyer.goal(waiting.wish.offer, Mode.STREAM) is End.KEPT
         assert not taking.open
+
+
+def test_what_was_erased_stays_out_of_the_home(
+    buyer: Buyer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="quipu_nodes")
+    buyer.streams(at_home(buyer.world.home("buyers.example/r1")))
+    erased = buyer.paid_for(Closed)
+    for name in ("files", "deed"):
+        remove_folder(erased.folder / name)
+    rounds, look = [], buyer.shelf.all
+    monkeypatch.setattr(buyer.shelf, "all", lambda: rounds.append(1) or look())
+    with buyer.taking_up() as taking:
+        for number in (1, 2):
+            eventually(lambda number=number: len(rounds) >= number)
+            with taking.lent(b"\1" * 32):
+                pass
+        eventually(lambda: len(rounds) >= 3)
+    assert "going on with" not in caplog.text
+
+
+def test_what_somebody_else_has_open_is_tried_again(buyer: Buyer) -> None:
+    buyer.streams(at_home(buyer.world.home("buyers.example/r1")))
+    waiting = buyer.paid_for(Closed)
+    opened = Acquisition.open(waiting.folder)
+    with buyer.taking_up() as taking:
+        eventually(lambda: [line for line in taking.open if "is tried again: process" in line])
+        opened.close()
+        comes_to(waiting, Kept)

@@ -16,10 +16,11 @@ from ledger.exchange.transport import NoSellerError
 from ledger.experience.records import Presence
 from ledger.home import open_home
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Abandoned, Kept
+from ledger.market.acquisition_states import Abandoned, Closed, Kept
 from ledger.market.buying import NotYetError, abandon, acquire
 from ledger.market.catalogue import Catalogue
 from ledger.market.erasing import erase_bought, notice_to
+from ledger.market.keeping import find_kept
 from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.refusal import GrantRefusedError
 from ledger.market.tools import Tools
@@ -150,6 +151,13 @@ def test_what_was_never_whole_is_erased_and_given_up(clinic: Clinic) -> None:
 def test_what_was_free_is_confirmed_too(clinic: Clinic) -> None:
     world, tools = clinic.world, clinic.world.tools(clinic.tools.member)
     pool = world.pool
+    # It is here, and in no home: it must not come into one any more.
+    assert type(clinic.free.state) is Closed
+    assert clinic.free.files.is_dir()
+    with pytest.raises(RefusedError, match="consent of it was withdrawn"):
+        acquire(clinic.free, clinic.tools)
+    with open_home(clinic.home) as home:
+        assert find_kept(home.experiences, world.chain, clinic.free.state.grant.grant) is None
     erased = erase_bought(clinic.free, tools)
     assert erased.report is None  # no home has it
     assert world.pool == pool - FEE

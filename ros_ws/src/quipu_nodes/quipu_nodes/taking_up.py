@@ -21,9 +21,10 @@ from typing import Final, TypeAlias
 
 from ledger.chain.engines.service import EngineError
 from ledger.closing import Closing
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, LockedError
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Abandoned, Bought, Closed
+from ledger.market.erasing import is_erased
 from ledger.market.locked_price import cannot_wait, is_past_help
 from ledger.market.shelf import Shelf, Shelved
 from ledger.market.tools import Tools
@@ -197,7 +198,9 @@ class TakingUp(Closing):
     def _is_paid_for(self, shelved: Shelved) -> bool:
         """Whether all of it is here, and its rest of the money or its place in the home is not."""
         kind = type(shelved.state)
-        return kind is Bought or (kind is Closed and self._has_home)
+        if kind is Closed:
+            return self._has_home and not is_erased(shelved.folder)
+        return kind is Bought
 
     def _warn(self, folder: Path, line: str) -> None:
         """Once, until there is something else to say of it."""
@@ -222,7 +225,7 @@ def _is_abandoned(shelved: Shelved) -> bool:
 
 def _is_past_help(tools: Tools, shelved: Shelved, outcome: Outcome) -> bool:
     """Whether another try can only do what a goal can as well, and at any time."""
-    if isinstance(outcome.cause, EngineError):
+    if isinstance(outcome.cause, EngineError | LockedError):  # the chain's, or its or the home's
         return False
     try:
         # As it is now: it may have come further before it failed.
