@@ -99,6 +99,38 @@ def test_an_episode_from_end_to_end(scene: Scene) -> None:
     assert not scene.warnings
 
 
+def test_it_waits_while_a_recorder_has_something_to_do(scene: Scene) -> None:
+    assert not scene.gate.waits(), "nothing was asked"
+    scene.may_begin()
+    assert scene.gate.waits()
+    scene.record_one()
+    assert not scene.gate.waits(), "it records"
+    scene.gate.ended(0, ARRIVED)
+    assert scene.gate.waits(), "the last step is on its way"
+    scene.clock.now += LINGER
+    assert scene.gate.waits(), "it is asked to commit"
+    assert scene.port.asked == ["drive-0001", Score(success=True, reward=12.5)]
+    scene.port.committed = True
+    assert not scene.gate.waits()
+    assert scene.gate.committed == 1
+
+
+def test_it_waits_for_no_recorder_longer_than_for_its_answer(scene: Scene) -> None:
+    scene.may_begin()
+    scene.clock.now += ANSWER_TIME
+    assert not scene.gate.waits()
+    assert scene.may_begin(), "without it"
+    scene.may_begin()
+    assert scene.gate.waits(), "the next attempt is asked for again"
+    scene.record_one()
+    scene.gate.ended(0, ARRIVED)
+    scene.clock.now += LINGER
+    assert scene.gate.waits()
+    scene.clock.now += COMMIT_TIME
+    assert not scene.gate.waits()
+    assert scene.gate.failed == 2
+
+
 def test_an_episode_ends_when_its_last_step_was_heard(scene: Scene) -> None:
     scene.may_begin()
     scene.record_one()

@@ -45,7 +45,7 @@ NAME: Final = "simulator"
 _FLUSH_TIME = 10.0  # s to let subscribers have the last messages, where none may be lost
 _PACED_FLUSH_TIME = 1.0  # s for the same, where they may
 _CLOSE_TIME = 10.0  # s to let recorders commit the last episodes
-_LOOK_AGAIN = 0.05  # s between two looks at something that is awaited
+_LOOK_AGAIN = 0.02  # s between two looks at something that is awaited
 _REMIND = 5.0  # s between two lines about it
 
 
@@ -88,6 +88,8 @@ class Simulator:
         burst_ns = round(PERIOD * 1e9)
         end_ns = round(parameters.duration_s * 1e9)
         while not self._stopping.is_set():
+            if pacer is None:
+                self._hold()
             simulation.tick()
             if pacer is not None:
                 pacer.wait()
@@ -100,6 +102,18 @@ class Simulator:
         summary = self._health.summary()
         self._close()
         return {**summary, **self._health.episodes()}
+
+    def _hold(self) -> None:
+        """Let no time pass in the world while a recorder is waited for.
+
+        Else who meets whom, and so what is recorded, would depend on how fast recorders are.
+        """
+        if self._gate is None or not self._gate.waits():
+            return
+        self._release()
+        while self._gate.waits() and not self._stopping.is_set():
+            self._health.look()
+            time.sleep(_LOOK_AGAIN)
 
     def _send(self, channel: int, data: bytearray) -> None:
         if self._bursts is None:

@@ -1,8 +1,9 @@
 """Has the attempts of each robot recorded as episodes, by that robot's recorder.
 
 An episode is one attempt, or so many. Its first attempt begins when the recorder has begun
-it, and that of the next when it is sealed and committed; in between the robot stands. Robots
-without a recorder drive all the same. Nothing here knows ROS: a `RecorderPort` does.
+it, and that of the next when it is sealed and committed; in between the robot stands, or, where
+nothing is in a hurry, the world (`RecordingGate.waits`). Robots without a recorder drive all the
+same. Nothing here knows ROS: a `RecorderPort` does.
 """
 
 from __future__ import annotations
@@ -97,6 +98,12 @@ class _Robot:
     @property
     def absent(self) -> bool:
         return not self._port.is_there()
+
+    @property
+    def waits(self) -> bool:
+        if self._state is _State.ASKED:
+            return self._port.started() is None and not self._late()
+        return self._state in (_State.LINGERING, _State.FINISHING)
 
     def may_begin(self, name: str) -> bool:
         """Go on as far as possible; whether an attempt may begin now."""
@@ -207,6 +214,12 @@ class RecordingGate:
     def ended(self, robot: int, attempt: Attempt) -> None:
         """Have the episode marked and committed, if this was its last attempt."""
         self._robots[robot].ended(attempt)
+
+    def waits(self) -> bool:
+        """Whether a recorder is still to begin, or to commit, what it was asked to."""
+        for robot in self._robots:
+            robot.go_on()
+        return any(robot.waits for robot in self._robots)
 
     def close(self) -> None:
         """End every episode in progress, without a score."""
