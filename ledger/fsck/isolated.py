@@ -32,7 +32,7 @@ from ledger.fsck.findings import (
 )
 from ledger.fsck.request import AuditRequest, encode_request
 from ledger.fsck.structure import report_pages
-from ledger.storage.lmdb import verify_pages
+from ledger.storage.lmdb_pages import verify_pages
 
 STALL_S: Final = 300.0
 """Seconds without a sign of progress through the log after which the child is given up."""

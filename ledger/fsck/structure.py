@@ -11,8 +11,8 @@ from ledger.errors import FormatVersionError, StorageError
 from ledger.fsck.findings import AuditTrail, Depth, FindingKind, Phase
 from ledger.published import PublishedCheckpoint
 from ledger.storage import Storage
-from ledger.storage.lmdb import LmdbStorage, verify_pages
-from ledger.storage.lmdb_pages import verify_meta_pages
+from ledger.storage.lmdb import LmdbStorage
+from ledger.storage.lmdb_pages import verify_meta_pages, verify_pages
 from ledger.storage.store_kind import StoreKind
 
 _PAGES_NAMED = 8

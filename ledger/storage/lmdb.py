@@ -13,7 +13,8 @@ LMDB runs with ``sync`` and ``metasync`` on and ``writemap`` off (a full disk un
 a writable map is a SIGBUS). The map starts small and grows: a transaction that
 does not fit is aborted, the map doubled (by at most 1 GiB a step), and the work
 run again. LMDB never notices bit rot, and reads past the end of a file that was
-cut short kill the process; so the file's length is checked on opening.
+cut short kill the process; so the file's length is checked on opening. Free pages
+at its end may be missing, and nothing else.
 
 Within one process a directory can be open once: threads share one `LmdbStorage`.
 An open store does not survive ``fork``.
@@ -24,7 +25,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import struct
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,6 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 import lmdb
-import lmdb.verify
 
 from ledger.durable_file import sync_folder
 from ledger.errors import (
@@ -44,7 +44,7 @@ from ledger.errors import (
     StorageError,
 )
 from ledger.storage import Table, WriteTransaction
-from ledger.storage.lmdb_pages import verify_meta_pages, verify_unless_written
+from ledger.storage.lmdb_pages import verify_pages
 from ledger.storage.os_errors import can_grow, storage_error, storage_errors
 from ledger.storage.store_kind import FORMAT_KEY, StoreKind
 from ledger.storage.turnstile import Turnstile
@@ -56,6 +56,9 @@ FIRST_MAP_BYTES: Final = 16 << 20
 MAP_STEP_BYTES: Final = 1 << 30
 _MAX_READERS: Final = 510
 _PROBE_BYTES: Final = 1 << 20
+_LENGTH_TRIES: Final = 4
+_LENGTH_WAIT_S: Final = 0.005
+"""A writer at work that has freed the last pages covers them in less than that."""
 _ADDED_TABLES: Final = {Table.PROGRESS, Table.PROVENANCE}  # older stores have none of them
 
 
@@ -234,6 +237,7 @@ class LmdbStorage:
             if lock:
                 store._env.reader_check()
                 store._data_fd = os.open(path / "data.mdb", os.O_RDWR | os.O_CLOEXEC)
+                store._cover_tree()
         except lmdb.Error as error:
             store.close()
             raise store._translate(error) from error
@@ -315,8 +319,14 @@ class LmdbStorage:
 
     def _check_length(self) -> None:
         data = self.path / "data.mdb"
-        needed, found = self._tree_bytes(), data.stat().st_size
-        if found < needed:
+        for _ in range(_LENGTH_TRIES):
+            needed, found = self._tree_bytes(), data.stat().st_size
+            if found >= needed:
+                return
+            time.sleep(_LENGTH_WAIT_S)
+        # Free pages at the end may be missing: a writer was killed, or lost its power,
+        # before they were covered. A page in use that is missing is told of here.
+        if verify_pages(self.path):
             raise CorruptStoreError(
                 f"{data} was cut short: {found} bytes of {needed}",
                 hint="restore the log from a backup or from a peer, then catch up",
@@ -324,7 +334,7 @@ class LmdbStorage:
 
     def _cover_tree(self) -> None:
         # LMDB does not write pages freed by the transaction that allocated them; were
-        # they the last of the file, `_check_length` would call it cut short. Only
+        # they the last of the file, `_check_length` would have to look at all others. Only
         # deletions free such pages. (Asking costs 0.1 ms, too much for every write.)
         needed = self._tree_bytes()
         if self._data_fd >= 0 and os.fstat(self._data_fd).st_size < needed:
@@ -368,32 +378,6 @@ class LmdbStorage:
             os.ftruncate(self._data_fd, self._tree_bytes())
             code = errno.ENOSPC
         return _error_for(error, code, self.path)
-
-
-def verify_pages(path: Path) -> list[str]:
-    """Say what is wrong with the pages of the store at ``path``; empty if nothing is.
-
-    Reads ``data.mdb`` as bytes, in Python and without LMDB, so nothing in it can kill
-    the process: every page in use, the key order, the counters and the free list. It
-    takes some 50 us a page, and runs again when a writer commits meanwhile. Raises
-    StorageError if the file cannot be read.
-    """
-    return verify_meta_pages(path) or verify_unless_written(path, lambda: _walk_pages(path))
-
-
-def _walk_pages(path: Path) -> list[str]:
-    data = path / "data.mdb"
-    try:
-        with storage_errors(data):
-            problems: list[str] = lmdb.verify.verify(  # type: ignore[no-untyped-call]
-                str(data), subdir=False
-            )
-            return problems
-    except lmdb.verify.VerifyError as error:
-        return [str(error)]
-    except (struct.error, ArithmeticError, LookupError, ValueError, RecursionError) as error:
-        # The walker believes some lengths that it has read.
-        return [f"the pages could not be followed to the end ({type(error).__name__})"]
 
 
 def _error_for(error: lmdb.Error, code: int, path: Path) -> StorageError:

@@ -22,7 +22,8 @@ from ledger.fsck.findings import AuditTrail, FindingKind
 from ledger.log_reader import LogReader
 from ledger.schema.canonical import parse_message
 from ledger.schema.chain_anchor_pb2 import AnchorRecord
-from ledger.storage.lmdb import LmdbStorage, verify_pages
+from ledger.storage.lmdb import LmdbStorage
+from ledger.storage.lmdb_pages import verify_pages
 
 Get = Callable[[bytes], bytes | None]
 """The value of a key of the chain's state."""

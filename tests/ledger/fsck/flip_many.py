@@ -2,14 +2,15 @@
 
 Every flip is audited in a forked process, for it may kill the reader. Prints, for
 each place, ``found``, ``killed`` (which an audit in a child process reports),
-``refused`` (an error), ``same`` (nothing found, and all reads back as it was) or
-``SILENT``, as JSON. HOME is restored before the program ends.
+``refused`` (an error), ``same`` (nothing found, and all reads back as it was) or what
+must not be, ``SILENT``, ``RAISED``, ``ENDLESS``, as JSON. HOME is restored before the program ends.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def forked(request: AuditRequest, before: object) -> str:
     child = os.fork()
     if child == 0:
         code = 99
+        signal.alarm(120)
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             code = OUTCOMES.index(outcome(request, before))
@@ -61,7 +63,7 @@ def forked(request: AuditRequest, before: object) -> str:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return "killed"
+        return "ENDLESS" if os.WTERMSIG(status) == signal.SIGALRM else "killed"
     code = os.WEXITSTATUS(status)
     return OUTCOMES[code] if code < len(OUTCOMES) else "RAISED"
 

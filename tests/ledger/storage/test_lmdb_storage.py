@@ -11,6 +11,8 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import lmdb
@@ -220,11 +222,20 @@ class TestOpening:
         store.close()
         size = (path / "data.mdb").stat().st_size
         # Reading a page beyond the end of the file would be a SIGBUS, not an error.
+        whole = 0
         for kept in range(size - 1, 4096, -(size // 40)):
             os.truncate(path / "data.mdb", kept)
-            with pytest.raises(CorruptStoreError) as caught:
-                open_store(path)
-            assert "backup" in (caught.value.hint or "")
+            try:
+                opened = open_store(path)
+            except CorruptStoreError as error:
+                assert "backup" in (error.hint or "")
+                continue
+            with closing(opened), opened.read() as txn:  # only free pages were at the end
+                assert list(txn.scan(Table.RECORDS)) == sorted(
+                    (b"%d" % index, b"v" * 5000) for index in range(50)
+                )
+            whole += 1
+        assert whole <= 1
 
     def test_many_deletions_do_not_look_like_a_cut(
         self, path: Path, store: LmdbStorage, open_store: OpenStore
@@ -239,6 +250,35 @@ class TestOpening:
             store.write(fill_and_empty)
         store.close()
         open_store(path).close()
+
+    def test_free_pages_that_a_killed_writer_left_missing_are_not_missed(
+        self,
+        path: Path,
+        store: LmdbStorage,
+        open_store: OpenStore,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def fill_and_empty(txn: WriteTransaction) -> None:
+            for index in range(200):
+                txn.put(Table.CHUNKS, b"%d" % index, b"v" * 9000)
+            for index in range(200):
+                txn.delete(Table.CHUNKS, b"%d" % index)
+            txn.put(Table.META, b"kept", b"v" * 9000)
+
+        with monkeypatch.context() as killed:
+            killed.setattr(LmdbStorage, "_cover_tree", lambda _: None)
+            store.write(fill_and_empty)
+            needed = store._tree_bytes()
+            store.close()
+        data = path / "data.mdb"
+        assert data.stat().st_size < needed
+        with closing(open_store(path)) as opened, opened.read() as txn:
+            assert txn.get(Table.META, b"kept") == b"v" * 9000
+        with closing(LmdbStorage.open_writer(path)):
+            assert data.stat().st_size == needed
+        os.truncate(data, 3 * 4096)
+        with pytest.raises(CorruptStoreError, match="cut short"):
+            open_store(path)
 
 
 # One writer
@@ -331,7 +371,9 @@ def test_reader_processes_follow_a_writer_whose_map_grows(path: Path, store: Lmd
         assert reader.exitcode == 0
     assert store.map_bytes() > FIRST_MAP_BYTES
     for counts in seen:
-        assert counts == sorted(counts), counts
+        # A reader that is held up while LMDB begins its transaction is given the commit
+        # after the next, and may see the next after it.
+        assert all(later >= earlier - 1 for earlier, later in pairwise(counts)), counts
         assert counts[-1] == 60
 
 
