@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ledger import unix_socket
+
 BYTES_A_SECOND = 2_000_000
 _PIECE = 16_384
 
@@ -25,9 +27,7 @@ class Radio:
         self._to = to
         self._pace = bytes_a_second
         self._heard: list[bytes] = []
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(path))
-        self._listening.listen()
+        self._listening = unix_socket.listen(path)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class Radio:
         trace: TracebackType | None,
     ) -> None:
         self._listening.close()
-        self.path.unlink(missing_ok=True)
+        unix_socket.remove(self.path)
 
     @property
     def heard(self) -> bytes:
@@ -53,9 +53,8 @@ class Radio:
                 near, _ = self._listening.accept()
             except OSError:
                 return
-            far = socket.socket(socket.AF_UNIX)
             try:
-                far.connect(str(self._to))
+                far = unix_socket.connect(self._to)
             except OSError:
                 near.close()
                 continue

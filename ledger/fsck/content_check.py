@@ -226,8 +226,12 @@ class ContentCheck:
         experience, sealed = record.experience, record.state.sealed
         if not record.marks:
             return
-        with open_content(experience, paths, keys, sealed=sealed) as source:
-            found = list(bad_tails(source, keys.salt_key, record.marks, record.leaves))
+        try:
+            with open_content(experience, paths, keys, sealed=sealed) as source:
+                found = list(bad_tails(source, keys.salt_key, record.marks, record.leaves))
+        except CorruptStoreError as error:  # erased since it was scanned
+            self._find(problems, FindingKind.CONTENT_MISSING, record, error.message)
+            return
         for tail in found:
             message = f"bytes [{tail.start}, {tail.end}) of it are not what entry {tail.index}"
             part = locate_bytes(experience, tail.start, tail.end)[0]

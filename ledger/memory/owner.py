@@ -280,13 +280,20 @@ class MemoryOwner:
                 self._fault = error
                 _LOG.error("the home %s cannot be opened to write: %s", self.root, error)
             break
+        # Whoever hears that it is open may ask at once how many entries there are.
+        news = self._see(home) if home is not None else ()
         self._lent_to = 0
         self._tell(StateChanged(self._state(), self._fault.message if self._fault else ""))
-        if home is not None:
-            self._look(home)
+        for event in news:
+            self._tell(event)
 
     def _look(self, home: HomeReader) -> None:
         """Remember what `status` says, and tell of a checkpoint that is new."""
+        for event in self._see(home):
+            self._tell(event)
+
+    def _see(self, home: HomeReader) -> tuple[MemoryEvent, ...]:
+        """Remember what `status` says: the checkpoint that is new, to be told of."""
         try:
             note = home.log.latest_checkpoint() or b""
             status = replace(self._status, origin=home.log.origin, entries=home.log.size)
@@ -294,10 +301,9 @@ class MemoryOwner:
                 status = with_checkpoint(status, note, home)
         except LedgerError as error:
             _LOG.warning("the home %s cannot be read: %s", self.root, error)
-            return
+            return ()
         self._status, known, self._note = status, self._note, note
-        if note and note != known:
-            self._tell(CheckpointStored(note))
+        return (CheckpointStored(note),) if note and note != known else ()
 
     def _tell(self, event: MemoryEvent) -> None:
         for listener in tuple(self._listeners):

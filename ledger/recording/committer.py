@@ -302,6 +302,7 @@ class Committer:
             sealed = replace(sealed, leaf_hash=self._sink.leaf_hash(sealed.receipt.index))
         except LedgerError as error:
             _logger.warning("the leaf hash of entry %d: %s", sealed.receipt.index, error)
+        self._note(waiting=0)  # before whoever is told can look
         done.set_result(sealed)
 
     def is_unsynced(self, record: OpenRecord) -> bool:
