@@ -11,11 +11,16 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 HERE = Path(__file__).resolve().parent
 LONGEST_FIRST = ("docs", "test_demo.py", "fleet", "cli")
 """So that workers side by side are done at about the same time."""
 BESIDE_CHECKOUT = HERE.parents[1] / "shared"
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("quipu", deadline=None)
+settings.load_profile("quipu")
 
 
 def pytest_configure() -> None:

@@ -228,6 +228,7 @@ def test_many_files_are_taken_a_few_at_a_time(tmp_path: Path) -> None:
     followed = Followed(tmp_path, replace(QUICK, max_open=3))
     for number in range(12):
         record(followed.bags / f"{number}.mcap", 3)
+        os.utime(followed.bags / f"{number}.mcap", (1, 1))
     live = Recorder(followed.bags / "live.mcap")
     live.write(60)
     followed.poll(1)

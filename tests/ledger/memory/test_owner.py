@@ -30,6 +30,7 @@ from ledger.note import CosignatureSigner, VerifierKey
 from ledger.storage import Table
 from ledger.verifier import verify_proof_file
 from ledger.witness import WitnessState, cosign_checkpoint
+from tests.ledger.memory.owner_process import wait_for
 from tests.ledger.memory.recorded import GrowingFile
 
 
@@ -201,8 +202,8 @@ def test_commits_wait_while_it_is_lent(owner: MemoryOwner) -> None:
     thread = threading.Thread(target=commit)
     with owner.lent(4711):
         thread.start()
-        assert not done.wait(0.1)
-        assert owner.status().waiting == 1
+        wait_for(lambda: owner.status().waiting == 1)
+        assert not done.is_set()
     assert done.wait(60)
     thread.join()
 

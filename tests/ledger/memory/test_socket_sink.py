@@ -202,7 +202,7 @@ def suppressed(work: Callable[[bytes], object], data: bytes) -> None:
 
 
 def test_an_owner_that_is_started_again_is_waited_for(root: Path) -> None:
-    with closing(SocketSink(root)) as sink:
+    with closing(SocketSink(root, patience_s=60)) as sink:
         with owner_process(root) as first:
             growing = GrowingFile.begin(sink)
             growing.write(b"a" * 1000)
