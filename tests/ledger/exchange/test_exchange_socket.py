@@ -336,10 +336,12 @@ def test_a_reply_that_breaks_off(tmp_path: Path) -> None:
 
 
 def test_a_seller_that_does_not_answer(tmp_path: Path) -> None:
-    with ImpostorSeller(tmp_path, lambda _: None) as seller:
+    reached = threading.Event()
+    with ImpostorSeller(tmp_path, lambda _: reached.set()) as seller:
         way = SocketTransport(seller.path, answer_s=0.05)
         with pytest.raises(SellerSilentError):
             way.ask(b"first")
+        assert reached.wait(WAIT_S)
         seller.reply = lambda taken: encode_frame(Reply(taken))
         seller.done.set()
         # Its late answer is not taken for the next one's.
@@ -352,7 +354,7 @@ def test_a_seller_that_does_not_answer(tmp_path: Path) -> None:
 def test_who_stands_still_inside_a_frame_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_frames, "FRAME_S", 0.1)
+    monkeypatch.setattr(socket_frames, "FRAME_S", 1.0)
     with SocketServer(tmp_path, echo) as server, closing(connected(server)) as slow:
         slow.sendall(frame(b"half")[:6])
         with SocketTransport(server.path) as way:
@@ -361,7 +363,7 @@ def test_who_stands_still_inside_a_frame_is_let_go(
 
 
 def test_who_takes_no_reply_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_frames, "FRAME_S", 0.1)
+    monkeypatch.setattr(socket_frames, "FRAME_S", 1.0)
     ended = threading.Event()
 
     def answer(request: bytes) -> Reply:
@@ -378,7 +380,7 @@ def test_who_takes_no_reply_is_let_go(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_who_asks_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_server, "IDLE_S", 0.1)
+    monkeypatch.setattr(socket_server, "IDLE_S", 1.0)
     with SocketServer(tmp_path, echo) as server, SocketTransport(server.path) as way:
         assert way.ask(b"one") == echo(b"one")
         wait_until(lambda: not busy(server))

@@ -14,7 +14,8 @@ import pytest
 from ledger.chain.state_keys import offer_key, sale_key
 from ledger.errors import StorageError
 from ledger.exchange import swap_counter, swap_seller
-from ledger.exchange.deed import Deed, Promise
+from ledger.exchange.buyer import SellerRefusedError
+from ledger.exchange.deed import Deed, MissingDeed, Promise
 from ledger.exchange.fairswap import MaskedContent
 from ledger.exchange.messages import Reason, encode_refused
 from ledger.exchange.swap_buyer import OpeningSwap
@@ -111,6 +112,20 @@ def record_of(trade: Trade) -> SaleRecord | None:
     return None if row is None else trade.world.read(SaleRecord, sale_key(row.sale))
 
 
+def deed_of(trade: Trade) -> Deed | MissingDeed:
+    """The deed, once the storefront has seen the key on the chain too."""
+    record = trade.world.read(OfferRecord, offer_key(trade.view.offer))
+    assert record is not None
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return ask_for_deed(trade.end(), trade, Promise.of_record(record))
+        except SellerRefusedError as error:
+            if error.reason is not Reason.NOT_YET or time.monotonic() > until:
+                raise
+        time.sleep(TURN_S)
+
+
 def test_a_sale_goes_on_while_another_content_is_masked(
     world: SellersWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,9 +147,7 @@ def test_a_sale_goes_on_while_another_content_is_masked(
     with first.shop.watching():
         bought = swap(first.end(), first, wait, told)
         assert isinstance(bought, BoughtSwap)
-        record = world.read(OfferRecord, offer_key(first.view.offer))
-        assert record is not None
-        assert isinstance(ask_for_deed(first.end(), first, Promise.of_record(record)), Deed)
+        assert isinstance(deed_of(first), Deed)
         # All that, and the other one is not masked yet.
         assert not masking.has_given_up
         assert masking.begun.is_set()

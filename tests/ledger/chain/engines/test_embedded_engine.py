@@ -40,6 +40,13 @@ def settings(**changes: object) -> EngineSettings:
     return EngineSettings(**values)  # type: ignore[arg-type]
 
 
+def pass_a_period(engine: EmbeddedEngine) -> None:
+    """Let the last block of an engine whose period is `NEVER_S` be a period ago."""
+    with engine._changed:
+        engine._block_s -= NEVER_S
+        engine._changed.notify_all()
+
+
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The number of transactions of every block that was committed."""
@@ -68,28 +75,30 @@ def test_a_full_block_does_not_wait_for_its_time(
 
 
 def test_a_lone_transaction_after_a_pause_does_not_wait(root: Path, world: EngineWorld) -> None:
-    with EmbeddedEngine.open(root, settings(block_period_s=0.4)) as engine:
-        time.sleep(0.4)
+    with EmbeddedEngine.open(root, settings(block_period_s=NEVER_S)) as engine:
+        pass_a_period(engine)
         (first,) = engine.submit([world.transfer()])
-        engine.wait(first.id, 0.3)
+        engine.wait(first.id, PATIENCE_S)
         # The next block is one period after that.
         (second,) = engine.submit([world.transfer()])
         with pytest.raises(NotIncludedError):
             engine.wait(second.id, 0.05)
+        pass_a_period(engine)
         assert engine.wait(second.id, PATIENCE_S).height == 3
 
 
 def test_one_commit_for_all_who_wait(root: Path, world: EngineWorld, commits: list[int]) -> None:
-    with EmbeddedEngine.open(root, settings(block_period_s=0.3)) as engine:
+    patient = settings(block_period_s=NEVER_S, block_work_s=NEVER_S)
+    with EmbeddedEngine.open(root, patient) as engine:
         with ThreadPoolExecutor(4) as pool:
             series = [[world.transfer(payer) for _ in range(5)] for payer in range(4)]
             admitted = [each.id for some in pool.map(engine.submit, series) for each in some]
         with ThreadPoolExecutor(20) as pool:
-            heights = {
-                each.height for each in pool.map(lambda one: engine.wait(one, PATIENCE_S), admitted)
-            }
-    assert sum(commits) == 20
-    assert len(heights) <= 2
+            waits = [pool.submit(engine.wait, one, PATIENCE_S) for one in admitted]
+            pass_a_period(engine)
+            heights = {each.result().height for each in waits}
+    assert commits == [0, 20]
+    assert heights == {2}
 
 
 def test_heights_advance_without_transactions_if_asked(root: Path) -> None:
@@ -193,13 +202,22 @@ def _attachments(engine: EmbeddedEngine) -> list[tuple[bytes, bytes]]:
 
 
 def test_closing_commits_what_waits_and_answers_everybody(
-    root: Path, world: EngineWorld, commits: list[int]
+    root: Path, world: EngineWorld, commits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = EmbeddedEngine.open(root, settings(block_period_s=NEVER_S))
     admissions = engine.submit(world.transfers(30))
+    wait, waiting = engine._changed.wait, threading.Event()
+
+    def told(timeout_s: float | None = None) -> bool:
+        # Whoever waits has the lock, so that nothing is closed before it does.
+        if threading.current_thread() is not engine._thread:
+            waiting.set()
+        return wait(timeout_s)
+
+    monkeypatch.setattr(engine._changed, "wait", told)
     with ThreadPoolExecutor(1) as pool:
         waits = pool.submit(engine.wait_all, [each.id for each in admissions], PATIENCE_S)
-        time.sleep(0.05)
+        assert waiting.wait(PATIENCE_S)
         engine.close()
         outcomes = waits.result(PATIENCE_S)
     assert all(isinstance(each, Inclusion) for each in outcomes)

@@ -75,7 +75,7 @@ def test_sigkill_at_any_time(tmp_path: Path) -> None:
     acknowledged: dict[int, str] = {}
     newest = -1
     deaths = 0
-    for _ in range(12):
+    for life in range(60):
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
@@ -92,7 +92,8 @@ def test_sigkill_at_any_time(tmp_path: Path) -> None:
         take(reader, acknowledged)
         os.close(reader)
         newest = examine(tmp_path, acknowledged)
-        if newest > 150:
+        # On a slow disk twelve lives may be too short for two heights.
+        if newest > 150 or (life >= 11 and newest > 0):
             break
     assert deaths > 1
     assert newest > 0
