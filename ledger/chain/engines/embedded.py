@@ -104,14 +104,21 @@ class EmbeddedEngine(Closing):
             held.close()
             raise
 
-    def close(self) -> None:
-        """Commit what waits, as far as there is time, tell the rest, and end."""
+    def finish(self) -> None:
+        """Commit what waits, as far as there is time; no further block comes.
+
+        What is committed is still told of and read, until `close`.
+        """
         with self._changed:
             if self._phase is _Phase.OPEN:
                 self._phase = _Phase.CLOSING
                 self._until_s = time.monotonic() + self._settings.close_patience_s
             self._changed.notify_all()
         self._thread.join()
+
+    def close(self) -> None:
+        """Finish, and answer nobody any more."""
+        self.finish()
         with self._changed:
             self._phase = _Phase.CLOSED
             self._changed.notify_all()

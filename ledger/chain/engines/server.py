@@ -67,8 +67,8 @@ def serve_chain(
             yield running
         finally:
             offered.stop_listening()
-            running.close()
-            offered.close()
+            running.finish()
+            offered.close()  # whose answers are read from the engine
 
 
 class ChainServer:

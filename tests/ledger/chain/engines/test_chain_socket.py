@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from ledger.chain.engines import connection as connection_module
 from ledger.chain.engines import socket_codec
 from ledger.chain.engines.client import ChainClient
 from ledger.chain.engines.embedded import EmbeddedEngine
-from ledger.chain.engines.server import ChainServer, ServerSettings
+from ledger.chain.engines.server import ChainServer, ServerSettings, serve_chain
 from ledger.chain.engines.service import (
     ConnectionLostError,
     EngineClosedError,
@@ -516,6 +517,26 @@ def test_clients_are_answered_when_the_engine_closes(root: Path, world: EngineWo
         with pytest.raises(NoEngineError):
             client.info()
     assert not ChainPaths(root).socket.exists()
+
+
+def test_a_server_that_is_late_at_the_end_still_tells_what_was_committed(
+    root: Path, world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = ChainServer.stop_listening
+
+    def stop_late(server: ChainServer) -> None:
+        wait_until(lambda: any(each.waiting for each in list(server._connections)))
+        stop(server)
+        server._in_loop(time.sleep, 0.2)
+
+    monkeypatch.setattr(ChainServer, "stop_listening", stop_late)
+    with ThreadPoolExecutor(1) as pool:
+        with serve_chain(root, replace(QUICK, block_period_s=3600.0)):
+            client = ChainClient.at_home(root)
+            (admission,) = client.submit([world.transfer()])
+            included = pool.submit(client.wait, admission.id, PATIENCE_S)
+        assert isinstance(included.result(PATIENCE_S), Inclusion)
+        client.close()
 
 
 def test_a_client_that_closes_tells_its_threads(served: Served) -> None:
