@@ -323,8 +323,13 @@ def test_a_home_restored_from_an_old_backup(veteran: Robot, bags: Path) -> None:
 
 
 def _wait_for(what: Path, pattern: str) -> None:
+    def has_come() -> bool:
+        with contextlib.suppress(FileNotFoundError):  # made, and removed to be copied
+            return any(path.stat().st_size > 1_000_000 for path in what.glob(pattern))
+        return False
+
     deadline = time.monotonic() + 60
-    while not any(path.stat().st_size > 1_000_000 for path in what.glob(pattern)):
+    while not has_come():
         assert time.monotonic() < deadline, f"nothing at {what}/{pattern}"
         time.sleep(0.005)
 

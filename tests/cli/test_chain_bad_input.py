@@ -101,7 +101,9 @@ def test_damaged_receipts_and_claims(user: Robot) -> None:
         ("receipt", ("chain", "verify", "changed", *check)),
         ("claim", ("channel", "accept", "changed", "--wallet", "payee")),
     ):
-        sound = (user.work / name).read_bytes().strip()
+        sound = (user.work / name).read_bytes()
+        if name == "claim":
+            sound = sound.strip()  # it is text
         for _ in range(25):
             at = draw.randrange(len(sound))
             changed = sound[:at] + bytes([sound[at] ^ 1 << draw.randrange(7)]) + sound[at + 1 :]

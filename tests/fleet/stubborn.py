@@ -37,9 +37,9 @@ def main() -> None:
     if given.child:
         child = subprocess.Popen([sys.executable, __file__, str(given.notes)])
         note(f"child {child.pid}")
-    note(f"start {os.getpid()}")
     sys.stdout.write("hello\n")
     sys.stdout.flush()
+    note(f"start {os.getpid()}")
     if given.exit is not None:
         sys.exit(given.exit)
     time.sleep(120)

@@ -71,9 +71,9 @@ def others(robot: str) -> set[str]:
 
 def stay_apart(yard: Yard) -> None:
     """Ten seconds in which all remember, r1 and r2 have each other, and r3 nobody."""
-    until_s = time.monotonic() + APART_S
     for number, robot in enumerate(ROBOTS):
         think(yard, robot, number + 10)
+    until_s = time.monotonic() + APART_S
     while time.monotonic() < until_s:
         rows = yard.watch()
         assert witnessed(rows, "r3", 2) == set()

@@ -29,8 +29,9 @@ def test_a_robot_killed_comes_back_and_goes_on(yard: Yard) -> None:
     up = yard.told("fleet", "up", yard.file, "--detach")
     assert set(up["processes"]) == {"r1", "r2", "r3"}
     until(lambda: yard.entries("r2") >= 2, "entries")
-    before = yard.entries("r2")
     os.kill(up["processes"]["r2"], signal.SIGKILL)
+    until(lambda: not runs(up["processes"]["r2"]), "the end of it")
+    before = yard.entries("r2")
     until(lambda: yard.entries("r2") > before, "entries after the kill")
     row = yard.watch()["r2"]
     assert row["process"] == "running"

@@ -126,7 +126,7 @@ def test_the_markets_processes_do_not_say_whose_they_are(
         Announcements(world.market.domain) as market,
         Announcements(world.ros.domain) as own,
         world.storefront(),
-        world.gateway(**{"market.idle_s": 8.0}),
+        world.gateway(**{"market.idle_s": 15.0}),
         world.buyer("r1", world.enrolled(1)),
     ):
         assert Acquiring(graph, "r1", world.offered()).result()["outcome"] == BOUGHT

@@ -122,6 +122,7 @@ def test_the_fleet_runs_a_killed_robot_comes_back_and_all_end(yard: Yard) -> Non
         until(lambda: all(committed(yard, robot) for robot in yard.robots), "entries")
         status = yard.told("fleet", "status", yard.file)
         assert (status["ok"], status["supervised"]) == (True, False)
+        until(lambda: owner(yard, "r2"), "an owner of r2's home")
         first = owner(yard, "r2")
         os.kill(first, signal.SIGKILL)
         before = committed(yard, "r2")

@@ -223,8 +223,8 @@ def test_what_the_robot_offers_and_nothing_more(robot: RobotHome, ros: Ros, grap
             return {name: kinds for name, kinds in services.items() if name.startswith("/r1/")}
 
         eventually(lambda: offered() == expected, lambda: sorted(offered().items()))
-        actions = graph.ask("actions")
-        assert actions == {"/r1/recorder/record_episode": ["quipu_interfaces/action/RecordEpisode"]}
+        actions = {"/r1/recorder/record_episode": ["quipu_interfaces/action/RecordEpisode"]}
+        eventually(lambda: graph.ask("actions") == actions, lambda: graph.ask("actions"))
         # And each answers: a node may be taken down and up again beside the others.
         for node in ("/r1/recorder", "/r1/witness", "/r1/memory"):
             assert graph.state(node) == "active"

@@ -77,7 +77,7 @@ def test_what_was_before_and_after_a_trigger(
     owner: MemoryOwner, sink: OwnerSink, root: Path
 ) -> None:
     # Long enough that a slow machine is in time with "again" and "too soon".
-    patient = replace(BOX, seconds=60, after_s=1.0, min_interval_s=60)
+    patient = replace(BOX, seconds=60, after_s=3.0, min_interval_s=60)
     with Recorder(sink, replace(SHORT, continuous=False, black_box=patient)) as recorder:
         latched = recorder.add_channel(LATCHED_STRING)
         channel = recorder.add_channel(STRING)
