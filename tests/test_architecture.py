@@ -198,7 +198,7 @@ ALLOWED: Mapping[str, set[str]] = {
 
 # Libraries that only one place may know.
 CONFINED: Mapping[str, tuple[str, ...]] = {
-    "lmdb": ("ledger.storage.lmdb",),
+    "lmdb": ("ledger.storage.lmdb", "ledger.storage.lmdb_pages"),
     "google": ("ledger.schema", "ledger.experience", "ledger.chain"),
     "pyarrow": ("ledger.experience.readers",),
     "click": ("ledger.cli",),
