@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from mcap.writer import MCAP0_MAGIC
 
 from ledger.experience.entry import parse_entry
 from ledger.experience.kinds import Experience, Progress
@@ -128,6 +129,18 @@ def test_a_follower_killed_again_and_again(scene: Scene) -> None:
     check(scene)
 
 
+def stopped_within_a_file(recorder: subprocess.Popen[bytes], bags: Path) -> bool:
+    """Stop the recorder; let it go on where it has just ended a file, or not begun one."""
+    recorder.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, recorder.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    newest = max(bags.rglob("*.mcap"), key=lambda path: path.stat().st_mtime_ns)
+    written = newest.read_bytes()
+    if written.startswith(MCAP0_MAGIC) and not written.endswith(MCAP0_MAGIC):
+        return True
+    recorder.send_signal(signal.SIGCONT)
+    return False
+
+
 @pytest.mark.slow
 def test_a_recorder_killed_while_it_is_followed(scene: Scene) -> None:
     with ended(scene.follow()) as follower:
@@ -136,6 +149,9 @@ def test_a_recorder_killed_while_it_is_followed(scene: Scene) -> None:
             while len(scene.acknowledged()) < 10:
                 assert time.monotonic() < deadline, scene.lines()
                 time.sleep(0.05)
+            while not stopped_within_a_file(recorder, scene.bags):
+                assert time.monotonic() < deadline, scene.lines()
+                time.sleep(0.01)
             recorder.kill()
         while not any("unfinished: " in line for line in scene.lines()):
             assert time.monotonic() < deadline, scene.lines()

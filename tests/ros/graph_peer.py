@@ -86,11 +86,14 @@ class Peer:
         return int(self.made[f"p{topic}"].get_subscription_count())
 
     def call(self, service: str, kind: str, fields: dict[str, Any], wait_s: float = 10.0) -> Any:
-        if f"c{service}" not in self.made:
+        new = f"c{service}" not in self.made
+        if new:
             self.made[f"c{service}"] = self.node.create_client(imported(kind), service)
         client = self.made[f"c{service}"]
         if not client.wait_for_service(wait_s):
             return None
+        if new:
+            time.sleep(0.3)  # the server may not know yet who is to have the answer
         return as_json(client.call(fill(imported(kind).Request(), fields), timeout_sec=wait_s))
 
     def send_goal(
