@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def run_with_tmpfs(directory: Path, size: str, code: str) -> str:
             textwrap.dedent(code),
         ],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(directory.parent)},
         capture_output=True,
         text=True,
         timeout=60,

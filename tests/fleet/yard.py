@@ -76,6 +76,7 @@ class Yard:
         environment = {
             **os.environ,
             "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),  # what is killed leaves its temporary folders
             "QUIPU_PUBLISHED": str(self.folder / "published"),
             "NO_COLOR": "1",
             "COLUMNS": "100",
