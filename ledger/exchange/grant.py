@@ -47,7 +47,7 @@ class Grant:
     asset: int
     chunk_price: int
     record_price: int
-    """Paid with the first chunk; with both prices 0 the content is free."""
+    """Paid bit by bit, with the chunks; with both prices 0 the content is free."""
     expiry_height: int
     """The last height at which something new is given."""
 
@@ -85,11 +85,27 @@ class Grant:
     @property
     def price(self) -> int:
         """Of the whole content."""
-        return self.price_of(self.count)
+        return self.record_price + self.count * self.chunk_price if self.count else 0
+
+    @property
+    def price_step(self) -> int:
+        """What the price of every unit is a multiple of, the most there is; 0 where it is free."""
+        units = self.count
+        return self.price // units if units and self.price % units == 0 else min(1, self.price)
 
     def price_of(self, units: int) -> int:
-        """Of the first ``units`` units together: what a claim shows that pays for them."""
-        return self.record_price + units * self.chunk_price if units else 0
+        """Of the first ``units`` units together: what a claim shows that pays for them.
+
+        The record's price is spread over the units: paid with the first, a seller of one right
+        unit, or none, would have all of it.
+        """
+        # ceil(units * (record price + count * chunk price) / count)
+        return -(-units * self.price // self.count) if units else 0
+
+    def units_for(self, paid: int) -> int:
+        """How many units so much pays for; 0 where they are free."""
+        # the greatest k with price_of(k) <= paid
+        return min(self.count, paid * self.count // self.price) if self.price else 0
 
     def encode(self) -> bytes:
         """Return the layout above."""

@@ -402,7 +402,7 @@ def resume_sale(desk: Desk, row: SaleRow, content: UnitSource) -> SaleState | No
 
 def _fits(grant: Grant, unit: int) -> bool:
     """Whether every payment is of whole links."""
-    return not (grant.chunk_price % unit or grant.record_price % unit)
+    return not grant.price_step % unit
 
 
 def sealed_deed(content: UnitSource, grant: Grant, session: Session) -> DeedReply:

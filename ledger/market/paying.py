@@ -14,7 +14,6 @@ seller closes that, and the buyer need not.
 from __future__ import annotations
 
 import time
-from math import gcd
 from pathlib import Path
 from typing import Final
 
@@ -210,7 +209,7 @@ def _prepare(chain: ProvenChain, wallet: Wallet, grant: Grant) -> PayerOpening:
 
 def links_for(grant: Grant) -> PayWordOffer | None:
     """Links that pay every unit of a grant in whole numbers; None where that takes too many."""
-    unit = gcd(grant.chunk_price, grant.record_price)
+    unit = grant.price_step
     if not unit or grant.price // unit > MAX_LINKS:
         return None
     return PayWordOffer(unit, grant.price // unit)

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import NotFoundError
-from ledger.exchange.grant import Grant
 from ledger.market.sale_note import SaleNote, SaleStage, noted_sales, read_note
 from ledger.storage.os_errors import storage_errors
 from ledger.wallet.channel_file import Stage
@@ -122,20 +121,13 @@ def view_of(note: SaleNote, wallet: Path | None = None) -> SaleView:
         asset=grant.asset,
         price=grant.price,
         count=grant.count,
-        units=max(note.units, units_paid(grant, paid)),
+        units=max(note.units, grant.units_for(paid)),
         paid_by_buyer=paid,
         earned=earned,
         stage=stage,
         expiry_height=grant.expiry_height,
         lost=note.lost,
     )
-
-
-def units_paid(grant: Grant, earned: int) -> int:
-    """How many units an amount pays for; 0 where units have no price of their own."""
-    if not grant.chunk_price or earned < grant.record_price:
-        return 0
-    return min(grant.count, (earned - grant.record_price) // grant.chunk_price)
 
 
 def _wallet_at(place: Path) -> Path | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.errors import (
     CorruptStoreError,
@@ -49,14 +51,27 @@ def grant(**fields: Any) -> Grant:
 def test_a_grant_is_read_as_it_was_written() -> None:
     assert Grant.decode(grant().encode()) == grant()
     assert len(grant().encode()) == GRANT_SIZE
-    assert (grant().count, grant().price, grant().price_of(0), grant().price_of(1)) == (
-        3,
-        35,
-        0,
-        15,
-    )
     with pytest.raises(MalformedError):
         Grant.decode(grant().encode()[:-1])
+
+
+def test_the_records_price_is_spread_over_the_units() -> None:
+    assert [grant().price_of(units) for units in range(4)] == [0, 12, 24, 35]
+    assert grant(content_size=0).price == 0
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(1, 2**32))
+def test_no_unit_costs_more_than_its_share(chunk: int, record: int, size: int) -> None:
+    whole = grant(chunk_price=chunk, record_price=record, content_size=size)
+    count, price, step = whole.count, record + whole.count * chunk, whole.price_step
+    for units in {1, count // 2, count - 1, count} - {0}:
+        so_far = whole.price_of(units)
+        assert 0 <= so_far * count - units * price < count  # the share, rounded up
+        if step:
+            assert so_far % step == whole.price % step == 0
+            assert whole.units_for(so_far) >= units
+    assert whole.price_of(count) == whole.price == price
+    assert bool(step) == bool(price) == bool(whole.price_of(1))
 
 
 def test_a_grant_is_what_the_chain_says() -> None:

@@ -109,16 +109,33 @@ def test_what_is_free_takes_no_channel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chunk_price", [0, PRICE])
-def test_a_price_of_the_whole_is_paid_with_the_first_chunk(
-    world: StreamWorld, chunk_price: int
-) -> None:
+def test_a_price_of_the_whole_is_paid_with_the_chunks(world: StreamWorld, chunk_price: int) -> None:
     world.granted = replace(world.granted, record_price=50, chunk_price=chunk_price)
-    state = held(world)
-    assert state.pay() and world.paid == 50 + chunk_price
+    state: HeldUnit | BoughtContent = held(world)
+    for number in range(UNITS):
+        assert isinstance(state, HeldUnit)
+        paid = state.pay()
+        # A cheat, or a death, costs the share of one chunk and not the whole record's price.
+        assert world.paid == (number + 1) * (50 // UNITS + chunk_price)
+        following = paid.receive(world.ask(paid.request()))
+        assert isinstance(following, HeldUnit | BoughtContent)
+        state = following
+    assert isinstance(state, BoughtContent)
+    assert world.received() == world.content
+    assert world.paid == world.earned == 50 + UNITS * chunk_price
+
+
+@pytest.mark.parametrize("record_price", [2, 53])
+def test_a_price_that_does_not_divide_is_paid_all_the_same(
+    tmp_path: Path, record_price: int
+) -> None:
+    world = StreamWorld(tmp_path)
+    world.granted = replace(world.granted, record_price=record_price, chunk_price=0)
     world.begin()
     buy(world.bought, world.alice, world.payer, world.transport)
     assert world.received() == world.content
-    assert world.paid == world.earned == 50 + UNITS * chunk_price
+    assert world.paid == world.earned == record_price
+    world.close()
 
 
 def test_the_content_gets_its_files(world: StreamWorld) -> None:

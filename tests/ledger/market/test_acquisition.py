@@ -112,7 +112,7 @@ def test_what_takes_too_many_links_is_paid_by_vouchers(world: BuyersWorld) -> No
 
 @pytest.mark.parametrize(
     ("chunk", "record", "links"),
-    [(1, 50, (1, 53)), (10, 0, (10, 3)), (0, 50, (50, 1)), (6, 4, (2, 11)), (1, 70_000, None)],
+    [(1, 50, (1, 53)), (10, 0, (10, 3)), (0, 50, (1, 50)), (6, 3, (7, 3)), (1, 70_000, None)],
 )
 def test_links_pay_whole_units(chunk: int, record: int, links: tuple[int, int] | None) -> None:
     names = [bytes([each]) * 32 for each in range(5)]

@@ -104,9 +104,9 @@ def test_a_seller_that_dies(world: BuyersWorld, offered: Offered, member: Member
         with pytest.raises(NoSellerError):
             acquire(acquisition, tools)
         assert type(acquisition.state) is Streaming
-        assert world.earned(acquisition.state.grant) == 51
+        assert world.earned(acquisition.state.grant) == 18
         # Two units are paid, one of them is here.
-        given_up(world, acquisition, tools, paid=52)
+        given_up(world, acquisition, tools, paid=36)
 
 
 def test_a_seller_that_gives_something_else(
@@ -118,7 +118,7 @@ def test_a_seller_that_gives_something_else(
             acquire(acquisition, tools)
         with pytest.raises(BadUnitError):
             acquire(acquisition, tools)
-        given_up(world, acquisition, tools, paid=51)
+        given_up(world, acquisition, tools, paid=18)
 
 
 def test_a_seller_that_never_opens(
@@ -155,7 +155,7 @@ def test_a_seller_that_closes_first(
         pool = world.pool
         # It was paid for two units, and claimed what it had seen: one.
         end = abandon(acquisition, tools)
-        assert end == Abandoned(51 + 2 * FEE)
+        assert end == Abandoned(18 + 2 * FEE)
         assert world.pool == pool + 100 - end.spent
         assert tools.budget is not None
         assert tools.budget.standing().used() == end.spent

@@ -73,9 +73,9 @@ def test_prices_and_fees_of_two_assets(world: BuyersWorld) -> None:
         with pytest.raises(NotYetError):
             abandon(acquisition, tools)
         world.pass_blocks(CHALLENGE_BLOCKS)
-        assert abandon(acquisition, tools) == Abandoned(52)
-    assert gold(world) == before - 53 - 52
-    assert budget.standing().used() == 53 + 52
+        assert abandon(acquisition, tools) == Abandoned(36)
+    assert gold(world) == before - 53 - 36
+    assert budget.standing().used() == 53 + 36
 
     plain = world.tools(member, budget=world.budget(total=1_000))
     with world.begin(offered.offer) as acquisition, pytest.raises(RefusedError, match="asset 7"):

@@ -228,10 +228,10 @@ def test_sigkill_while_it_is_given_up(buyer: Buyer, tmp_path: Path) -> None:
         world.pass_blocks(CHALLENGE_BLOCKS)
         second = killed(buyer, folder, kth)
         with buyer.opened(folder) as acquisition, buyer.tools() as tools:
-            assert abandon(acquisition, tools) == Abandoned(52 + 4 * FEE)
-        assert world.pool == pool - FEE - 52 - 4 * FEE, "something is lost"
+            assert abandon(acquisition, tools) == Abandoned(36 + 4 * FEE)
+        assert world.pool == pool - FEE - 36 - 4 * FEE, "something is lost"
         standing = buyer.budget.standing()
-        assert (standing.used(), dict(standing.reserved)) == (spent + 52 + 4 * FEE, {})
+        assert (standing.used(), dict(standing.reserved)) == (spent + 36 + 4 * FEE, {})
         if os.WIFEXITED(first) and os.WIFEXITED(second):
             assert (os.WEXITSTATUS(first), os.WEXITSTATUS(second)) == (0, 0)
             assert kth > 20

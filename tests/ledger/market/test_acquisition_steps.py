@@ -118,9 +118,9 @@ def test_each_step_of_giving_up_is_done_once(
             mortal(patch, Abandoned)
             with pytest.raises(DiedError):
                 abandon(acquisition, tools)
-        assert abandon(acquisition, tools) == Abandoned(52 + 4 * FEE)
-    assert world.pool == pool - 52 - 4 * FEE - FEE
-    assert budget.standing().used() == 52 + 4 * FEE
+        assert abandon(acquisition, tools) == Abandoned(36 + 4 * FEE)
+    assert world.pool == pool - 36 - 4 * FEE - FEE
+    assert budget.standing().used() == 36 + 4 * FEE
 
 
 @pytest.mark.parametrize("name", ["open.tx", "close.tx", "settle.tx", "back-0.tx"])
@@ -160,8 +160,8 @@ def test_each_transaction_of_the_key_is_carried_out_once(
             with pytest.raises(DiedError):
                 live(acquisition)
         live(acquisition)
-        assert acquisition.state == Abandoned(52 + 4 * FEE)
-    assert world.pool == pool - 52 - 4 * FEE - FEE
+        assert acquisition.state == Abandoned(36 + 4 * FEE)
+    assert world.pool == pool - 36 - 4 * FEE - FEE
 
 
 def test_a_signed_request_is_the_one_that_is_submitted(

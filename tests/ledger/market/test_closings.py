@@ -14,7 +14,7 @@ from ledger.errors import CorruptStoreError
 from ledger.exchange.transport import NoSellerError
 from ledger.market.closings import Closings
 from ledger.market.sale_note import SaleNote, SaleStage, noted_sales, read_note, write_note
-from ledger.market.sales_view import list_sales, seller_folder, units_paid, view_of
+from ledger.market.sales_view import list_sales, seller_folder, view_of
 from ledger.market.selling_stock import Recording
 from ledger.schema.chain_channel_pb2 import CloseChannel
 from ledger.schema.chain_payment_pb2 import Transfer
@@ -171,9 +171,9 @@ def test_no_byte_of_a_note_can_change(tmp_path: Path) -> None:
 
 
 def test_units_are_what_was_paid_for(tmp_path: Path) -> None:
-    for earned, units in ((0, 0), (5, 0), (14, 0), (15, 1), (34, 2), (35, 3), (99, 3)):
-        assert units_paid(grant(), earned) == units
-    assert units_paid(grant(chunk_price=0), 5) == 0
+    for earned, units in ((0, 0), (5, 0), (11, 0), (12, 1), (34, 2), (35, 3), (99, 3)):
+        assert grant().units_for(earned) == units
+    assert [grant(chunk_price=0).units_for(earned) for earned in range(6)] == [0, 0, 1, 1, 2, 3]
     free = SaleNote(grant(chunk_price=0, record_price=0), b"", ABOUT, units=3)
     seen = view_of(free)
     assert (seen.units, seen.is_whole, seen.earned) == (3, True, 0)
