@@ -242,8 +242,9 @@ def _require_granted(end: BuyingEnd, record: SaleRecord, height: int) -> None:
             f"the seller wants {record.reveal_blocks} blocks for its key;"
             f" {terms.most_reveal_blocks} at most"
         )
-    if record.complaint_blocks < terms.least_complaint_blocks:
+    least = terms.least_complaint_blocks_of(grant.count)
+    if record.complaint_blocks < least:
         raise RefusedError(
             f"the seller leaves {record.complaint_blocks} blocks for complaints;"
-            f" {terms.least_complaint_blocks} at least"
+            f" {least} at least for {grant.count} chunks"
         )

@@ -226,7 +226,7 @@ def prepare(
         unit_root=masked.sold.unit_root,
         lock_height=_lock_height(desk, grant, height),
         reveal_blocks=terms.reveal_blocks,
-        complaint_blocks=terms.complaint_blocks,
+        complaint_blocks=terms.complaint_blocks_of(grant.count),
         leaves=masked.leaves,
         masked_leaves=masked.masked_leaves,
     )

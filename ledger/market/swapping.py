@@ -53,7 +53,7 @@ _DEED_S: Final = 30.0
 _DEED_TRIES: Final = 3
 """The same of one that cannot be reached."""
 _COMPLAINT_BLOCKS: Final = 20
-"""That a seller has to leave, to read the key, to open all units and to complain."""
+"""That a seller has to leave, to read the key and to complain; for many units it is more."""
 
 
 class NotSoldWholeError(RefusedError):
