@@ -29,6 +29,7 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `sought_units`   the same, looked for again each time
 `sale_file`      what a seller must never forget
 `seller`         the selling end: offered, open, closing
+`open_sessions`  those that a seller has open, few under each grant
 `counter`        the seller's sales together: any bytes in, a reply out
 `kept_units`     units that were checked, on a buyer's disk
 `purchase`       the buyer's folder: terms, content, what was checked
@@ -43,7 +44,7 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `swap_messages`  its requests and replies as bytes
 `swap_file`      what its seller must never forget
 `swap_seller`    its selling end: prepared, proposed, locked, revealed, ended
-`swap_sessions`  who has asked its seller, and what only the two of them know
+`swap_opening`   who may ask its seller for it
 `swap_counter`   where its requests arrive, and what the chain is told
 `swap_purchase`  its buyer's folder: leaves, masked units, what the key opened
 `swap_buyer`     its buying end: asking for the sale, and for all units

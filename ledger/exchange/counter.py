@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import Final
 
 from ledger.errors import ErasedError, MalformedError
@@ -19,6 +18,7 @@ from ledger.exchange.messages import (
     encode_unit,
     parse_request,
 )
+from ledger.exchange.open_sessions import OpenSession, OpenSessions
 from ledger.exchange.sale_file import read_sale
 from ledger.exchange.seller import (
     ClosingSale,
@@ -34,9 +34,6 @@ from ledger.exchange.sought_units import SoughtUnits
 from ledger.exchange.unit_source import Contents
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 
-MAX_SESSIONS: Final = 64
-"""Kept at a time; who is forgotten opens the same again."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -47,7 +44,7 @@ class Counter:
         self._desk: Final = desk
         self._contents: Final = contents
         self._sales: Final[dict[bytes, SaleState]] = {}
-        self._sessions: Final[OrderedDict[bytes, tuple[bytes, Session]]] = OrderedDict()
+        self._sessions: Final = OpenSessions()
         self._next: Final[dict[bytes, tuple[Session, int]]] = {}
 
     def answer(self, request: bytes) -> Reply:
@@ -81,7 +78,7 @@ class Counter:
 
     def knows(self, session: bytes) -> bool:
         """Whether a session is open here."""
-        return session in self._sessions
+        return self._sessions.knows(session)
 
     @property
     def sales(self) -> tuple[SaleState, ...]:
@@ -143,20 +140,16 @@ class Counter:
                 raise SaleRefusedError(Reason.GONE, error.message) from error
             self._sales[opening.grant] = sale
         session, opened = sale.agree(opening)
-        self._sessions[session.session] = (opening.grant, session)
-        self._sessions.move_to_end(session.session)
-        if len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
+        self._sessions.keep(OpenSession(opening.grant, session))
         return encode_opened(opened)
 
     def _give(self, fetch: Fetch | DeedFetch) -> Reply:
-        known = self._sessions.get(fetch.session)
-        sale = self._sales.get(known[0]) if known is not None else None
+        known = self._sessions.find(fetch.session)
+        sale = self._sales.get(known.grant) if known is not None else None
         if known is None or sale is None:
             raise SaleRefusedError(Reason.NO_SESSION, "no such session is open")
-        self._sessions.move_to_end(fetch.session)
         if isinstance(fetch, DeedFetch):
-            return encode_deed(sale.deed(known[1], fetch))
-        reply = encode_unit(sale.fetch(known[1], fetch))
-        self._next[known[0]] = known[1], fetch.index + 1
+            return encode_deed(sale.deed(known.session, fetch))
+        reply = encode_unit(sale.fetch(known.session, fetch))
+        self._next[known.grant] = known.session, fetch.index + 1
         return reply

@@ -35,6 +35,7 @@ from ledger.exchange.messages import (
     encode_refused,
     parse_request,
 )
+from ledger.exchange.open_sessions import OpenSession, OpenSessions
 from ledger.exchange.seller import SaleRefusedError, require_code, sealed_deed
 from ledger.exchange.session import (
     Session,
@@ -56,6 +57,7 @@ from ledger.exchange.swap_messages import (
     is_swap_request,
     parse_swap_request,
 )
+from ledger.exchange.swap_opening import require_signed
 from ledger.exchange.swap_seller import (
     EndedSwap,
     PreparedSwap,
@@ -66,7 +68,6 @@ from ledger.exchange.swap_seller import (
     observe,
     prepare,
 )
-from ledger.exchange.swap_sessions import SwapSessions, require_signed
 from ledger.exchange.transport import NoSellerError
 from ledger.exchange.unit_source import Contents
 from ledger.merkle.hashing import leaf_hash
@@ -111,7 +112,7 @@ class SwapCounter:
         self._wanted: Final[dict[bytes, Grant]] = {}
         self._refused: Final[dict[bytes, Reason]] = {}
         self._damaged: Final[set[bytes]] = set()
-        self._sessions: Final = SwapSessions()
+        self._sessions: Final = OpenSessions()
         self._is_making = False
         self._has_waited = False
         """Whether something was due that waits for the masking."""
@@ -307,7 +308,7 @@ class SwapCounter:
             now = self._swaps.get(grant.grant)
             if now is None or now.row.agreement != row.agreement:
                 raise SaleRefusedError(Reason.NOT_YET, "the sale has just ended")
-            self._sessions.keep(grant.grant, row.sale, session)
+            self._sessions.keep(OpenSession(grant.grant, session, row.sale))
         return encode_swap_opened(SwapOpened(public, signature, row.sale))
 
     def _want(self, grant: Grant) -> SaleRefusedError:
@@ -323,13 +324,13 @@ class SwapCounter:
 
     def _session(self, name: bytes) -> tuple[SwapState, Session]:
         """The session of this id, and the sale that it is of."""
-        grant, sale, session = self._sessions.find(name) or (b"", b"", None)
-        state = self.swap(grant)
-        if session is None or state is None:
+        known = self._sessions.find(name)
+        state = self.swap(known.grant) if known is not None else None
+        if known is None or state is None:
             raise SaleRefusedError(Reason.NO_SESSION, "no such session is open")
-        if state.row.sale != sale:
+        if state.row.sale != known.sale:
             raise SaleRefusedError(Reason.NO_SESSION, "the session was of an earlier sale")
-        return state, session
+        return state, known.session
 
     def _fetch(self, fetch: PartFetch) -> Reply:
         state, session = self._session(fetch.session)

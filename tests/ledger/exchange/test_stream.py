@@ -316,8 +316,8 @@ def test_who_listens_gets_no_content(world: StreamWorld) -> None:
     world.begin()
     buy(world.bought, world.alice, world.payer, Tapped())
     traffic = b"".join(heard)
-    (_, session), *others = world.counter._sessions.values()
-    assert not others
+    (opened,) = world.counter._sessions._open.values()
+    session = opened.session
     assert session.unit_key not in traffic
     assert session.mac_key not in traffic
     assert world.content[100:132] not in traffic

@@ -92,8 +92,8 @@ def test_a_restarted_seller_and_a_buyer_with_its_session(
 @pytest.mark.parametrize("until", [LockableSwap, AwaitingKey])
 def test_nothing_is_given_before_the_key_is_out(world: SwapWorld, until: type) -> None:
     buy_until(world, until)
-    ((_, _, session),) = world.counter._sessions._open.values()
-    reply = world.ask(encode_deed_fetch(session, None))
+    (opened,) = world.counter._sessions._open.values()
+    reply = world.ask(encode_deed_fetch(opened.session, None))
     assert parse_reply(reply) == Refused(Reason.NOT_YET)
     with pytest.raises(RefusedError, match="not bought"):
         ask_for_deed(world.begin(), world, PROMISE)

@@ -170,7 +170,7 @@ def test_a_session_fetches_what_there_is(tmp_path: Path) -> None:
     world = SwapWorld(tmp_path)
     world.buy()
     assert world.purchase is not None
-    session = next(iter(world.counter._sessions._open.values()))[2]
+    session = next(iter(world.counter._sessions._open.values())).session
     for part, index in ((Part.UNIT, 5), (Part.UNIT, 1 << 63), (Part.LEAVES, 1)):
         reply = world.ask(encode_part_fetch(session, part, index))
         assert parse_swap_reply(reply) == Refused(Reason.NO_UNIT)
