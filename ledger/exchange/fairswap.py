@@ -171,6 +171,10 @@ class RevealedUnits:
     _key: bytes = field(repr=False)
     _mask: UnitMask = field(repr=False)
 
+    def leaf(self, index: int) -> bytes:
+        """h_i, of what `open` gives."""
+        return self._locked._leaves[index]
+
     def open(self, index: int, masked: bytes) -> bytes:
         """u_i = salt_i || chunk_i of the z_i that was accepted.
 

@@ -265,7 +265,7 @@ def test_a_wrong_unit_is_complained_of_at_once(market: SharingMarket) -> None:
     spoil(made, wrong=1)
     ended = swap(made.begin(), made, made.wait)
     assert isinstance(ended, ReturnedSwap)
-    assert ended.purchase.opened.kept == 1
+    assert ended.purchase.opened.kept == 0
     assert made.gained()[1] == DEPOSIT - 2 * FEE
     ended.purchase.close()
 

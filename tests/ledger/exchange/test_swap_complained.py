@@ -60,7 +60,7 @@ def test_the_money_is_back_where_somebody_else_complained(world: SwapWorld, has_
     for _ in range(2):
         ended = world.buy()
         assert isinstance(ended, ReturnedSwap)
-    assert ended.purchase.opened.kept == WRONG
+    assert ended.purchase.opened.kept == 0
     assert world.world.earned() == (-DEPOSIT, DEPOSIT)
 
 
