@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from ledger.chain.role import BETWEEN, Role
 from ledger.cli.files import read_input, write_result
 from ledger.cli.main import Function, Invocation, verb
 from ledger.cli.ui import escape, table
@@ -36,6 +37,16 @@ def _output_option(function: Function) -> Function:
     )(function)
 
 
+def _certification_option(function: Function) -> Function:
+    return click.option(
+        "--certification",
+        "certifications",
+        multiple=True,
+        metavar="NAME",
+        help="Shown with the role, for contracts that ask for it; may be repeated.",
+    )(function)
+
+
 @verb("new")
 @click.argument("folder", type=_PATH)
 @click.option("--fleet", required=True, metavar="NAME", help="The fleet's name on its chain.")
@@ -54,7 +65,8 @@ def new(invocation: Invocation, folder: Path, fleet: str) -> None:
 @verb("invite")
 @click.argument("folder", type=_PATH)
 @click.option("--robot", "robot_id", type=int, required=True, metavar="ID", help="1 to 2^32 - 2.")
-@click.option("--role", required=True, help="Up to 63 bytes.")
+@click.option("--role", required=True, help="Up to 63 bytes, with the certifications.")
+@_certification_option
 @click.option("--level", type=int, required=True, help="From 0.")
 @click.option(
     "--until",
@@ -68,13 +80,14 @@ def invite(
     folder: Path,
     robot_id: int,
     role: str,
+    certifications: tuple[str, ...],
     level: int,
     until: datetime,
     output: Path,
 ) -> None:
     """Invite a robot to ask for a credential that says this, or to renew the one it has."""
     expiry = int(until.replace(tzinfo=UTC).timestamp())
-    letter = IssuerHome.open(folder).invite(role, level, expiry, robot_id)
+    letter = IssuerHome.open(folder).invite(_role(role, certifications), level, expiry, robot_id)
     write_result(output, letter)
     invocation.output.text(
         {"output": str(output), "robot_id": robot_id, "expiry": expiry},
@@ -97,7 +110,8 @@ def _asks(invocation: Invocation, held: MemberFile, invitation: Path, output: Pa
 @click.argument("folder", type=_PATH)
 @click.argument("credential", type=_PATH)
 @click.option("--robot", "robot_id", type=int, required=True, metavar="ID", help="1 to 2^32 - 2.")
-@click.option("--role", required=True, help="Up to 63 bytes.")
+@click.option("--role", required=True, help="Up to 63 bytes, with the certifications.")
+@_certification_option
 @click.option("--level", type=int, required=True, help="From 0.")
 @click.option("--until", type=UNTIL, required=True, help="Good up to then, UTC.")
 def enroll(
@@ -106,6 +120,7 @@ def enroll(
     credential: Path,
     robot_id: int,
     role: str,
+    certifications: tuple[str, ...],
     level: int,
     until: datetime,
 ) -> None:
@@ -123,7 +138,7 @@ def enroll(
         request = held.waiting_request()
     else:
         expiry = int(until.replace(tzinfo=UTC).timestamp())
-        request = held.request(home.invite(role, level, expiry, robot_id))
+        request = held.request(home.invite(_role(role, certifications), level, expiry, robot_id))
     attributes = held.accept(home.answer(request)).attributes
     write_result(held.gaps, home.gaps())
     invocation.output.text(
@@ -256,11 +271,15 @@ def _show_issuer(invocation: Invocation, home: IssuerHome) -> None:
             said = each.attributes
             gone = "revoked" if said.robot_id in revoked.robot_ids else ""
             rows.add_row(
-                str(said.robot_id), escape(said.role), str(said.level), _day(said.expiry), gone
+                str(said.robot_id), _shown(said.role), str(said.level), _day(said.expiry), gone
             )
         console.print(rows)
 
     invocation.output.result(data, write)
+
+
+def _role(name: str, certifications: tuple[str, ...]) -> str:
+    return Role(name, tuple(sorted(set(certifications)))).text
 
 
 def _ids(robot_ids: tuple[int, ...]) -> str:
@@ -268,18 +287,25 @@ def _ids(robot_ids: tuple[int, ...]) -> str:
 
 
 def _attributes(said: Attributes) -> dict[str, Any]:
+    role, *certifications = said.role.split(BETWEEN)
     return {
         "fleet": said.fleet,
-        "role": said.role,
+        "role": role,
+        "certifications": certifications,
         "level": said.level,
         "expiry": said.expiry,
         "robot_id": said.robot_id,
     }
 
 
+def _shown(role: str) -> str:
+    name, *certifications = role.split(BETWEEN)
+    return escape(f"{name} ({', '.join(certifications)})" if certifications else name)
+
+
 def _words(said: Attributes) -> str:
     return (
-        f"robot {said.robot_id} of {escape(said.fleet)}, {escape(said.role)},"
+        f"robot {said.robot_id} of {escape(said.fleet)}, {_shown(said.role)},"
         f" level {said.level}, good until {_day(said.expiry)}"
     )
 

@@ -26,6 +26,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.role import Role
 from ledger.credentials.letter import (
     ISSUER_SIZE,
     NONCE_SIZE,
@@ -148,9 +149,11 @@ class IssuerHome:
     def invite(self, role: str, level: int, expiry: int, robot_id: int) -> bytes:
         """An invitation to a credential that says this; a letter for the robot's holder.
 
-        For a robot that is registered it is one to renew. Raises RefusedError for what no
+        ``role`` is the whole text of a `ledger.chain.role.Role`. For a robot that is registered
+        it is one to renew. Raises MalformedError for what is no role, RefusedError for what no
         credential can say, and for a robot that is revoked.
         """
+        Role.parse(role)
         try:
             attributes = zk.Attributes(self.fleet, role, level, expiry, robot_id)
         except ProofError as error:

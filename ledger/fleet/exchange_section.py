@@ -12,7 +12,7 @@
       issue: true                   # the robots' credentials are made here [engine.register]
       issuer: issuer                # the folder that makes them [DIRECTORY/issuer]
       level: 1                      # what a robot's credential says, unless the robot says
-      role: robot                   # otherwise [1, robot]
+      role: robot                   # otherwise [1, robot]; with certifications: robot+ce
       spend: {total: 5000, purchase: 500}   # each robot, in smallest units [no limit]
       parameters:                   # of the nodes of the market's process
         gateway: {market: {idle_s: 60.0}}
@@ -31,6 +31,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.role import Role
+from ledger.errors import MalformedError
 from ledger.fleet.document import Node
 from ledger.fleet.model import (
     Exchange,
@@ -137,6 +139,10 @@ def _role(node: Node) -> str:
     role = node.text()
     if len(role.encode("utf-8")) > _MAX_ROLE:
         raise node.fault(f"is too long: {_MAX_ROLE} bytes at most")
+    try:
+        Role.parse(role)
+    except MalformedError as error:
+        raise node.fault(f"is no role: {error.message}", hint="say courier+iso-13482") from error
     return role
 
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from ledger.chain.codes import ResultCode
 from ledger.chain.fleets import fleet_id
-from ledger.chain.policy import Member, Policy, Recording, Use
+from ledger.chain.policy import Policy, Recording, Use
 from ledger.chain.proven.chain import EXPIRY_BLOCKS, ProvenChain
-from ledger.chain.rules.allowed_use import SECOND, as_recording
+from ledger.chain.rules.allowed_use import SECOND, as_member, as_recording
 from ledger.chain.rules.sharing import policy_of
 from ledger.chain.state_keys import contract_key, fleet_key, offer_key
 from ledger.credentials.grant_request import GrantRequest, round_time
@@ -103,7 +103,7 @@ def _least(wish: Wish, listing: Listing, credential: Credential) -> tuple[int, s
     roles = ["", attributes.role] if wish.role is None else [wish.role]
     for role in roles:
         if wish.min_level is not None:
-            member = Member(attributes.fleet, wish.min_level, role or None)
+            member = as_member(attributes.fleet, wish.min_level, role)
             if policy.allows(member, recording, use):
                 return wish.min_level, role
             continue
@@ -113,8 +113,7 @@ def _least(wish: Wish, listing: Listing, credential: Credential) -> tuple[int, s
     if wish.min_level is not None:
         return wish.min_level, ""  # as it was asked for: the chain says why not
     if any(
-        policy.allows(Member(attributes.fleet, _HIGHEST, role or None), recording, use)
-        for role in roles
+        policy.allows(as_member(attributes.fleet, _HIGHEST, role), recording, use) for role in roles
     ):
         raise GrantRefusedError(ResultCode.POLICY_DENIES, because=LEVEL_TOO_LOW, asked=False)
     raise GrantRefusedError(ResultCode.POLICY_DENIES, asked=False)
@@ -129,7 +128,7 @@ def _least_level(
     """
 
     def lets_in(level: int) -> bool:
-        return policy.allows(Member(fleet, level, role or None), recording, use)
+        return policy.allows(as_member(fleet, level, role), recording, use)
 
     if not lets_in(highest):
         return None

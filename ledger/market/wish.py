@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from ledger.chain.leaf import ID_SIZE
+from ledger.chain.role import Role
 from ledger.errors import MalformedError
 
 MAX_U64: Final = 2**64 - 1
@@ -38,7 +39,7 @@ class Wish:
     min_level: int | None = None
     """The level to prove; None: the least with which the contract's policy lets it be had."""
     role: str | None = None
-    """The role to show; None: shown only if the policy asks for it. Empty: hidden."""
+    """The role to show, with its certifications; None: only if the policy asks. Empty: hidden."""
     use: int | None = None
     """Which of the contract's uses; None: any that this member has left."""
     mode: Mode = Mode.STREAM
@@ -52,6 +53,8 @@ class Wish:
             raise MalformedError("a purpose is text without control characters")
         if len((self.role or "").encode("utf-8")) > MAX_ROLE:
             raise MalformedError(f"a role is {MAX_ROLE} bytes at most")
+        if self.role:
+            Role.parse(self.role)
         numbers = (self.max_price or 0, self.min_level or 0, self.use or 0)
         if any(not 0 <= number <= MAX_U64 for number in numbers):
             raise MalformedError("a number of the wish is out of its range")

@@ -54,6 +54,7 @@ class Row:
 RESCUE = (("259200", YEARS_S),)
 OURS = (('"our-fleet"', '"buyers"'),)
 CLINIC = (("consent=given", "kind=episode"),)
+CERTIFIED = (("principal.proven_min_level >= 3", 'principal.certifications.contains("iso-13482")'),)
 
 ROWS = (
     Row("a training set, for training", "paid-dataset", OK, asked={"min_level": 3}),
@@ -87,6 +88,30 @@ ROWS = (
     ),
     Row("a member of the fleet", "fleet-only", OK, asked={"min_level": 0}, edits=OURS),
     Row("a member of another fleet", "fleet-only", DENIED, level=9, asked={"min_level": 9}),
+    Row(
+        "a robot that shows its certifications",
+        "paid-dataset",
+        OK,
+        role="courier+ce+iso-13482",
+        asked={"role": "courier+ce+iso-13482"},
+        edits=CERTIFIED,
+    ),
+    Row(
+        "a robot that does not show them",
+        "paid-dataset",
+        DENIED,
+        role="courier+ce+iso-13482",
+        asked={"role": ""},
+        edits=CERTIFIED,
+    ),
+    Row(
+        "a robot that has another certification",
+        "paid-dataset",
+        DENIED,
+        role="courier+ce",
+        asked={"role": "courier+ce"},
+        edits=CERTIFIED,
+    ),
     Row(
         "a clinician",
         "patient-consent",

@@ -13,6 +13,7 @@ from ledger.chain.context import Context, require
 from ledger.chain.fleets import read_fleet
 from ledger.chain.policy import Member, Quality, Recording, Use
 from ledger.chain.policy.schema import QUALITIES
+from ledger.chain.role import Role
 from ledger.chain.rules.sharing import current_version, policy_of
 from ledger.experience.fields import CHUNK_SIZE
 from ledger.experience.kinds import CommitmentKind, RewardSource
@@ -56,6 +57,17 @@ def allowed_version(
         "the contract's policy does not allow it",
     )
     return record, version
+
+
+def as_member(fleet: str, proven_min_level: int, role: str) -> Member:
+    """What a policy sees of who shows a role's whole text, or nothing where that is empty.
+
+    Raises MalformedError for a text that is no role's (`ledger.chain.role`).
+    """
+    if not role:
+        return Member(fleet, proven_min_level)
+    shown = Role.parse(role)
+    return Member(fleet, proven_min_level, shown.name, shown.certifications)
 
 
 def as_recording(offer: OfferRecord, fleet: str) -> Recording:

@@ -19,7 +19,6 @@ from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import governed_fleet, read_fleet
 from ledger.chain.ids import grant_id
-from ledger.chain.policy import Member
 from ledger.chain.presentation_claim import (
     NULLIFIER_SIZE,
     PresentationClaim,
@@ -27,13 +26,15 @@ from ledger.chain.presentation_claim import (
     unbound_hash,
 )
 from ledger.chain.presentations import size_of_presentation, verify_claim
+from ledger.chain.role import Role
 from ledger.chain.rules.action import Action, require_id, require_text
-from ledger.chain.rules.allowed_use import SECOND, allowed_version
+from ledger.chain.rules.allowed_use import SECOND, allowed_version, as_member
 from ledger.chain.rules.offers import read_offer, require_sellable
 from ledger.chain.rules.sharing import read_contract
 from ledger.chain.state_keys import fleet_key, grant_key, nullifier_key
 from ledger.chain.withdrawn import is_withdrawn
 from ledger.chain.working_state import WorkingState
+from ledger.errors import MalformedError
 from ledger.schema.chain_grant_pb2 import (
     GrantRecord,
     NullifierRecord,
@@ -91,6 +92,8 @@ def check_request_grant(message: RequestGrant) -> None:
     require_id(message.fleet, "fleet's id")
     require_text(message.purpose, MAX_PURPOSE, "purpose")
     require_text(message.role, MAX_TEXT_SIZE, "role")
+    if message.role:
+        _require_role(message.role)
     require(
         message.time_s <= MAX_NUMBER,
         ResultCode.FIELD_REFUSED,
@@ -118,7 +121,7 @@ def request_grant(context: Context, message: RequestGrant) -> None:
     _require_time(context, message.time_s)
     offer = read_offer(state, message.offer)
     require_sellable(state, message.offer)
-    member = Member(fleet.name, message.min_level, message.role or None)
+    member = as_member(fleet.name, message.min_level, message.role)
     contract, version = allowed_version(context, offer, member, message.purpose)
     require(
         message.use < version.terms.uses,
@@ -232,6 +235,13 @@ def set_revocation_epoch(context: Context, message: SetRevocationEpoch) -> None:
     )
     record.revocation_epoch = message.epoch
     context.state.write(fleet_key(message.fleet), record)
+
+
+def _require_role(role: str) -> None:
+    try:
+        Role.parse(role)
+    except MalformedError as error:
+        raise RefusalError(ResultCode.FIELD_REFUSED, error.message) from error
 
 
 def _require_epochs(context: Context, fleet: FleetRecord, message: RequestGrant) -> None:

@@ -30,6 +30,9 @@ from ledger.schema.chain_sharing_pb2 import DeployContract
 from ledger.witnessing.evidence import ForkClaim
 from tests.fleet.sharing_market import REWARD_AT_LEAST, YEAR_S, Offered, Robot, SharingMarket
 
+CHALLENGE_BLOCKS: Final = 20
+"""Fewer than is usual: tests wait for them."""
+
 
 class BuyersWorld(SharingMarket):
     """Acquisitions of its members' robots, over one light client."""
@@ -61,9 +64,18 @@ class BuyersWorld(SharingMarket):
         """A recording under a contract whose seller puts up nothing."""
         return self._offered_with(None, deposit=0)
 
-    def _offered_with(self, robot: Robot | None, **numbers: int) -> Offered:
-        """A recording under the template's terms with these, which may be 0."""
+    def offered_to_the_certified(self, certification: str) -> Offered:
+        """A recording for members that show this certification, of whatever level."""
+        level, shown = "proven_min_level >= 3", f'certifications.contains("{certification}")'
+        return self._offered_with(None, (level, shown))
+
+    def _offered_with(
+        self, robot: Robot | None, edit: tuple[str, str] = ("", ""), **numbers: int
+    ) -> Offered:
+        """A recording under the template, edited, with these terms, which may be 0."""
         policy, terms = self.template()
+        assert edit[0] in policy
+        policy = policy.replace(*edit) if edit[0] else policy
         for name, number in numbers.items():
             setattr(terms, name, number)
         contract = contract_id(self.chain, self.seller_account, self.sequence(self.seller_account))
@@ -112,6 +124,7 @@ class BuyersWorld(SharingMarket):
                 "funding": self.funding,
                 "way": self.way,
                 "settle_wait_s": 0.0,
+                "challenge_blocks": CHALLENGE_BLOCKS,
                 **changed,
             }
         )

@@ -91,6 +91,19 @@ def test_no_more_than_the_contract_asks_for_is_proven(world: BuyersWorld, offere
     assert (body.request_grant.min_level, body.request_grant.role) == (3, "")
 
 
+def test_certifications_are_shown_where_a_contract_asks_for_them(world: BuyersWorld) -> None:
+    offered = world.offered_to_the_certified("iso-13482")
+    certified = world.tools(world.member_file(31, role="courier+ce+iso-13482"))
+    with world.begin(offered.offer) as acquisition:
+        state = stopped(acquisition, certified, Requested)
+    shown = world.body(state.request).request_grant
+    assert (shown.min_level, shown.role) == (0, "courier+ce+iso-13482")
+    other = world.tools(world.member_file(32, role="courier+ce"))
+    refused(world, world.begin(offered.offer), other, ResultCode.POLICY_DENIES, asked=False)
+    lies = world.begin(offered.offer, role="courier+ce+iso-13482")
+    refused(world, lies, other, ResultCode.CREDENTIAL_NOT_PROVEN, asked=False)
+
+
 def test_another_purpose(world: BuyersWorld, offered: Offered, member: MemberFile) -> None:
     tools = world.tools(member)
     sold = world.begin(offered.offer, "advertising")

@@ -119,6 +119,7 @@ def test_a_member_of_another_fleet(world: GrantWorld) -> None:
 def test_a_role_that_is_not_the_members(world: GrantWorld) -> None:
     shows = world.request(member(32), key="shows a role", role="courier")
     assert not_proven(world, world.altered(shows, key="shows a role", role="surveyor"))
+    assert not_proven(world, world.altered(shows, key="shows a role", role="courier+iso-13482"))
     with pytest.raises(RefusedError, match="another role"):
         world.request(member(32), role="surveyor")
     assert world.submit(shows).code == ResultCode.OK

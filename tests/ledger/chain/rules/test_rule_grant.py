@@ -118,6 +118,8 @@ def test_what_was_used_of_one_contract_says_nothing_of_another(world: GrantWorld
         ({"purpose": "p" * 65}, ResultCode.FIELD_REFUSED),
         ({"purpose": "a\nb"}, ResultCode.FIELD_REFUSED),
         ({"role": "r" * 64}, ResultCode.FIELD_REFUSED),
+        ({"role": "courier+"}, ResultCode.FIELD_REFUSED),
+        ({"role": "courier+b+a"}, ResultCode.FIELD_REFUSED),
         ({"time_s": 2**32}, ResultCode.FIELD_REFUSED),
         ({"presentation": b""}, ResultCode.CREDENTIAL_NOT_PROVEN),
         ({"presentation": bytes(2_531)}, ResultCode.CREDENTIAL_NOT_PROVEN),
