@@ -29,6 +29,7 @@ from ledger.errors import LockedError, NotFoundError, RefusedError
 from ledger.exchange.socket_server import SocketServer
 from ledger.experience.private_folder import make_private_folder
 from ledger.home import existing_home
+from ledger.market.challenge import CHALLENGE_BLOCKS
 from ledger.market.sales_view import SaleView, list_sales
 from ledger.market.selling_homes import SellingHomes
 from ledger.market.storefront import Storefront
@@ -143,9 +144,17 @@ def _selling_options(function: Function) -> Function:
 
 
 @verb("serve")
+@click.option(
+    "--challenge",
+    type=click.IntRange(1),
+    metavar="BLOCKS",
+    help="Be paid only through channels whose close can be answered for so long "
+    f"[{CHALLENGE_BLOCKS}, or what the chain asks for].",
+)
 @_selling_options
 def serve(
     invocation: Invocation,
+    challenge: int | None,
     homes: tuple[Path, ...],
     sponsor: str | None,
     wallet_folder: Path | None,
@@ -166,7 +175,9 @@ def serve(
                 "nobody serves the chain, and buyers could not reach it", hint="quipu chain serve"
             )
         with (
-            _storefront(invocation, work, homes, sponsor, wallet_folder, folder) as front,
+            _storefront(
+                invocation, work, homes, sponsor, wallet_folder, folder, challenge
+            ) as front,
             ExitStack() as held,
         ):
             held.enter_context(front.watching())
@@ -265,6 +276,7 @@ def _storefront(
     sponsor: str | None,
     wallet_folder: Path | None,
     folder: Path | None,
+    challenge: int | None = None,
 ) -> Iterator[Storefront]:
     roots = [root.expanduser() for root in homes] or [invocation.home]
     for root in roots:
@@ -272,7 +284,7 @@ def _storefront(
     # Robots that offer by themselves need no wallet beside their keys.
     has_wallet = wallet_folder is not None or (wallet_root(None) / "key").is_file()
     wallets = [open_wallet(wallet_folder)] if has_wallet else []
-    settings = SellingSettings(sponsor=parse_fleet(sponsor, work.chain) if sponsor else b"")
+    settings = SellingSettings(challenge, parse_fleet(sponsor, work.chain) if sponsor else b"")
     make_private_folder(_sales_folder(folder))
     # Not shown what is older, later.
     chain = ProvenChain(work.service, work.trust, _sales_folder(folder))

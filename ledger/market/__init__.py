@@ -20,6 +20,7 @@
 `asking`              the request for a grant
 `uses`                which uses a member has asked with, so that nobody else is asked
 `paying`              money, channel, what is left
+`challenge`           how long a channel's close can be answered
 `swapping`            the same of what is bought whole, in an atomic sale
 `locked_price`        which of those cannot wait until somebody asks for them
 `delivery`            the deed, and the recording's files

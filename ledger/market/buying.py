@@ -156,8 +156,9 @@ class _Drive:
             swapping.begin_swap(acquisition.folder, state.grant)
             acquisition.reach(Swapping(state.offer, state.record, state.grant, state.funded))
         elif kind is Funded and isinstance(state, Funded):
+            tools, folder, grant = self._tools, acquisition.folder, state.grant
             channel = paying.open_channel(
-                self._tools.chain, acquisition.folder, self._wallet, state.grant
+                tools.chain, folder, self._wallet, grant, tools.challenge_blocks
             )
             acquisition.reach(
                 ChannelOpened(state.offer, state.record, state.grant, state.funded, channel)

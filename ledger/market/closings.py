@@ -18,7 +18,7 @@ from ledger.chain.body import body_asking
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.engines.service import NotIncludedError
 from ledger.chain.leaf import LeafKind, leaf_id
-from ledger.chain.proven.chain import EXPIRY_BLOCKS, WAIT_S, ProvenChain
+from ledger.chain.proven.chain import EXPIRY_BLOCKS, ProvenChain
 from ledger.chain.transaction import Transaction, parse_transaction
 from ledger.durable_file import PRIVATE, sync_folder, write_durably
 from ledger.errors import CorruptStoreError
@@ -28,6 +28,8 @@ from ledger.wallet.wallet import Wallet
 
 _LOG: Final = logging.getLogger(__name__)
 _ROUNDS: Final = 4
+_WAIT_S: Final = 5.0
+"""For the block with the closes: meanwhile a challenge of another channel can fall due."""
 
 
 class Closings:
@@ -72,7 +74,7 @@ class Closings:
                 break
         if waiting:
             try:
-                self._chain.service.wait_all(waiting, WAIT_S)
+                self._chain.service.wait_all(waiting, _WAIT_S)
             except NotIncludedError as error:
                 _LOG.warning("closes of channels wait for a block: %s", error.message)
 

@@ -27,6 +27,7 @@ from ledger.chain.state_keys import channel_key
 from ledger.chain.transaction import parse_transaction
 from ledger.errors import KeyStoreError, RefusedError
 from ledger.exchange.grant import Grant
+from ledger.market.challenge import challenge_on
 from ledger.market.funding import Funding, need_of
 from ledger.schema.chain_channel_pb2 import ChannelRecord, CloseChannel
 from ledger.schema.chain_payment_pb2 import Transfer
@@ -40,8 +41,6 @@ from ledger.wallet.payer import (
 )
 from ledger.wallet.wallet import End, Wallet
 
-CHALLENGE_BLOCKS: Final = 20
-"""In which a seller can answer a buyer's close, where the chain does not ask for more."""
 _AFTER_GRANT: Final = 100
 """Blocks by which a channel outlives its grant, beside the challenge: time to close it."""
 
@@ -74,14 +73,19 @@ def fund(chain: ProvenChain, funding: Funding, grant: Grant) -> int:
     return chain.balance(grant.buyer, grant.asset)
 
 
-def open_channel(chain: ProvenChain, folder: Path, wallet: Wallet, grant: Grant) -> bytes:
+def open_channel(
+    chain: ProvenChain, folder: Path, wallet: Wallet, grant: Grant, challenge: int | None = None
+) -> bytes:
     """The id of the channel that pays a grant, open on the chain; nothing for free content.
 
-    Raises `RefusalError`, `EngineError`, StorageError and their kin.
+    ``challenge`` is in blocks, of a channel that is not prepared yet (`challenge_on`). Raises
+    `RefusalError`, `EngineError`, RefusedError, StorageError and their kin.
     """
     if not grant.price:
         return b""
-    state = _paying_end(wallet) or _prepare(chain, wallet, grant)
+    state = _paying_end(wallet) or _prepare(
+        chain, wallet, grant, challenge_on(chain.parameters, challenge)
+    )
     try:
         if isinstance(state, PayerOpening):
             require_carried_out(chain, folder / "open.tx", wallet, state.message)
@@ -191,8 +195,7 @@ def _paying_end(wallet: Wallet) -> PayerState | None:
     return None
 
 
-def _prepare(chain: ProvenChain, wallet: Wallet, grant: Grant) -> PayerOpening:
-    challenge = max(chain.parameters.min_challenge, CHALLENGE_BLOCKS)
+def _prepare(chain: ProvenChain, wallet: Wallet, grant: Grant, challenge: int) -> PayerOpening:
     return wallet.open_channel(
         chain.chain,
         chain.sequence(wallet.account),
@@ -241,8 +244,10 @@ def _end(
     if record is None:
         return 0
     until = record.closing_height
-    if not _wait_beyond(chain, until, wait_s):
+    if not _wait_beyond(chain, closing, until, wait_s):
         return until
+    if _record(chain, closing) is None:  # the seller has closed it
+        return 0
     _carry_out(chain, folder / "settle.tx", wallet, closing.settle())
     return until if _record(chain, closing) is not None else 0
 
@@ -260,11 +265,16 @@ def _carry_out(chain: ProvenChain, path: Path, wallet: Wallet, message: Message)
             raise
 
 
-def _wait_beyond(chain: ProvenChain, height: int, wait_s: float) -> bool:
-    """Whether the *next* block is later than ``height``, having waited so long for that."""
+def _wait_beyond(chain: ProvenChain, closing: PayerClosing, height: int, wait_s: float) -> bool:
+    """Whether the *next* block is later than ``height``, having waited so long for that.
+
+    Or the channel has ended before: a seller that is there closes it for good at once.
+    """
     deadline = time.monotonic() + wait_s
     while (now := chain.height()) < height:
         left = deadline - time.monotonic()
+        if _record(chain, closing) is None:
+            return True
         if left <= 0:
             return False
         chain.service.events(now + 1, left)

@@ -36,6 +36,7 @@ from ledger.exchange.seller import ClosingSale, Desk, OpenSale, SaleState
 from ledger.exchange.swap_chain import SellingTerms
 from ledger.exchange.transport import NoSellerError
 from ledger.experience.private_folder import make_private_folder
+from ledger.market.challenge import challenge_on
 from ledger.market.closings import Closings
 from ledger.market.sale_chain import LightSaleChain
 from ledger.market.sale_note import SaleNote, SaleStage, read_note, write_note
@@ -54,8 +55,9 @@ _LOG: Final = logging.getLogger(__name__)
 class SellingSettings:
     """How a storefront sells."""
 
-    least_challenge: int = 0
-    """Blocks in which it must be able to answer a payer's close. The chain asks for some too."""
+    least_challenge: int | None = None
+    """Blocks in which it must be able to answer a payer's close, not fewer than the chain asks
+    for; None for as many as `ledger.market.challenge` says."""
     sponsor: bytes = b""
     """Id of the fleet that pays fees for accounts of its robots that cannot; or nothing."""
     whole: SellingTerms = field(default_factory=SellingTerms)
@@ -74,7 +76,12 @@ class Till:
         folder: Path,
         settings: SellingSettings,
     ) -> None:
-        """Take up what was sold before. Raises as the chain does, StorageError and its kin."""
+        """Take up what was sold before.
+
+        Raises RefusedError for settings that the chain does not allow; as the chain does,
+        StorageError and its kin.
+        """
+        least = challenge_on(chain.parameters, settings.least_challenge)
         make_private_folder(folder)
         with storage_errors(folder):
             place = str(wallet.root.absolute()).encode() + b"\n"
@@ -85,7 +92,7 @@ class Till:
         self._lock: Final = threading.Lock()
         self._stock: Final = Stock(homes, chain)
         self._closings: Final = Closings(chain, wallet, folder, settings.sponsor)
-        desk = Desk(wallet, sales, folder, settings.least_challenge)
+        desk = Desk(wallet, sales, folder, least)
         self._counter: Final = Counter(desk, self._stock)
         self.whole: Final = WholeSales(wallet, chain, sales, homes, folder / WHOLE, settings.whole)
         self._notes: Final[dict[bytes, SaleNote]] = {}

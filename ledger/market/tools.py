@@ -108,6 +108,8 @@ class Tools:
     """The account that what is left of the money goes back to; None: the pool of the fleet."""
     settle_wait_s: float = 60.0
     """How long `abandon` waits for the end of a challenge before it says: again later."""
+    challenge_blocks: int | None = None
+    """In which a seller can answer the close of a channel; None: `ledger.market.challenge`."""
 
     def rest_of(self, state: Granted) -> bytes:
         """The account that what is left of a grant's money goes back to."""

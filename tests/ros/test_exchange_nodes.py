@@ -263,7 +263,8 @@ def test_no_chunk_comes_for_nothing_and_no_money_for_no_grant(
     bought = world.granted(world.member(7), offered)
     payer = world.open_channel(bought)
     purchase = Purchase.create(world.root / "by-hand", bought.grant, payer.terms.channel)
-    with world.storefront(), world.gateway():
+    challenge = payer.terms.challenge
+    with world.storefront(**{"market.least_challenge": challenge}), world.gateway():
         way = GraphTransport(graph, f"{GATEWAY}/fetch_chunk", world.seller_account)
         opening = OpeningStream(purchase, bought.wallet, payer)
         fetching = opening.receive(way.ask(opening.request()))

@@ -37,6 +37,8 @@ from tests.ledger.chain.rules.chain_world import account_of, body_of
 from zkproofs import credential as zk
 
 NOBODY: Final = account_of(PrivateKey.from_seed(b"n" * 32))
+BRISK: Final = SellingSettings(least_challenge=2)
+"""Takes the channels of `customer`, which end sooner than is usual."""
 
 
 class HalfwayError(Exception):
@@ -118,7 +120,7 @@ class SellersWorld(SharingMarket):
             self.proven,
             [self.sellers_wallet],
             SellingHomes((), opened),
-            settings or SellingSettings(),
+            settings or BRISK,
         )
 
     def customer(

@@ -20,6 +20,7 @@ from ledger.exchange.socket_server import SOCKET_NAME, SocketServer
 from ledger.market.selling_homes import SellingHomes
 from ledger.market.storefront import Storefront
 from ledger.wallet.wallet import Wallet
+from tests.ledger.market.sellers_world import BRISK
 
 
 def main(path: str) -> None:
@@ -29,7 +30,7 @@ def main(path: str) -> None:
         chain = ProvenChain(client, read_trust(Path(said["trust"])))
         homes = held.enter_context(SellingHomes([Path(home) for home in said["homes"]]))
         wallets = [Wallet.open(Path(wallet)) for wallet in said["wallets"]]
-        shop = held.enter_context(Storefront(Path(said["folder"]), chain, wallets, homes))
+        shop = held.enter_context(Storefront(Path(said["folder"]), chain, wallets, homes, BRISK))
         held.enter_context(SocketServer(shop.folder, shop.answer))
         held.enter_context(shop.watching())
         sys.stdout.write("sells\n")

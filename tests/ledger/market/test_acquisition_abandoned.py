@@ -32,12 +32,11 @@ from ledger.market.buying import (
 )
 from ledger.market.delivery import kept_deed
 from ledger.market.funding import need_of
-from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.tools import Tools
 from ledger.schema.chain_payment_pb2 import Transfer
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Offered
-from tests.ledger.market.buyers_world import BuyersWorld, Faulty
+from tests.ledger.market.buyers_world import CHALLENGE_BLOCKS, BuyersWorld, Faulty
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,12 @@ from ledger.exchange.transport import NoSellerError
 from ledger.market.acquisition_states import Abandoned
 from ledger.market.budget import Budget, Limits
 from ledger.market.buying import NotYetError, abandon, acquire
-from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.schema.chain_payment_pb2 import Asset, Transfer
 from ledger.schema.chain_pb2 import Allocation
 from ledger.schema.chain_pb2 import Genesis as GenesisMessage
 from tests.fleet import sharing_chain
 from tests.fleet.sharing_chain import FEE, RICH
-from tests.ledger.market.buyers_world import BuyersWorld, Faulty
+from tests.ledger.market.buyers_world import CHALLENGE_BLOCKS, BuyersWorld, Faulty
 
 GOLD = 7
 

@@ -32,7 +32,6 @@ from ledger.market.budget import Budget
 from ledger.market.buying import NotYetError, abandon, acquire
 from ledger.market.funding import PoolFunding
 from ledger.market.keeping import find_kept
-from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.tools import Tools
 from ledger.market.wish import Wish
 from ledger.schema.chain_payment_pb2 import Transfer
@@ -40,7 +39,7 @@ from ledger.wallet.payer import PayerOpen
 from ledger.wallet.wallet import End, Wallet
 from tests.fault.syscall_killer import CHANGING_CALLS, TraceError, kill_at_call
 from tests.fleet.sharing_chain import FEE
-from tests.ledger.market.buyers_world import BuyersWorld, at_home
+from tests.ledger.market.buyers_world import CHALLENGE_BLOCKS, BuyersWorld, at_home
 
 pytestmark = [
     # Python 3.12 warns of forks beside threads: the child uses none of this process's.

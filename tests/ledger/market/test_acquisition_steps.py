@@ -27,10 +27,9 @@ from ledger.market.acquisition_states import (
     Streaming,
 )
 from ledger.market.buying import NotYetError, abandon, acquire
-from ledger.market.paying import CHALLENGE_BLOCKS
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Offered
-from tests.ledger.market.buyers_world import BuyersWorld, Faulty, at_home
+from tests.ledger.market.buyers_world import CHALLENGE_BLOCKS, BuyersWorld, Faulty, at_home
 
 
 class DiedError(Exception):

@@ -21,7 +21,6 @@ from ledger.market.buying import NotYetError, abandon, acquire
 from ledger.market.catalogue import Catalogue
 from ledger.market.erasing import erase_bought, notice_to
 from ledger.market.keeping import find_kept
-from ledger.market.paying import CHALLENGE_BLOCKS
 from ledger.market.refusal import GrantRefusedError
 from ledger.market.tools import Tools
 from ledger.schema.chain_consent_pb2 import (
@@ -33,7 +32,7 @@ from ledger.schema.chain_consent_pb2 import (
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Offered, Robot
 from tests.ledger.chain.rules.chain_world import account_of
-from tests.ledger.market.buyers_world import BuyersWorld, Faulty, at_home
+from tests.ledger.market.buyers_world import CHALLENGE_BLOCKS, BuyersWorld, Faulty, at_home
 
 
 @dataclass

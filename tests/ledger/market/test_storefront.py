@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from ledger.market.sale_note import SaleStage
 from ledger.market.sales_view import list_sales, seller_folder
 from ledger.market.selling_homes import SellingHomes
 from ledger.market.storefront import Storefront
-from ledger.market.till import SellingSettings
 from ledger.schema.chain_channel_pb2 import SettleChannel
 from ledger.schema.chain_grant_pb2 import PruneGrants
 from ledger.schema.chain_identity_pb2 import SetSponsorship
@@ -32,6 +32,7 @@ from ledger.schema.chain_payment_pb2 import Transfer
 from ledger.wallet.wallet import End
 from tests.fleet.sharing_chain import FEE
 from tests.ledger.market.sellers_world import (
+    BRISK,
     Asked,
     Customer,
     HalfwayError,
@@ -390,7 +391,7 @@ def test_a_recording_whose_home_is_not_here_is_sold_once_it_is(
 ) -> None:
     customer = world.customer()
     homes = SellingHomes((), ())
-    with Storefront(tmp_path / "shop", world.proven, [world.sellers_wallet], homes) as shop:
+    with Storefront(tmp_path / "shop", world.proven, [world.sellers_wallet], homes, BRISK) as shop:
         with pytest.raises(SellerRefusedError) as refusal:
             customer.buy(Asked(shop))
         assert refusal.value.reason is Reason.GONE
@@ -404,7 +405,7 @@ def test_a_home_that_goes_away_in_mid_sale(world: SellersWorld, tmp_path: Path) 
     with world.storefront(tmp_path / "shop") as shop:
         paid = customer.buy_some(Asked(shop), 1)
     homes = SellingHomes((), ())
-    with Storefront(tmp_path / "shop", world.proven, [world.sellers_wallet], homes) as shop:
+    with Storefront(tmp_path / "shop", world.proven, [world.sellers_wallet], homes, BRISK) as shop:
         with pytest.raises(SellerRefusedError) as refusal:
             customer.buy(Asked(shop))
         assert refusal.value.reason is Reason.GONE
@@ -444,7 +445,7 @@ def test_a_robot_sells_under_its_own_key(world: SellersWorld, tmp_path: Path) ->
     offered = world.offered_by_robot(robot)
     customer = world.customer(offered)
     assert customer.bought.grant.seller == account
-    settings = SellingSettings(sponsor=world.sellers)
+    settings = replace(BRISK, sponsor=world.sellers)
     with world.storefront(tmp_path / "shop", robot.home, settings=settings) as shop:
         assert account in shop.accounts
         whole = customer.buy(Asked(shop))

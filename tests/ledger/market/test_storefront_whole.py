@@ -32,7 +32,7 @@ from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Bought, Offered
 from tests.ledger.market.sellers_world import Asked, SellersWorld
 
-TERMS = SellingSettings(whole=SellingTerms(40, 20, 5, 2, FEE))
+TERMS = SellingSettings(2, whole=SellingTerms(40, 20, 5, 2, FEE))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Final
 
 from rclpy.parameter import Parameter
 
+from ledger.market.challenge import CHALLENGE_BLOCKS
 from quipu_nodes.parameters import Declared
 
 _TEXTS: Final = Parameter.Type.STRING_ARRAY
@@ -31,6 +32,13 @@ STOREFRONT: Final[Mapping[str, Declared]] = {
     "wallets": Declared(_TEXTS, "wallets of those who offer, the fleet's authority say"),
     "homes": Declared(_TEXTS, "memories of the robots whose recordings are offered"),
     "sales": Declared("", "folder that keeps what was sold to whom for how much"),
+    "market.least_challenge": Declared(
+        0,
+        "blocks for which the close of a channel that pays can be answered, at the least, and not"
+        f" below what the chain asks for; 0: the usual, {CHALLENGE_BLOCKS} or that",
+        0,
+        10_000_000,
+    ),
 }
 
 GATEWAY: Final[Mapping[str, Declared]] = {

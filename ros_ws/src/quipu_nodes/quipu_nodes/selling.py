@@ -45,6 +45,8 @@ class StorefrontSettings:
     """ROS_DOMAIN_ID of the exchange; None is the environment's."""
     sponsor: bytes
     """Id of the fleet that pays fees for its robots' accounts; or nothing."""
+    least_challenge: int | None = None
+    """Of channels, in blocks; None for the usual (`ledger.market.challenge`)."""
 
 
 class Selling:
@@ -90,7 +92,7 @@ class Selling:
                     self._way.chain(),
                     settings.wallets,
                     homes,
-                    SellingSettings(sponsor=settings.sponsor),
+                    SellingSettings(settings.least_challenge, settings.sponsor),
                 )
             )
             participant = Participant(settings.domain, NAME)

@@ -45,6 +45,7 @@ class StorefrontNode(ManagedNode):
             folder=sales,
             domain=parameters.domain(self, "market.domain_id"),
             sponsor=fleet_id(way.trust.chain, fleet) if fleet else b"",
+            least_challenge=parameters.whole(self, "market.least_challenge") or None,
         )
         self._configured = settings, way
 
