@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from ledger.chain.notices import Held, Notice, notice_of
+from ledger.chain.notices import Notice
 from ledger.chain.policy import read_policy
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.state_keys import contract_key, contract_version_key, grant_key
@@ -34,7 +35,7 @@ from ledger.experience.private_folder import remove_folder
 from ledger.home import open_home
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Granted, Kept
-from ledger.market.erasing import erase_bought, is_erased
+from ledger.market.erasing import erase_bought, is_erased, notice_in
 from ledger.market.keeping import find_kept
 from ledger.market.placing import placed
 from ledger.market.shelf import Shelf, Shelved
@@ -123,7 +124,8 @@ def show_(
     """Show GRANT and the contract as it was granted, in plain words."""
     with working(chain_home) as work:
         shelf = shelf_of(work, purchases)
-        chosen, chain = _chosen(shelf, grant), proven_chain(work, shelf)
+        held, chain = {each.grant: each for each in _granted(shelf)}, proven_chain(work, shelf)
+        chosen = held[_chosen(held, grant)]
         row = _row(chain, chosen)
         chain.keep()
         name, words = _words(work, chosen)
@@ -171,11 +173,7 @@ def notices(invocation: Invocation, purchases: Path | None, chain_home: Path | N
     with working(chain_home) as work:
         shelf = shelf_of(work, purchases)
         chain = proven_chain(work, shelf)
-        found = [
-            (each, notice)
-            for each in _granted(shelf)
-            if (notice := _notice(chain, each)) is not None
-        ]
+        found = _notices(chain, shelf)
         chain.keep()
     rows = [
         {
@@ -231,17 +229,19 @@ def erase(
     member, wallet = member_file(credential), open_wallet(wallet_folder)
     with working(chain_home) as work:
         shelf = shelf_of(work, purchases)
-        chosen = _chosen(shelf, grant)
         chain = proven_chain(work, shelf)
-        notice = _notice(chain, chosen)
+        withdrawn = {notice.grant: each for each, notice in _notices(chain, shelf)}
         chain.keep()
-        if notice is None:
+        held = {each.grant: each for each in _granted(shelf)} | withdrawn
+        chosen_grant = _chosen(held, grant)
+        if chosen_grant not in withdrawn:
             raise RefusedError(
                 "nobody has withdrawn consent of it", hint="`quipu grant notices` lists what is"
             )
+        chosen = withdrawn[chosen_grant]
         kept = isinstance(chosen.state, Kept)
         if kept:
-            _require_home(invocation.home, work.chain, chosen.grant)
+            _require_home(invocation.home, work.chain, chosen_grant)
         copies = [path for path in placed(chosen.folder) if path.exists()]
         if copies and not delete_copies:
             raise RefusedError(
@@ -292,9 +292,9 @@ def _granted(shelf: Shelf) -> list[Shelved]:
     return [each for each in shelf.all() if isinstance(each.state, Granted)]
 
 
-def _chosen(shelf: Shelf, text: str) -> Shelved:
-    """The purchase of one grant, by its id or the first digits of that."""
-    found = [each for each in _granted(shelf) if each.grant.hex().startswith(text.lower())]
+def _chosen(held: Iterable[bytes], text: str) -> bytes:
+    """The id of one grant, by all or the first of its digits."""
+    found = [each for each in held if each.hex().startswith(text.lower())]
     if len(text) < _SHORTEST or not found:
         raise NotFoundError(f"no grant {text[:70]!r} is held here", hint="`quipu grant` lists them")
     if len(found) > 1:
@@ -302,8 +302,14 @@ def _chosen(shelf: Shelf, text: str) -> Shelved:
     return found[0]
 
 
+def _notices(chain: ProvenChain, shelf: Shelf) -> list[tuple[Shelved, Notice]]:
+    """What consent is withdrawn of; what was given up among it."""
+    found = ((each, _notice(chain, each)) for each in shelf.all())
+    return [(each, notice) for each, notice in found if notice is not None]
+
+
 def _notice(chain: ProvenChain, shelved: Shelved) -> Notice | None:
-    return notice_of(chain, Held(shelved.grant, shelved.wish.offer))
+    return notice_in(chain, shelved.folder, shelved.wish, shelved.state)
 
 
 def _is_to_do(shelved: Shelved, notice: Notice) -> bool:

@@ -18,16 +18,18 @@ from ledger.chain.account import FEE_ASSET
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.ids import grant_id
 from ledger.chain.notices import Held, Notice, notice_of
+from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.proven.kept import require_carried_out
 from ledger.errors import RefusedError
 from ledger.experience.erasure import ErasureReport, erase
 from ledger.experience.private_folder import remove_folder
 from ledger.market import paying
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Granted, Swapping
+from ledger.market.acquisition_states import AcquisitionState, Granted, Swapping
 from ledger.market.giving_up import abandon
 from ledger.market.keeping import find_kept
 from ledger.market.tools import Tools
+from ledger.market.wish import Wish
 from ledger.schema.chain_consent_pb2 import ConfirmErasure
 
 REASON: Final = "consent was withdrawn"
@@ -49,14 +51,23 @@ class Erased:
 
 
 def notice_to(acquisition: Acquisition, tools: Tools) -> Notice | None:
-    """The notice that consent of what was bought is withdrawn; None while it is not."""
-    state = acquisition.state
+    """The same as `notice_in`, of an acquisition that is open."""
+    return notice_in(tools.chain, acquisition.folder, acquisition.wish, acquisition.state)
+
+
+def notice_in(
+    chain: ProvenChain, folder: Path, wish: Wish, state: AcquisitionState
+) -> Notice | None:
+    """The notice that consent of what was granted is withdrawn; None while it is not.
+
+    Whoever gave the purchase up holds the grant all the same, and owes the receipt.
+    """
     if isinstance(state, Granted):
-        return notice_of(tools.chain, Held(state.grant.grant, state.record.offer))
-    if not (acquisition.folder / "wallet" / "key").exists():
+        return notice_of(chain, Held(state.grant.grant, state.record.offer))
+    if not (folder / "wallet" / "key").exists():
         return None
-    key = paying.one_time_wallet(acquisition.folder).account
-    notice = notice_of(tools.chain, Held(grant_id(tools.chain.chain, key), acquisition.wish.offer))
+    key = paying.one_time_wallet(folder).account
+    notice = notice_of(chain, Held(grant_id(chain.chain, key), wish.offer))
     # Only its state would say that there was a grant once which is pruned.
     return None if notice is not None and notice.pruned else notice
 

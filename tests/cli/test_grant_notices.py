@@ -13,15 +13,19 @@ import pytest
 from ledger.chain.engines.server import ChainServer
 from ledger.chain.ids import consent_id
 from ledger.chain.machine.home import ChainPaths
+from ledger.chain.state_keys import grant_key
 from ledger.credentials.member_file import MemberFile
+from ledger.exchange.transport import TransportError
+from ledger.market.acquisition_states import Abandoned, Granted
 from ledger.market.buying import acquire
+from ledger.market.giving_up import NotYetError, abandon
 from ledger.market.shelf import Shelf
 from ledger.market.wish import Wish
 from ledger.schema.chain_consent_pb2 import AcknowledgeConsent, GrantConsent, WithdrawConsent
-from ledger.schema.chain_grant_pb2 import PruneGrants
+from ledger.schema.chain_grant_pb2 import GrantRecord, PruneGrants
 from tests.cli.robot import CommandServer, Robot
 from tests.ledger.chain.rules.chain_world import account_of
-from tests.ledger.market.buyers_world import BuyersWorld, at_home
+from tests.ledger.market.buyers_world import CHALLENGE_BLOCKS, BuyersWorld, Faulty, at_home
 
 LIFETIME = 12
 
@@ -49,6 +53,20 @@ class Buyer:
         tools = world.tools(self.member, home=at_home(home) if home else None)
         with self.shelf.begin(Wish(offer, "training")) as acquisition:
             return acquire(acquisition, tools).grant.grant
+
+    def gives_up(self) -> bytes:
+        """Have the husky's recording granted, and give the purchase up; the grant's id."""
+        tools = self.world.tools(self.member, way=lambda grant: Faulty(self.world, good=3))
+        with self.shelf.begin(Wish(self.world.offered().offer, "training")) as acquisition:
+            with pytest.raises(TransportError):
+                acquire(acquisition, tools)
+            state = acquisition.state
+            assert isinstance(state, Granted)
+            with pytest.raises(NotYetError):
+                abandon(acquisition, tools)
+            self.world.pass_blocks(CHALLENGE_BLOCKS)
+            assert type(abandon(acquisition, tools)) is Abandoned
+            return state.grant.grant
 
     def withdraws(self) -> None:
         """Whoever is in the husky's recording takes consent back."""
@@ -111,6 +129,22 @@ def test_a_buyer_whose_grant_was_pruned_is_told_and_erases(buyer: Buyer) -> None
     assert "erased, and the chain has pruned the grant" in robot.did("grant", "notices")
     assert [each["state"] for each in robot.told("grant")["grants"]] == ["erased"] * 2
     assert robot.told("grant", "erase", at_hand.hex())["confirmed"] is False
+
+
+def test_who_gave_a_purchase_up_is_told_as_well_and_gives_the_receipt(buyer: Buyer) -> None:
+    world, robot = buyer.world, buyer.robot
+    grant = buyer.gives_up()
+    assert robot.told("grant", "notices")["notices"] == []
+    robot.refused("grant", "erase", grant.hex(), code=3)
+
+    buyer.withdraws()
+    (told,) = robot.told("grant", "notices")["notices"]
+    assert (told["grant"], told["erased"], told["pruned"]) == (grant.hex(), False, False)
+    assert robot.told("grant", "erase", grant.hex()[:8])["confirmed"] is True
+    record = world.proven.read(GrantRecord, grant_key(grant))
+    assert record is not None
+    assert record.erased_height == world.height()
+    assert [each["erased"] for each in robot.told("grant", "notices")["notices"]] == [True]
 
 
 def test_no_later_command_believes_a_chain_that_shows_less(buyer: Buyer) -> None:
