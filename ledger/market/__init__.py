@@ -6,6 +6,7 @@
 `budget`              what may be spent: in all, on a purchase, for a purpose
 `reservations`        what no purchase needs any more of it
 `funding`             the one-time key's money: `Funding`, `PoolFunding`
+`funding_limits`      what a pool pays for at most; `FundingLimits`
 `own_funding`         the same from a wallet of the buyer's own
 `wish`                what is wanted, on which conditions
 `refusal`             why there is no grant: `GrantRefusedError`, with the ResultCode

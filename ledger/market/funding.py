@@ -4,13 +4,15 @@ A member that paid its key itself would say who it is. So the fleet's authority 
 1, 2 or 5 times a power of ten, so that amounts tell no purchases apart; what is left goes back
 to the pool when the channel is closed. Whoever asks may be anybody that reaches the gateway:
 `PoolFunding` pays only what a grant on the chain needs that is of this fleet and not over, to
-the key that the grant names, and once. Once consent of the recording is withdrawn that is no
-more than the fee of the receipt that it is erased.
+the key that the grant names, and once, within the limits that the fleet has set
+(`ledger.market.funding_limits`). Once consent of the recording is withdrawn that is no more than
+the fee of the receipt that it is erased, which no limit keeps back.
 
 ::
 
     FOLDER/<grant id in hex>.<asset>    the payment as it was signed, before it is submitted
     FOLDER/<grant id in hex>.erasure    the fee of a receipt of erasure, likewise
+    FOLDER/paid-lately                  `ledger.market.funding_limits`
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from ledger.chain.state_keys import grant_key
 from ledger.errors import NotFoundError, RefusedError
 from ledger.exchange.grant import Grant
 from ledger.experience.private_folder import make_private_folder
+from ledger.market.funding_limits import FundingLimits, PaidLately
 from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_identity_pb2 import PayFromPool
 from ledger.wallet.wallet import Wallet
@@ -35,6 +38,7 @@ TRANSACTIONS: Final = 6
 """That a one-time key pays the fees of at most: open, close, settle, and give back twice."""
 _STEPS: Final = (1, 2, 5)
 _MAX_AMOUNT: Final = 2**64 - 1
+UNLIMITED: Final = FundingLimits()
 
 
 class Funding(Protocol):
@@ -53,19 +57,28 @@ class Funding(Protocol):
 class PoolFunding:
     """Pays from a fleet's pool with the wallet of the fleet's authority. Threads take turns."""
 
-    def __init__(self, chain: ProvenChain, authority: Wallet, fleet: bytes, folder: Path) -> None:
+    def __init__(
+        self,
+        chain: ProvenChain,
+        authority: Wallet,
+        fleet: bytes,
+        folder: Path,
+        limits: FundingLimits = UNLIMITED,
+    ) -> None:
         """``fleet`` is its id, 32 bytes; ``folder`` keeps what was paid for which grant."""
         self._chain: Final = chain
         self._authority: Final = authority
         self._fleet: Final = fleet
         self._folder: Final = folder
+        self._limits: Final = limits
+        self._lately: Final = PaidLately(folder, limits)
         self._turn: Final = threading.Lock()
 
     def __repr__(self) -> str:
         return f"PoolFunding(fleet {self._fleet.hex()})"
 
     def fund(self, grant: bytes, account: bytes, asset: int, amount: int) -> None:
-        """See `Funding.fund`."""
+        """See `Funding.fund`. Raises FundingLimitError for more than the limits let be paid."""
         with self._turn:
             self._fund(grant, account, asset, amount)
 
@@ -73,7 +86,8 @@ class PoolFunding:
         record = self._granted(grant, account)
         fee = self._chain.parameters.min_fee
         receipt = notice_of(self._chain, Held(grant, record.offer)) is not None
-        needed = {FEE_ASSET: fee} if receipt else need_of(self._payable(grant, record), fee)
+        payable = None if receipt else self._payable(grant, record)
+        needed = {FEE_ASSET: fee} if payable is None else need_of(payable, fee)
         if not 0 < amount <= needed.get(asset, 0):
             raise RefusedError(
                 f"the grant needs no {amount} of asset {asset}",
@@ -89,6 +103,9 @@ class PoolFunding:
                     "the key has spent money already", hint="begin another acquisition"
                 )
             make_private_folder(self._folder)
+            if payable is not None:
+                self._limits.require_price(payable.price, payable.asset)
+                self._lately.add(grant, asset, denomination(amount), self._chain.height())
         message = PayFromPool(
             fleet=self._fleet, asset=asset, recipient=account, amount=denomination(amount)
         )

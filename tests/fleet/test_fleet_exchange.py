@@ -86,7 +86,7 @@ def test_each_key_is_read(tmp_path: Path) -> None:
         "  level: 2",
         "  role: courier",
         "  spend: {total: 5000, purchase: 500, purposes: {training: 100}}",
-        "  parameters: {gateway: {market: {idle_s: 60.0}}}",
+        "  parameters: {gateway: {market: {idle_s: 60.0, most_price: 9}}}",
         r1="{level: 3}",
     )
     exchange, member = fleet.exchange, fleet.robots[0].member
@@ -100,6 +100,7 @@ def test_each_key_is_read(tmp_path: Path) -> None:
     plan = plan_fleet(fleet)
     text = plan.files[fleet.paths.parameters("market")]
     assert '"market.idle_s": 60.0' in text
+    assert '"market.most_price": 9' in text
     assert "storefront" not in text
 
 

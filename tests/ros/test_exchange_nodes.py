@@ -23,7 +23,7 @@ from ledger.exchange.swap_payment import BoughtSwap
 from ledger.exchange.swap_purchase import SwapPurchase
 from ledger.exchange.transport import buy
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Closed, Streaming
+from ledger.market.acquisition_states import Closed, Funded, Granted, Streaming
 from ledger.market.swap_chain import ProvenSwapChain
 from ledger.schema.chain_sharing_pb2 import OfferRecord
 from tests.fleet.sharing_chain import FEE
@@ -163,6 +163,20 @@ def test_what_is_too_dear_is_not_asked_for(world: ExchangeWorld, graph: Graph) -
     with world.storefront(), world.gateway(), world.buyer("r1", world.enrolled(1)):
         assert Acquiring(graph, "r1", offered, max_price=1).result()["outcome"] == TOO_DEAR
         assert world.pool == pool
+
+
+def test_a_robot_is_told_that_its_fleet_pays_for_nothing_so_dear(
+    world: ExchangeWorld, graph: Graph
+) -> None:
+    offered = world.offered()
+    limits = {"market.most_price": 52, "market.most_per_period": 1_000, "market.period": 50}
+    with world.storefront(), world.gateway(**limits), world.buyer("r1", world.enrolled(1)):
+        result = Acquiring(graph, "r1", offered).result()
+        assert result["outcome"] == FAILED
+        assert "at most 52 of asset 0 for one grant" in result["error_msg"]
+        (state,) = (Acquisition.look(folder)[1] for folder in world.folders("r1"))
+        assert isinstance(state, Granted) and not isinstance(state, Funded)
+        assert world.balance(state.grant.buyer) == 0
 
 
 def test_cancelled_between_two_chunks_and_taken_up_again(

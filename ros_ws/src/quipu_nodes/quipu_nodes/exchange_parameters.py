@@ -8,8 +8,11 @@ from typing import Final
 from rclpy.parameter import Parameter
 
 from ledger.market.challenge import CHALLENGE_BLOCKS
+from ledger.market.funding_limits import PERIOD_BLOCKS
 from quipu_nodes.parameters import Declared
 
+_MOST_AMOUNT: Final = 2**63 - 1
+"""That a parameter of ROS can say."""
 _TEXTS: Final = Parameter.Type.STRING_ARRAY
 
 _CHAIN: Final[Mapping[str, Declared]] = {
@@ -49,6 +52,22 @@ GATEWAY: Final[Mapping[str, Declared]] = {
     "paid": Declared("", "folder that keeps which grants were paid for"),
     "market.purchases": Declared(
         8, "purchases at a time, each a DDS participant of its own", 1, 24
+    ),
+    "market.most_price": Declared(
+        0,
+        "what the pool pays for one grant at most, in smallest units of its asset; 0: no limit",
+        0,
+        _MOST_AMOUNT,
+    ),
+    "market.most_per_period": Declared(
+        0,
+        "what leaves the pool for grants in market.period blocks at most, of each asset, in its"
+        " smallest units; 0: no limit",
+        0,
+        _MOST_AMOUNT,
+    ),
+    "market.period": Declared(
+        PERIOD_BLOCKS, "blocks that market.most_per_period is for", 1, 1_000_000_000
     ),
     "market.idle_s": Declared(
         30.0, "a purchase that asks for nothing so long loses its participant, in s", 1.0, 3600.0

@@ -5,7 +5,8 @@ active, it takes members' requests to storefronts, under another DDS participant
 purchase (`relay`), and gives grants' one-time keys money out of the fleet's pool.
 
 Services: ``~/fetch_chunk`` and ``~/fund_grant``. Whoever is on the domain may use both: what
-goes through is sealed, and money goes to grants of the fleet's own members only, each once.
+goes through is sealed, and money goes to grants of the fleet's own members only, each once, within
+the limits that the parameters set.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from quipu_interfaces.srv import FetchChunk, FundGrant
 from ledger.chain.fleets import fleet_id
 from ledger.errors import LedgerError, StorageError
 from ledger.market.funding import PoolFunding
+from ledger.market.funding_limits import FundingLimits
 from ledger.wallet.wallet import Wallet
 from quipu_nodes import funding_messages, parameters
 from quipu_nodes.chain_way import ChainWay
@@ -39,6 +41,7 @@ class _Configured:
     authority: Wallet
     fleet: bytes
     paid: Path
+    limits: FundingLimits
     settings: RelaySettings
 
 
@@ -67,6 +70,11 @@ class GatewayNode(ManagedNode):
             Wallet.open(parameters.required_path(self, "authority")),
             fleet_id(way.trust.chain, name),
             paid,
+            FundingLimits(
+                most_price=parameters.whole(self, "market.most_price") or None,
+                most_per_period=parameters.whole(self, "market.most_per_period") or None,
+                period=parameters.whole(self, "market.period"),
+            ),
             RelaySettings(
                 domain=parameters.domain(self, "market.domain_id"),
                 most=parameters.whole(self, "market.purchases"),
@@ -126,7 +134,9 @@ class GatewayNode(ManagedNode):
             if configured is None:
                 raise StorageError("the gateway is not configured")
             chain = configured.way.chain()
-            funding = PoolFunding(chain, configured.authority, configured.fleet, configured.paid)
+            funding = PoolFunding(
+                chain, configured.authority, configured.fleet, configured.paid, configured.limits
+            )
         except LedgerError as error:
             self._fault = error.message
             return funding_messages.fail(response, error)
