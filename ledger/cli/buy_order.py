@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,12 +37,12 @@ from ledger.cli.ui import human_bytes, printable, short
 from ledger.errors import LedgerError, NotFoundError, RefusedError
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import Closed, Granted, Kept
-from ledger.market.buying import acquire, progress_of
+from ledger.market.buying import AcquisitionCancelledError, acquire, progress_of
 from ledger.market.delivery import kept_deed
 from ledger.market.listing import Listing
 from ledger.market.placing import place, placed
 from ledger.market.shelf import Shelf, Shelved
-from ledger.market.tools import Progress, Tools
+from ledger.market.tools import Home, Progress, Tools
 from ledger.market.uses import Uses
 from ledger.market.wish import Mode, Wish
 from ledger.schema.chain_payment_pb2 import Asset
@@ -57,7 +59,7 @@ _DIGITS: Final = re.compile(r"[0-9a-fA-F]{4,64}")
 @click.option("--yes", is_flag=True, help="Do not ask whether the price is right.")
 @click.option("--into", type=_PATH, help="The folder to make of it [its name, here].")
 @click.option("--keep", is_flag=True, help="Keep it in the home, as --home DIRECTORY does.")
-@click.option("--encrypt", is_flag=True, help="There, sealed under a key of its own.")
+@click.option("--encrypt", is_flag=True, help="With --keep: sealed under a key of its own.")
 @click.option("--level", type=click.IntRange(min=0), help="To prove [the least that will do].")
 @click.option("--role", help="To show [none, unless the contract asks for it].")
 @click.option("--again", is_flag=True, help="Buy it though it was bought before.")
@@ -104,27 +106,31 @@ def order(
         raise click.UsageError("--into is of one OFFER")
     if into is not None and (into.exists() or into.is_symlink()):
         raise RefusedError(f"{into} is there already", hint="name a new folder with --into")
-    member, wallet = member_file(credential), open_wallet(wallet_folder)
     home = home_to_keep(invocation, keep)
+    if encrypt and home is None:
+        raise click.UsageError("--encrypt needs --home or --keep")
+    member, wallet = member_file(credential), open_wallet(wallet_folder)
+    if home is not None:
+        _require_home(home)
     with working(chain_home) as work:
         shelf = shelf_of(work, purchases)
 
         def go_on(acquisition: Acquisition, rest_to: bytes | None, asset: Asset) -> Ended:
             budget = shelf.budget(asset.id)
-            tools = tools_of(
-                work,
-                shelf,
-                member=member,
-                gaps=gaps,
-                wallet=wallet,
-                rest_to=rest_to,
-                storefront=storefront,
-                budget=budget if budget.path.exists() else None,
-                home=home,
-                seal=encrypt,
-            )
             try:
                 with acquisition:
+                    tools = tools_of(
+                        work,
+                        shelf,
+                        member=member,
+                        gaps=gaps,
+                        wallet=wallet,
+                        rest_to=rest_to,
+                        storefront=storefront,
+                        budget=budget if budget.path.exists() else None,
+                        home=home,
+                        seal=encrypt,
+                    )
                     end = _driven(invocation, acquisition, tools, asset)
                     folder = _placed(acquisition, offer, into, home is None or into is not None)
             finally:
@@ -262,10 +268,34 @@ def _driven(invocation: Invocation, acquisition: Acquisition, tools: Tools, asse
         shown_progress(invocation.output, last, lambda units: money(units, asset)) as told,
     ):
         try:
-            with told_plainly(asset, acquisition.wish.mode, lambda: last.paid):
+            with (
+                told_plainly(asset, acquisition.wish.mode, lambda: last.paid),
+                _not_kept_yet(acquisition),
+            ):
                 return acquire(acquisition, tools, heard, cancelled)
         except Exception as problem:
             raise PartlyDoneError(_so_far(acquisition, last)) from problem
+
+
+def _require_home(home: Home) -> None:
+    """Find out that nothing could be kept before anything is paid."""
+    with home():
+        pass
+
+
+@contextmanager
+def _not_kept_yet(acquisition: Acquisition) -> Iterator[None]:
+    """Say of what keeps the home from keeping it that the money is not lost."""
+    try:
+        yield
+    except (RefusedError, AcquisitionCancelledError):  # consent was withdrawn; Ctrl-C
+        raise
+    except LedgerError as error:
+        if type(acquisition.state) is Closed:
+            error.message = f"it is bought, and not yet kept: {error.message}"
+            first = f"{error.hint}; then " if error.hint else ""
+            error.hint = f"{first}the same command, without --again, keeps it and pays nothing"
+        raise
 
 
 def _so_far(acquisition: Acquisition, progress: Progress) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ledger.exchange.transport import NoSellerError, TransportError
 from ledger.market.budget import OverBudgetError
 from ledger.market.buying import AcquisitionCancelledError, TooDearError
 from ledger.market.swapping import NotSoldWholeError, PriceLockedError
+from ledger.market.tools import NobodySellsError
 from ledger.market.wish import Mode
 from ledger.schema.chain_payment_pb2 import Asset
 
@@ -67,6 +68,12 @@ def told_plainly(asset: Asset, mode: Mode, paid: Callable[[], int]) -> Iterator[
     except SellerRefusedError as refusal:
         says, do = _REASONS.get(refusal.reason, ("refuses", _GIVE_UP))
         raise RefusedError(f"the seller {says}", hint=do) from refusal
+    except NobodySellsError as error:
+        error.hint = (
+            "nothing was asked for or paid: the seller runs `quipu sales serve`, or --from says"
+            " where"
+        )
+        raise
     except NoSellerError as error:
         raise TransportError(
             "the seller's storefront is not there",

@@ -21,14 +21,14 @@ from ledger.errors import NotFoundError, RefusedError
 from ledger.exchange.grant import Grant
 from ledger.exchange.socket_client import SocketTransport
 from ledger.exchange.socket_server import SOCKET_NAME
-from ledger.exchange.transport import Transport
+from ledger.exchange.transport import NoSellerError, Transport
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.budget import Budget
 from ledger.market.funding import Funding, PoolFunding
 from ledger.market.own_funding import OwnFunding
 from ledger.market.shelf import Shelf
 from ledger.market.storefront_places import storefront_of
-from ledger.market.tools import Home, Tools
+from ledger.market.tools import Home, NobodySellsError, Tools
 from ledger.memory.borrowing import borrow_home
 from ledger.schema.chain_identity_pb2 import FleetRecord
 from ledger.wallet.wallet import Wallet
@@ -133,6 +133,7 @@ def tools_of(
         gaps=partial(_gaps, gaps or member.gaps),
         funding=_funding(chain, shelf, member, wallet, rest_to),
         way=partial(_way, storefront),
+        look=partial(_look, storefront),
         budget=budget,
         home=home,
         seal=seal,
@@ -171,5 +172,17 @@ def _funding(
 
 
 def _way(storefront: Path | None, grant: Grant) -> Transport:
-    path = storefront or storefront_of(grant.seller)
-    return SocketTransport(path / SOCKET_NAME if path.is_dir() else path)
+    return SocketTransport(_socket(storefront, grant.seller))
+
+
+def _look(storefront: Path | None, seller: bytes) -> None:
+    with SocketTransport(_socket(storefront, seller)) as way:
+        try:
+            way.reach()
+        except NoSellerError as error:
+            raise NobodySellsError("the seller's storefront is not there") from error
+
+
+def _socket(storefront: Path | None, seller: bytes) -> Path:
+    path = storefront or storefront_of(seller)
+    return path / SOCKET_NAME if path.is_dir() else path

@@ -32,6 +32,11 @@ class SocketTransport(Closing):
         self._lock: Final = threading.Lock()
         self._connection: socket.socket | None = None
 
+    def reach(self) -> None:
+        """Connect now. Raises NoSellerError where nobody listens, StorageError."""
+        with self._lock:
+            self._connected()
+
     def ask(self, request: bytes) -> Reply:
         """The seller's reply.
 

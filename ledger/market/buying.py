@@ -105,8 +105,8 @@ def acquire(
     Raises:
     `GrantRefusedError`, with the chain's code: nothing is reserved any more; where it was
     ``asked``, the acquisition is `Refused` for good.
-    `OverBudgetError`, `TooDearError`, `NotSoldWholeError`: nothing was spent; the acquisition
-    stays as it is.
+    `OverBudgetError`, `TooDearError`, `NotSoldWholeError`, `NobodySellsError`: nothing was
+    spent; the acquisition stays as it is.
     `NothingSoldError`: of what was to be bought whole. The money is back, the acquisition over.
     `AcquisitionCancelledError`: ``cancelled`` said so; `PriceLockedError` where that is one's
     own risk.
@@ -195,7 +195,11 @@ class _Drive:
         needed = need_of_price(listing.price, terms.asset, tools.chain.parameters.min_fee)
         self._reserve(terms.asset, needed.get(terms.asset, 0))
         try:
-            return asking.make_request(tools, wish, listing, self._wallet, self._acquisition.name)
+            requested = asking.make_request(
+                tools, wish, listing, self._wallet, self._acquisition.name
+            )
+            tools.look(listing.record.seller)
+            return requested
         except LedgerError:
             self._release()
             raise

@@ -13,7 +13,7 @@ from ledger.chain.sponsorship import pool_account
 from ledger.credentials.member_file import MemberFile
 from ledger.errors import LedgerError
 from ledger.exchange.grant import Grant
-from ledger.exchange.transport import Transport
+from ledger.exchange.transport import Transport, TransportError
 from ledger.experience.content_root import CHUNK_SIZE
 from ledger.home import HomeWriter
 from ledger.market.acquisition_file import stage_of
@@ -60,6 +60,10 @@ class AcquisitionCancelledError(LedgerError):
     """Somebody stopped it, between two steps or two units. It can be taken up again."""
 
 
+class NobodySellsError(TransportError):
+    """The seller's storefront is not there, and nothing was asked for yet."""
+
+
 Told: TypeAlias = Callable[[Progress], None]
 """Hears each state that is reached, and each unit. What it raises ends `acquire`, as a crash
 would."""
@@ -67,6 +71,8 @@ Cancelled: TypeAlias = Callable[[], bool]
 """Asked before each step and between units."""
 Way: TypeAlias = Callable[[Grant], Transport]
 """Leads to the seller of a grant. One that is a context manager is left once all is fetched."""
+Look: TypeAlias = Callable[[bytes], None]
+"""Looks whether the storefront of an account is there. Raises `NobodySellsError`, StorageError."""
 Home: TypeAlias = Callable[[], AbstractContextManager[HomeWriter]]
 """Opens the home that keeps what was bought, to write: ``MemoryOwner.writer``, or
 ``partial(open_home_to_write, root)``."""
@@ -74,6 +80,10 @@ Home: TypeAlias = Callable[[], AbstractContextManager[HomeWriter]]
 
 def tell_nobody(progress: Progress) -> None:
     """A `Told` that hears nothing."""
+
+
+def look_nowhere(seller: bytes) -> None:
+    """A `Look` that takes it to be there."""
 
 
 def never() -> bool:
@@ -97,6 +107,8 @@ class Tools:
     """The letter with the fleet's newest revocation gaps."""
     funding: Funding
     way: Way
+    look: Look = look_nowhere
+    """Asked before a grant is: a use that nobody sells to would be spent, and fees."""
     budget: Budget | None = None
     """None: nothing but the wish limits what is spent."""
     home: Home | None = None

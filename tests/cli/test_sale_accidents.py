@@ -159,6 +159,26 @@ def test_where_files_cannot_be_put_nothing_is_lost(shop: Robot) -> None:
     assert len(shop.told("sales")["sales"]) == earned
 
 
+def test_what_a_home_cannot_keep_is_bought_all_the_same(shop: Robot) -> None:
+    shop.did("init", "--home", "kept", "--origin", "example.com/huskies/h7")
+    again = ("buy", offer_of(shop), *BUY, "--into", "seventh")
+    with selling(shop):
+        # Before anything is paid, where that can be known.
+        before = len(shop.told("buy", "list")["purchases"])
+        words = (*again, "--again", "--home", "nowhere")
+        assert "nowhere is not a home" in shop.refused(*words, code=4)
+        assert len(shop.told("buy", "list")["purchases"]) == before
+        shop.run(*again, "--again")
+    shutil.rmtree(shop.work / "seventh")
+    earned = len(shop.told("sales")["sales"])
+    words = ("buy", offer_of(shop), *BUY, "--home", "kept")
+    line = shop.run(*words, limits={"RLIMIT_FSIZE": 1_000_000}).err.splitlines()[-1]
+    assert line.startswith("quipu: it is bought, and not yet kept: "), line
+    assert "the same command, without --again, keeps it and pays nothing" in line
+    assert "kept as entry 0" in shop.run(*words).out
+    assert len(shop.told("sales")["sales"]) == earned
+
+
 def test_one_storefront_and_one_process_a_purchase(shop: Robot) -> None:
     with selling(shop):
         line = shop.refused("sales", "serve", "../home", "--wallet", "../wallet", code=4)
