@@ -200,10 +200,27 @@ def accept(invocation: Invocation, credential: Path, response: Path) -> None:
 @verb("revoke")
 @click.argument("folder", type=_PATH)
 @click.argument("robot_ids", type=int, nargs=-1, metavar="[ROBOT-ID]...")
+@click.option("--unregistered", is_flag=True, help="Also robots that have no credential yet.")
 @_output_option
-def revoke(invocation: Invocation, folder: Path, robot_ids: tuple[int, ...], output: Path) -> None:
-    """Revoke robots for good, in a new epoch, and write the gaps that all others need."""
+def revoke(
+    invocation: Invocation,
+    folder: Path,
+    robot_ids: tuple[int, ...],
+    unregistered: bool,
+    output: Path,
+) -> None:
+    """Revoke robots for good, in a new epoch, and write the gaps that all others need.
+
+    Without a robot a new epoch begins all the same.
+    """
     home = IssuerHome.open(folder)
+    known = {each.attributes.robot_id for each in home.members()}
+    unknown = () if unregistered else tuple(each for each in robot_ids if each not in known)
+    if unknown:
+        raise RefusedError(
+            f"no credential was issued to {_ids(unknown)}, and nobody is revoked",
+            hint="check the id: it is for good; or say --unregistered",
+        )
     revoked = home.revoke(robot_ids)
     write_result(output, home.gaps())
     name = escape(home.fleet)
