@@ -55,6 +55,8 @@ class BuyingEnd:
     wallet: Wallet
     chain: SwapChain
     terms: BuyingTerms
+    granted: int = 1
+    """The height of the grant: nothing of a sale is in a block before it."""
     session: Session | None = field(default=None, repr=False)
     """With the seller, once it agreed; forgotten with the process."""
     lost: int = 0

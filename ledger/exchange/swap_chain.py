@@ -47,14 +47,18 @@ class SwapChain(Protocol):
         """The record of a sale; None before it is proposed, and once it has ended."""
         ...
 
-    def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
-        """The key of a sale that has ended, out of the blocks; see `find_key`."""
+    def revealed_key(self, sale: bytes, hashed: bytes, from_height: int) -> bytes | None:
+        """The key of a sale that has ended, out of the blocks from a height on; see `find_key`.
+
+        Who shows the blocks can keep it back: None does not say that there was none.
+        """
         ...
 
     def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:
         """How a sale ended, looked for in blocks from a height on; None for one that has not.
 
-        Who shows the blocks can keep an end back, and cannot make one up.
+        Who shows the blocks can keep an end back, and cannot make one up: None does not say
+        that there was none.
         """
         ...
 

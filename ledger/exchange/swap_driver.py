@@ -23,11 +23,14 @@ from ledger.exchange.swap_chain import is_in_time
 from ledger.exchange.swap_payment import (
     AwaitingKey,
     BoughtSwap,
+    EndNotShownError,
     LockableSwap,
     OpeningUnits,
     RefundableSwap,
     ReturnedSwap,
     end_purchase,
+    is_returned,
+    shown_end,
 )
 from ledger.exchange.swap_purchase import BuyingStage, ChosenSale
 from ledger.exchange.transport import Transport
@@ -38,7 +41,11 @@ BuyingState: TypeAlias = (
 
 
 def where(end: BuyingEnd) -> BuyingState:
-    """Where the purchase is now. Raises StorageError, and as the chain does."""
+    """Where the purchase is now.
+
+    Raises `EndNotShownError` where the chain has the sale no more, and shows neither its key
+    nor that the money is back; StorageError, and as the chain does.
+    """
     purchase, sale = end.purchase, end.purchase.sale
     # Before the record: what was too late then is too late for the record.
     height = end.chain.height()
@@ -79,10 +86,10 @@ def swap(
     asked for again, once each.
 
     Raises BadUnitError, SellerRefusedError, VerificationError, MalformedError for what the
-    seller does wrong; LateComplaintError; RefusedError; CorruptStoreError, StorageError; and
-    what chain, transport and ``wait`` raise. The purchase can be taken up again after any of
-    them, and must be, once its price is locked: what is due back comes only to whoever asks
-    in time.
+    seller does wrong; LateComplaintError; `EndNotShownError` and other RefusedError;
+    CorruptStoreError, StorageError; and what chain, transport and ``wait`` raise. The purchase
+    can be taken up again after any of them, and must be, once its price is locked: what is due
+    back comes only to whoever asks in time.
     """
     purchase, tried, state = end.purchase, False, where(end)
     while not isinstance(state, BoughtSwap | ReturnedSwap):
@@ -142,12 +149,18 @@ def _after_end(end: BuyingEnd, sale: ChosenSale, height: int) -> BuyingState:
     """The chain has the sale no more, and this side has no key."""
     if sale.stage is BuyingStage.RECEIVING:
         return _without_sale(end, height)
-    key = end.chain.revealed_key(sale.sale, sale.key_hash)
+    key = end.chain.revealed_key(sale.sale, sale.key_hash, end.granted)
     if key is not None:
         return _with_key(end, sale, key, 0)
-    # Without a key a sale ends by a refund alone, if it was locked at all.
+    # An engine may keep a key back, and then everything that was paid for is needed yet.
+    ended = shown_end(end, sale)
+    if not is_returned(ended):
+        raise EndNotShownError(
+            "the price was paid for the key, and the chain does not show that",
+            hint="take the purchase up again, with another engine of the chain if there is one",
+        )
     end_purchase(end.purchase, sale, BuyingStage.RETURNED)
-    return ReturnedSwap(end.purchase)
+    return ReturnedSwap(end.purchase, ended)
 
 
 def _with_key(end: BuyingEnd, sale: ChosenSale, key: bytes, complaint_height: int) -> BuyingState:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ledger.chain.codes import ResultCode
-from ledger.chain.sale_end import Ending
+from ledger.chain.sale_end import Ending, SaleEnd
 from ledger.errors import CorruptStoreError, RefusedError, VerificationError
 from ledger.exchange.fairswap import Complaint, RevealedUnits, WrongUnitError
 from ledger.exchange.swap_buyer import BuyingEnd
@@ -35,7 +35,6 @@ MOST_LOST: Final = 3
 """Times that what the disk lost is fetched again."""
 _PATIENCE: Final = 100
 """Blocks for which a refund may wait."""
-_FIRST_HEIGHT: Final = 1
 _CARRIED_OUT_OR_RACED: Final = (
     ResultCode.OK,
     ResultCode.SEQUENCE_PAST,
@@ -49,6 +48,10 @@ _CARRIED_OUT_OR_RACED: Final = (
 
 class LateComplaintError(VerificationError):
     """A unit is not what was granted, and the chain takes no complaint any more."""
+
+
+class EndNotShownError(RefusedError):
+    """The chain has a sale no more, and does not show what it has to: everything stays here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,10 @@ class OpeningUnits:
         ``told`` hears how many are kept. A unit that the disk lost is to be fetched again,
         unless another can be complained of. Where somebody else has complained already, all
         came back, and that is the end of it. Raises LateComplaintError for one that is wrong
-        too late, those before it being kept; CorruptStoreError where the disk loses units
-        again and again, RefusedError where the chain does not take the complaint,
-        StorageError, and what the chain raises.
+        too late, those before it being kept; `EndNotShownError` where the chain does not say
+        whether it is; CorruptStoreError where the disk loses units again and again,
+        RefusedError where the chain does not take the complaint, StorageError, and what the
+        chain raises.
         """
         purchase, units = self._end.purchase, self._end.purchase.units
         if units is None:
@@ -204,18 +208,11 @@ class OpeningUnits:
                 f"the chain does not take the complaint about unit {index}: {code.name}",
                 hint=f"try again until block {record.complaint_height}; see that the key has fees",
             )
-        if record is None:
-            ended = end.chain.ended(sale.sale, _FIRST_HEIGHT)
-            if ended is None:
-                raise RefusedError(
-                    f"unit {index} is not what was granted, and the chain has the sale no more"
-                    " and does not say how it ended",
-                    hint="take the purchase up again",
-                )
-            if ended.ending is not Ending.SETTLED:
-                # Whoever has the unit may complain of it, and all goes to the buyer.
-                end_purchase(end.purchase, sale, BuyingStage.RETURNED)
-                return
+        # Whoever has the unit may complain of it, and all goes to the buyer.
+        said = f"unit {index} is not what was granted; "
+        if record is None and is_returned(shown_end(end, sale, said)):
+            end_purchase(end.purchase, sale, BuyingStage.RETURNED)
+            return
         # They are paid for.
         self._keep(revealed, index, told)
         raise LateComplaintError(
@@ -236,6 +233,28 @@ class ReturnedSwap:
     """Nothing was bought. The price never left, or came back with the seller's deposit."""
 
     purchase: SwapPurchase
+    end: SaleEnd | None = None
+    """How the sale ended, if that was just looked for."""
+
+
+def shown_end(end: BuyingEnd, sale: ChosenSale, said: str = "") -> SaleEnd:
+    """How a sale ended that the chain has no more.
+
+    Raises `EndNotShownError`, which says ``said`` first, where the engine does not show that,
+    or has the blocks no more; and what the chain raises.
+    """
+    found = end.chain.ended(sale.sale, end.granted)
+    if found is None:
+        raise EndNotShownError(
+            f"{said}the chain has the sale no more, and does not say how it ended",
+            hint="take the purchase up again; what is here stays",
+        )
+    return found
+
+
+def is_returned(ended: SaleEnd) -> bool:
+    """Whether all that was locked went to the buyer, if anything was."""
+    return ended.ending is not Ending.SETTLED
 
 
 def end_purchase(purchase: SwapPurchase, sale: ChosenSale, stage: BuyingStage) -> None:

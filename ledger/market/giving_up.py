@@ -55,7 +55,8 @@ def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
     was under way, then goes back as well. Raises `NotYetError` while the close can be
     challenged, the acquisition then being `Abandoning`, and while a price is locked, or may be,
     which it can still be bought for; RefusedError for one that is `Bought`, or further, or was
-    refused; `RefusalError`, `EngineError`, StorageError and their kin.
+    refused, `EndNotShownError` where the chain does not say whether a price is back;
+    `RefusalError`, `EngineError`, StorageError and their kin.
     """
     state = acquisition.state
     if isinstance(state, Abandoned):
@@ -72,7 +73,7 @@ def abandon(acquisition: Acquisition, tools: Tools) -> Abandoned:
         Uses(tools.member).release(acquisition.name)
         return end(acquisition, tools, 0)
     if isinstance(state, Swapping):
-        until = swapping.let_go(tools.chain, acquisition.folder)
+        until = swapping.let_go(tools.chain, acquisition.folder, state)
         if until:
             raise NotYetError(until)
     if not isinstance(state, Abandoning):

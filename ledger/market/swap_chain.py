@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
 from ledger.chain.codes import ResultCode
+from ledger.chain.engines.service import BlockEvents
 from ledger.chain.proven.chain import ProvenChain
 from ledger.chain.result import Result
 from ledger.chain.sale_end import SaleEnd, sale_end
 from ledger.chain.state_keys import sale_key
+from ledger.errors import NotFoundError
 from ledger.exchange.swap_chain import find_key
 from ledger.schema.chain_exchange_pb2 import SaleRecord
 from ledger.schema.chain_pb2 import EVENT_KIND_KEY_REVEALED
@@ -39,19 +41,25 @@ class ProvenSwapChain:
         """The record of a sale, or None for one that is not there, or no more."""
         return self._chain.read(SaleRecord, sale_key(sale))
 
-    def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
-        """The key of a sale that has ended, out of the blocks.
+    def revealed_key(self, sale: bytes, hashed: bytes, from_height: int) -> bytes | None:
+        """The key of a sale that has ended, out of the blocks from a height on.
 
-        Blocks are the engine's word; the key is proven by the hash that was locked.
+        Blocks are the engine's word, which may keep the key back; the key is proven by the
+        hash that was locked.
         """
-        for block in self._chain.blocks(1):
+        for block in self._blocks(from_height):
             if any(
                 event.kind == EVENT_KIND_KEY_REVEALED and event.subject == sale
                 for result in block.results
                 for event in result.events
             ):
-                transactions = self._chain.block(block.height).transactions
-                return find_key(self.chain, transactions, sale, hashed)
+                try:
+                    transactions = self._chain.block(block.height).transactions
+                except NotFoundError:
+                    continue
+                key = find_key(self.chain, transactions, sale, hashed)
+                if key is not None:
+                    return key
         return None
 
     def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:
@@ -61,7 +69,7 @@ class ProvenSwapChain:
         came of each is read again from its receipt, with its proof.
         """
         proven: list[Result] = []
-        for block in self._chain.blocks(from_height):
+        for block in self._blocks(from_height):
             for encoded in block.encoded:
                 if sale not in encoded:
                     continue
@@ -74,3 +82,25 @@ class ProvenSwapChain:
         """Have a transaction carried out, and say what became of it."""
         named = {sha256(each).digest(): each for each in attachments}
         return self._chain.submit(transaction, named).code
+
+    def _blocks(self, from_height: int) -> Iterator[BlockEvents]:
+        """From a height on, those that the engine has: after a snapshot it has none before it."""
+        height, newest = max(1, from_height), self.height()
+        if not self._has(height):
+            # The last height that is not there, and one behind which all are.
+            missing, there = height, newest + 1
+            while there - missing > 1:
+                middle = (missing + there) // 2
+                if self._has(middle):
+                    there = middle
+                else:
+                    missing = middle
+            height = max(height, there)
+        yield from self._chain.blocks(height)
+
+    def _has(self, height: int) -> bool:
+        try:
+            self._chain.service.events(height, 0.0)
+        except NotFoundError:
+            return False
+        return True

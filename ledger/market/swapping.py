@@ -70,13 +70,15 @@ class Returned(Enum):
     WRONG_UNIT = "the seller cheats: its key opened another content than was granted"
     NO_KEY = "the seller did not show its key in time"
     NO_SALE = "no sale was made before the time for it was over"
+    NOT_SHOWN = "nothing was sold, and the chain does not show any more how that came"
 
 
 class NothingSoldError(RefusedError):
     """The acquisition is `Abandoned`: nothing was sold, and the money is back."""
 
     def __init__(self, why: Returned) -> None:
-        lost = "" if why is Returned.NO_SALE else ", with the deposit that it has lost"
+        is_lost = why in (Returned.WRONG_UNIT, Returned.NO_KEY)
+        lost = ", with the deposit that it has lost" if is_lost else ""
         super().__init__(f"{why.value}; the money is back{lost}", hint="begin another acquisition")
         self.why = why
 
@@ -115,7 +117,7 @@ def buy_whole(
     Cancelled, it stops wherever it waits; not where the key is here. Raises
     `AcquisitionCancelledError`, and what `ledger.exchange.swap_driver.swap` raises.
     """
-    with _opened(tools.chain, folder) as end, ExitStack() as held:
+    with _opened(tools.chain, folder, state) as end, ExitStack() as held:
         buying = _Buying(end, state, tools, told, cancelled)
         way = tools.way(state.grant)
         if isinstance(way, AbstractContextManager):
@@ -128,46 +130,50 @@ def buy_whole(
 
 
 def why_returned(chain: ProvenChain, ended: ReturnedSwap, state: Swapping) -> Returned:
-    """Why nothing was sold, by how the sale ended on the chain. Raises as the chain does."""
+    """Why nothing was sold, by how the sale ended on the chain. Raises as the chain does.
+
+    That the money is back was proven before; by blocks, which the chain may have no more.
+    """
     sale = ended.purchase.sale
     if sale is None:
         return Returned.NO_SALE
     if sale.key:
         return Returned.WRONG_UNIT
-    granted = state.record.expiry_height - state.record.terms.grant_lifetime
-    end = ProvenSwapChain(chain).ended(sale.sale, granted)
+    end = ended.end or ProvenSwapChain(chain).ended(sale.sale, _granted(state))
     if end is None:
-        return Returned.NO_SALE
+        # Where it was not seen to end, it was never locked.
+        return Returned.NOT_SHOWN if sale.stage is BuyingStage.RETURNED else Returned.NO_SALE
     if end.ending is Ending.COMPLAINED:
         return Returned.WRONG_UNIT
     # A refund goes to the buyer only where a price was locked.
     return Returned.NO_KEY if end.lost(state.grant.price) else Returned.NO_SALE
 
 
-def let_go(chain: ProvenChain, folder: Path) -> int:
+def let_go(chain: ProvenChain, folder: Path, state: Swapping) -> int:
     """End what can be ended of a sale without its seller.
 
     0 once nothing is locked, or ever will be; else the last height at which it may. A refund
     or complaint that is due is made. Raises RefusedError where all of it turns out to be
-    bought, or the chain takes no refund or complaint; what the chain raises; StorageError.
+    bought, or the chain takes no refund or complaint, `EndNotShownError` where it does not say
+    whether the money is back; what the chain raises; StorageError.
     """
-    with _opened(chain, folder) as end:
+    with _opened(chain, folder, state) as end:
         while True:
             # Before the state: what is over then is over for the state.
-            height, state = chain.height(), where(end)
+            height, now = chain.height(), where(end)
             sale = end.purchase.sale
-            match state:
+            match now:
                 case BoughtSwap():
                     raise bought_already()
                 case ReturnedSwap():
                     return 0
                 case AwaitingKey():
-                    return state.reveal_height
+                    return now.reveal_height
                 case RefundableSwap():
-                    state.refund()
+                    now.refund()
                 case OpeningUnits():
                     try:
-                        state.open()
+                        now.open()
                     except LateComplaintError:
                         return 0
                 case _:
@@ -239,8 +245,13 @@ class _Buying:
         )
 
 
+def _granted(state: Swapping) -> int:
+    """The height of its grant."""
+    return state.record.expiry_height - state.record.terms.grant_lifetime
+
+
 @contextmanager
-def _opened(chain: ProvenChain, folder: Path) -> Iterator[BuyingEnd]:
+def _opened(chain: ProvenChain, folder: Path, state: Swapping) -> Iterator[BuyingEnd]:
     parameters = chain.parameters
     terms = BuyingTerms(
         least_complaint_blocks=max(_COMPLAINT_BLOCKS, parameters.min_challenge),
@@ -249,6 +260,6 @@ def _opened(chain: ProvenChain, folder: Path) -> Iterator[BuyingEnd]:
     purchase = SwapPurchase.open(folder / "purchase")
     try:
         wallet = paying.one_time_wallet(folder)
-        yield BuyingEnd(purchase, wallet, ProvenSwapChain(chain), terms)
+        yield BuyingEnd(purchase, wallet, ProvenSwapChain(chain), terms, _granted(state))
     finally:
         purchase.close()

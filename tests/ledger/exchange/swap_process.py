@@ -94,8 +94,8 @@ class RemoteChain:
         record = self._ask("sale", sale)
         return None if record is None else SaleRecord.FromString(record)
 
-    def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
-        key: bytes | None = self._ask("revealed_key", sale, hashed)
+    def revealed_key(self, sale: bytes, hashed: bytes, from_height: int) -> bytes | None:
+        key: bytes | None = self._ask("revealed_key", sale, hashed, from_height)
         return key
 
     def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:

@@ -65,8 +65,12 @@ class WorldChain:
     def sale(self, sale: bytes) -> SaleRecord | None:
         return self.world.state.read(SaleRecord, sale_key(sale))
 
-    def revealed_key(self, sale: bytes, hashed: bytes) -> bytes | None:
-        return find_key(self.chain, self.transactions, sale, hashed)
+    def revealed_key(self, sale: bytes, hashed: bytes, from_height: int) -> bytes | None:
+        heights = (at for at, _ in self.results)
+        shown = [
+            each for each, at in zip(self.transactions, heights, strict=True) if at >= from_height
+        ]
+        return find_key(self.chain, shown, sale, hashed)
 
     def ended(self, sale: bytes, from_height: int) -> SaleEnd | None:
         return sale_end(sale, [each for at, each in self.results if at >= from_height])
