@@ -31,7 +31,7 @@ from ledger.exchange.unit_source import UnitSource
 from ledger.fleet.own_chain import MIN_FEE
 from ledger.home import open_home
 from ledger.market.sale_chain import LightSaleChain
-from ledger.market.swap_chain import ProvenSwapChain
+from ledger.market.sellers_chain import ProvenSellersChain
 from ledger.wallet.wallet import Wallet
 
 SPOILT = 2
@@ -73,7 +73,8 @@ class SpoiltSales:
         self._lock = threading.Lock()
         self._contents = contents
         self._chain = chain
-        self._desk = SwapDesk(wallet, LightSaleChain(chain), ProvenSwapChain(chain), folder, _TERMS)
+        sellers = ProvenSellersChain(chain)
+        self._desk = SwapDesk(wallet, LightSaleChain(chain), sellers, folder, _TERMS)
         self._counter = SwapCounter(self._desk, self, _NoStreams())
 
     def find(self, grant: Grant) -> Spoilt:

@@ -45,6 +45,8 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `swap_file`      what its seller must never forget
 `swap_seller`    its selling end: prepared, proposed, locked, revealed, ended
 `swap_opening`   who may ask its seller for it
+`swap_due`       what is due for many sales, keys first, submitted together
+`swap_parts`     what is given of a content: leaves, masked units, the deed
 `swap_counter`   where its requests arrive, and what the chain is told
 `swap_purchase`  its buyer's folder: leaves, masked units, what the key opened
 `swap_buyer`     its buying end: asking for the sale, and for all units

@@ -8,7 +8,7 @@ say of that record what had happened up to the height.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -17,8 +17,10 @@ from ledger.chain.genesis import MAX_BLOCKS
 from ledger.chain.sale.identity import key_hash
 from ledger.chain.sale_end import SaleEnd
 from ledger.chain.transaction import parse_transaction
+from ledger.errors import RefusedError
 from ledger.schema.chain_exchange_pb2 import RevealKey, SaleRecord
-from ledger.schema.chain_pb2 import Attachment
+from ledger.schema.chain_pb2 import Attachment, TransactionBody
+from ledger.wallet.wallet import Wallet
 
 _UNITS_A_BLOCK: Final = 16
 """That a buyer is given one block of time for, to look through them; see `complaint_window`."""
@@ -70,9 +72,25 @@ class SwapChain(Protocol):
         ...
 
 
+class SellersChain(SwapChain, Protocol):
+    """What a seller asks besides, which has many sales at a time."""
+
+    def submit_all(self, wallet: Wallet, bodies: Sequence[TransactionBody]) -> list[ResultCode]:
+        """Have transactions of one account carried out, and say what became of each.
+
+        They are signed here, with one sequence after the other in this order, and wait for
+        their block together. Of one that is refused, those behind it have a sequence that
+        comes too early: they are refused too, and may be submitted again.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SellingTerms:
-    """What a seller proposes, in blocks, and how it behaves."""
+    """What a seller proposes, in blocks, and how it behaves.
+
+    Raises RefusedError where no sale could be open, or no key be shown in time.
+    """
 
     lock_blocks: int = 60
     """For the buyer to fetch everything and lock; so long the deposit may lie for nothing."""
@@ -83,6 +101,23 @@ class SellingTerms:
     """The key is not submitted in the last blocks: what is late is still seen by others."""
     fee: int = 1
     """Of each transaction, in asset 0."""
+    most_open: int = 256
+    """Sales at a time whose key may still fall due: those that are asked for, masked, proposed
+    or locked. Whoever asks for one more is told NOT_YET. All of them can be locked in one
+    block, and their keys then have the next `reveal_blocks` less `margin`; so many keys are
+    60 kB, which one block takes."""
+
+    def __post_init__(self) -> None:
+        if self.most_open < 1 or not is_in_time(0, self.reveal_blocks, self.margin):
+            raise RefusedError("a sale can be open, and its key shown with some blocks to spare")
+
+    def fitting(self, block_transactions: int) -> SellingTerms:
+        """The same on a chain whose blocks take so many transactions: no more sales are open
+        than have their keys shown in time by half of each block."""
+        blocks = self.reveal_blocks - self.margin
+        return replace(
+            self, most_open=min(self.most_open, max(1, blocks * block_transactions // 2))
+        )
 
     def complaint_blocks_of(self, count: int) -> int:
         """What is proposed for a content of ``count`` units."""

@@ -5,6 +5,10 @@ under a grant that has none is told to ask again. `make` masks what was asked fo
 long as the content is big, and `advance` brings each sale as far as it can go now. Whoever
 serves calls both again and again, from a thread each; or `tend`, which is one after the other.
 
+Keys come before all else, and together: a key that is late costs the deposit, anything else
+waits for nothing but a block. So that all of them fit into their blocks, no more sales are open
+at a time than `SellingTerms.most_open`.
+
 A key is masked with for one sequence of the seller's account. So while a content is being
 masked, what has no deadline waits: another transaction would have it masked once more.
 """
@@ -13,10 +17,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
-from ledger.chain.sale.masking import UnitMask
 from ledger.errors import (
     CorruptStoreError,
     ErasedError,
@@ -36,43 +40,36 @@ from ledger.exchange.messages import (
     parse_request,
 )
 from ledger.exchange.open_sessions import OpenSession, OpenSessions
-from ledger.exchange.seller import SaleRefusedError, require_code, sealed_deed
-from ledger.exchange.session import (
-    Session,
-    agree,
-    public_agreement_key,
-    sale_opened_statement,
-)
-from ledger.exchange.sought_units import SoughtUnits
+from ledger.exchange.seller import SaleRefusedError, require_code
+from ledger.exchange.session import Session
 from ledger.exchange.swap_cipher import Part, SwapCipher
-from ledger.exchange.swap_file import join_leaf_pairs, read_swap, swap_grants
+from ledger.exchange.swap_due import carry_out, keys_due, may_lock, money_due
+from ledger.exchange.swap_file import read_swap, swap_grants
 from ledger.exchange.swap_messages import (
-    PAGE_UNITS,
     PartFetch,
     SealedPart,
-    SwapOpened,
     SwapOpening,
     encode_part,
-    encode_swap_opened,
     is_swap_request,
     parse_swap_request,
 )
-from ledger.exchange.swap_opening import require_signed
+from ledger.exchange.swap_opening import agree_on, require_open, require_signed
+from ledger.exchange.swap_parts import SwapParts
 from ledger.exchange.swap_seller import (
     EndedSwap,
     PreparedSwap,
-    ProposedSwap,
     RevealedSwap,
     SwapDesk,
     SwapState,
     observe,
     prepare,
 )
-from ledger.exchange.transport import NoSellerError
 from ledger.exchange.unit_source import Contents
-from ledger.merkle.hashing import leaf_hash
 
 logger = logging.getLogger(__name__)
+
+_KEYS_EVERY: Final = 4
+"""Blocks after which keys are looked for again, however much of the turn is left."""
 
 
 class Answers(Protocol):
@@ -103,7 +100,7 @@ class SwapCounter:
         Raises StorageError, and what the chain raises.
         """
         self._desk: Final = desk
-        self._contents: Final = contents
+        self._parts: Final = SwapParts(contents)
         self._masked: Final = masked or contents
         self._streams: Final = streams
         self._lock: Final = threading.Lock()
@@ -113,12 +110,11 @@ class SwapCounter:
         self._refused: Final[dict[bytes, Reason]] = {}
         self._damaged: Final[set[bytes]] = set()
         self._sessions: Final = OpenSessions()
+        self._keys_shown = 0
+        """The height at which keys were looked for last."""
         self._is_making = False
         self._has_waited = False
         """Whether something was due that waits for the masking."""
-        self._reading: Final = threading.Lock()
-        """Who reads ``contents``, one thread at a time."""
-        self._is_closed = False
         self._take_up()
 
     def answer(self, request: bytes) -> Reply:
@@ -186,40 +182,42 @@ class SwapCounter:
         """
         with self._lock:
             waits, self._has_waited = self._is_making, False
-            # Those first whose sequence others would use.
-            grants = sorted(self._swaps, key=lambda each: not _is_unproposed(self._swaps[each]))
-        states: list[SwapState] = []
-        trouble: StorageError | None = None
-        for grant in grants:
-            try:
-                state = self._advance(grant, told, waits)
-            except StorageError as error:
-                trouble = trouble or error
-            else:
-                states += [] if state is None else [state]
-        height = self._desk.chain.height()
-        with self._lock:
-            for each in states:
-                if isinstance(each, EndedSwap) and each.is_past(height):
-                    self._swaps.pop(each.row.grant.grant, None)
-        if trouble is not None:
-            raise trouble
-        return tuple(states)
+            grants = tuple(self._swaps)
+        trouble: list[StorageError] = []
+        self._keys_shown = -_KEYS_EVERY
+        self._show_keys()
+        seen = self._each(grants, self._observe, trouble)
+        changed = self._propose(seen, trouble) | self._collect(seen, waits)
+
+        def look_again(grant: bytes) -> SwapState | None:
+            state = self._observe(grant) if grant in changed else seen[grant]
+            if state is not None:
+                told(state)
+            return state
+
+        states = tuple(self._each(seen, look_again, trouble).values())
+        self._forget_past(states, trouble)
+        if trouble:
+            raise trouble[0]
+        return states
 
     def tend(self) -> tuple[SwapState, ...]:
         """All that `make` and `advance` can do now, and where each sale is. Raises as they do."""
-        with self._lock:
-            waiting = tuple(filter(_is_unproposed, self._swaps.values()))
-        for state in waiting:
-            self._advance(state.row.grant.grant)
-        while (grant := self.make()) is not None:
-            self._advance(grant)
-        return self.advance()
+        states = self.advance()
+        while self.make() is not None:
+            states = self.advance()
+        return states
 
     def swap(self, grant: bytes) -> SwapState | None:
         """The sale under a grant, as it was last seen."""
         with self._lock:
             return self._swaps.get(grant)
+
+    @property
+    def has_sales(self) -> bool:
+        """Whether there is anything for `advance` to look at."""
+        with self._lock:
+            return bool(self._swaps)
 
     def knows(self, session: bytes) -> bool:
         """Whether a session is open here."""
@@ -227,8 +225,7 @@ class SwapCounter:
 
     def close(self) -> None:
         """Read contents no more; who asks for one is told that nobody sells."""
-        with self._reading:
-            self._is_closed = True
+        self._parts.close()
 
     def _take_up(self) -> None:
         for grant in swap_grants(self._desk.folder):
@@ -239,26 +236,83 @@ class SwapCounter:
             except CorruptStoreError as error:
                 self._leave_alone(grant, error)
 
-    def _advance(
+    def _each(
         self,
-        grant: bytes,
-        told: Callable[[SwapState], None] = lambda state: None,
-        waits: bool = False,
-    ) -> SwapState | None:
+        grants: Iterable[bytes],
+        do: Callable[[bytes], SwapState | None],
+        trouble: list[StorageError],
+    ) -> dict[bytes, SwapState]:
+        """What came of ``do`` for each sale that is left; one's trouble keeps no other."""
+        states = {}
+        for grant in grants:
+            self._show_keys()
+            try:
+                state = do(grant)
+            except CorruptStoreError as error:
+                self._leave_alone(grant, error)
+            except StorageError as error:
+                trouble.append(error)
+            else:
+                if state is not None:
+                    states[grant] = state
+        return states
+
+    def _observe(self, grant: bytes) -> SwapState | None:
         known = self.swap(grant)
         if known is None:
             return None
-        try:
-            state = self._see(observe(self._desk, known.row))
-            if waits and isinstance(state, ProposedSwap | RevealedSwap):
-                self._has_waited = self._has_waited or state.is_due
-            elif not isinstance(state, EndedSwap):
-                state = self._see(state.advance())
-            told(state)
-            return state.advance() if isinstance(state, EndedSwap) else state
-        except CorruptStoreError as error:
-            self._leave_alone(grant, error)
-            return None
+        state = observe(self._desk, known.row)
+        if isinstance(state, PreparedSwap) and isinstance(known, PreparedSwap):
+            state = replace(state, refusal=known.refusal)
+        return self._see(state)
+
+    def _show_keys(self) -> None:
+        """Have the chain know every key that is due, unless that was done a few blocks ago."""
+        if self._desk.chain.height() < self._keys_shown + _KEYS_EVERY:
+            return
+        with self._lock:
+            states = tuple(self._swaps.values())
+        carry_out(self._desk, keys_due(self._desk, states))
+        self._keys_shown = self._desk.chain.height()
+
+    def _propose(self, seen: dict[bytes, SwapState], trouble: list[StorageError]) -> set[bytes]:
+        """Propose one sale that was made; its grant, if it is to be looked at again.
+
+        Each waits for a block of its own, so the others wait for the next turn's keys.
+        """
+        made = {grant: each for grant, each in seen.items() if isinstance(each, PreparedSwap)}
+        if not made:
+            return set()
+        # One first whose sequence others would use; what was refused takes its turn.
+        grant = min(made, key=lambda grant: not _is_unproposed(made[grant]))
+        with self._lock:
+            self._swaps[grant] = self._swaps.pop(grant)
+        proposed = self._each([grant], lambda grant: self._see(made[grant].propose()), trouble)
+        seen |= proposed
+        return {grant} - proposed.keys()
+
+    def _collect(self, seen: Mapping[bytes, SwapState], waits: bool) -> set[bytes]:
+        """Have back what is due, unless that ``waits``; the grants of those sales."""
+        due = money_due(seen.values(), self._desk.chain.height())
+        if waits:
+            self._has_waited = self._has_waited or bool(due)
+            return set()
+        # No more than keys that can fall due meanwhile: the next turn has its share.
+        due = due[: self._desk.terms.most_open]
+        carry_out(self._desk, due)
+        return {each.row.grant.grant for each in due}
+
+    def _forget_past(self, states: Iterable[SwapState], trouble: list[StorageError]) -> None:
+        height = self._desk.chain.height()
+        for state in states:
+            if isinstance(state, EndedSwap) and state.is_past(height):
+                try:
+                    state.forget()
+                except StorageError as error:
+                    trouble.append(error)
+                    continue
+                with self._lock:
+                    self._swaps.pop(state.row.grant.grant, None)
 
     def _leave_alone(self, grant: bytes, error: CorruptStoreError) -> None:
         logger.error("the sale under grant %s: %s", grant.hex()[:16], error)
@@ -290,26 +344,15 @@ class SwapCounter:
             raise SaleRefusedError(Reason.NO_SALE, "the sale's file is damaged")
         if state is None:
             raise self._want(grant)
-        if isinstance(state, PreparedSwap):
-            if state.refusal is not None:
-                raise SaleRefusedError(Reason.NO_SALE, f"the chain says {state.refusal.name}")
-            raise SaleRefusedError(Reason.NOT_YET, "the sale is not on the chain yet")
-        if isinstance(state, EndedSwap) and not state.is_sold:
-            raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
+        require_open(state)
         row = state.row
-        public = public_agreement_key(row.agreement)
-        try:
-            session = agree(opening.encoded, row.agreement, opening.session_key, public)
-        except VerificationError as error:
-            raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
-        statement = sale_opened_statement(opening.encoded, public, row.sale)
-        signature = self._desk.wallet.sign_exchange(statement)
+        session, reply = agree_on(row, opening, self._desk.wallet)
         with self._lock:
             now = self._swaps.get(grant.grant)
             if now is None or now.row.agreement != row.agreement:
                 raise SaleRefusedError(Reason.NOT_YET, "the sale has just ended")
             self._sessions.keep(OpenSession(grant.grant, session, row.sale))
-        return encode_swap_opened(SwapOpened(public, signature, row.sale))
+        return reply
 
     def _want(self, grant: Grant) -> SaleRefusedError:
         if self._desk.chain.height() >= grant.expiry_height:
@@ -318,9 +361,15 @@ class SwapCounter:
             reason = self._refused.pop(grant.grant, None)
             if reason is None:
                 reason = Reason.NOT_YET
-                if grant.grant not in self._swaps:
+                if grant.grant not in self._swaps and self._has_room:
                     self._wanted.setdefault(grant.grant, grant)
         return SaleRefusedError(reason, "there is no sale under this grant yet")
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether the key of one more sale is sure to be shown in time."""
+        count = sum(map(may_lock, self._swaps.values()))
+        return count + len(self._wanted) < self._desk.terms.most_open
 
     def _session(self, name: bytes) -> tuple[SwapState, Session]:
         """The session of this id, and the sale that it is of."""
@@ -340,8 +389,8 @@ class SwapCounter:
             raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
         if isinstance(state, EndedSwap):
             raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
-        give = self._unit if fetch.part is Part.UNIT else self._leaves
-        content = give(state, fetch.index)
+        give = self._parts.unit if fetch.part is Part.UNIT else self._parts.leaves
+        content = give(state.row, fetch.index)
         cipher = SwapCipher(session, state.row.sale, state.row.grant.count)
         sealed = cipher.seal(fetch.part, fetch.index, content)
         return encode_part(SealedPart(fetch.part, fetch.index, sealed))
@@ -362,37 +411,7 @@ class SwapCounter:
         if not isinstance(state, RevealedSwap | EndedSwap):
             # A buyer that has read the key from the chain may come before this side has seen it.
             raise SaleRefusedError(Reason.NOT_YET, "the key is not seen on the chain yet")
-        granted = state.row.grant
-        with self._reading:
-            self._require_open()
-            deed = sealed_deed(SoughtUnits(self._contents, granted), granted, session)
-        return encode_deed(deed)
-
-    def _leaves(self, state: SwapState, page: int) -> bytes:
-        row, first = state.row, page * PAGE_UNITS
-        if first >= row.grant.count:
-            raise SaleRefusedError(Reason.NO_UNIT, f"page {page} of {row.grant.count} units")
-        last = first + PAGE_UNITS
-        return join_leaf_pairs(row.leaves[first:last], row.masked_leaves[first:last])
-
-    def _unit(self, state: SwapState, index: int) -> bytes:
-        row = state.row
-        if index >= row.grant.count:
-            raise SaleRefusedError(Reason.NO_UNIT, f"unit {index} of {row.grant.count}")
-        with self._reading:
-            self._require_open()
-            try:
-                unit = self._contents.find(row.grant).unit(index)
-            except (ErasedError, NotFoundError) as error:
-                raise SaleRefusedError(Reason.GONE, error.message) from error
-            masked = UnitMask(row.sale, row.key).apply(index, unit)
-        if leaf_hash(masked) != row.masked_leaves[index]:
-            raise SaleRefusedError(Reason.GONE, f"unit {index} is not what it was")
-        return masked
-
-    def _require_open(self) -> None:
-        if self._is_closed:
-            raise NoSellerError("the storefront was closed", hint="ask again later")
+        return encode_deed(self._parts.deed(state.row.grant, session))
 
 
 def _is_unproposed(state: SwapState) -> bool:

@@ -9,7 +9,8 @@
                  EndedSwap <-------------------- EndedSwap <---- paid ---------- RevealedSwap
 
 `observe` says from the file and the chain where a sale is, so a seller that was killed
-anywhere goes on from there; `advance` does what can be done now, and has no effect twice.
+anywhere goes on from there. What is due then, `swap_due` does for many sales at a time, and
+nothing of it has an effect twice.
 
 Who ended a sale, and how, the chain says: anybody may settle, and the buyer complain, while
 the seller is away. Nothing is taken for the end of a sale but what is proven to be it.
@@ -34,7 +35,7 @@ from ledger.errors import CorruptStoreError, RefusedError
 from ledger.exchange.fairswap import MaskedContent
 from ledger.exchange.grant import Grant, SaleChain
 from ledger.exchange.session import X25519_SIZE
-from ledger.exchange.swap_chain import SellingTerms, SwapChain, is_in_time
+from ledger.exchange.swap_chain import SellersChain, SellingTerms, is_in_time
 from ledger.exchange.swap_file import SwapRow, SwapStage, forget_swap, write_swap
 from ledger.exchange.unit_source import UnitSource
 from ledger.experience.content_root import content_root_of_leaves
@@ -52,7 +53,7 @@ class SwapDesk:
 
     wallet: Wallet
     grants: SaleChain
-    chain: SwapChain
+    chain: SellersChain
     folder: Path
     """Where sales are kept; it exists."""
     terms: SellingTerms
@@ -63,17 +64,9 @@ class _Swap:
     desk: SwapDesk
     row: SwapRow
 
-    def _submit(self, body: TransactionBody) -> ResultCode:
-        chain = self.desk.chain
-        return chain.submit(self.desk.wallet.sign(chain.chain, body))
-
     def _body(self, expiry_height: int) -> TransactionBody:
-        desk = self.desk
-        return TransactionBody(
-            sequence=desk.chain.sequence(desk.wallet.account),
-            expiry_height=expiry_height,
-            fee=desk.terms.fee,
-        )
+        """What is asked for comes into it, and a sequence when it is submitted."""
+        return TransactionBody(expiry_height=expiry_height, fee=self.desk.terms.fee)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +76,14 @@ class PreparedSwap(_Swap):
     refusal: ResultCode | None = None
     """What the chain said to it last."""
 
-    def advance(self) -> SwapState:
-        """Propose it."""
-        row = self.row
-        code = self._submit(
-            TransactionBody(
-                sequence=row.sequence,
-                expiry_height=row.lock_height,
-                fee=self.desk.terms.fee,
-                propose_sale=row.proposal(),
-            )
-        )
-        found = observe(self.desk, row)
+    def propose(self) -> SwapState:
+        """Propose it, and wait for the block."""
+        desk, row = self.desk, self.row
+        body = self._body(row.lock_height)
+        body.sequence = row.sequence
+        body.propose_sale.CopyFrom(row.proposal())
+        code = desk.chain.submit(desk.wallet.sign(desk.chain.chain, body))
+        found = observe(desk, row)
         return replace(found, refusal=code) if isinstance(found, PreparedSwap) else found
 
 
@@ -104,19 +93,15 @@ class ProposedSwap(_Swap):
 
     record: SaleRecord
 
-    @property
-    def is_due(self) -> bool:
-        """Whether nobody can lock any more."""
-        return not is_in_time(self.desk.chain.height(), self.record.lock_height)
+    def is_due(self, height: int) -> bool:
+        """Whether the deposit comes back at this height: nobody can lock any more."""
+        return not is_in_time(height, self.record.lock_height)
 
-    def advance(self) -> SwapState:
-        """Have the deposit back, once nobody can lock any more."""
-        if not self.is_due:
-            return self
-        body = self._body(self.desk.chain.height() + _PATIENCE)
+    def body(self, height: int) -> TransactionBody:
+        """What has the deposit back."""
+        body = self._body(height + _PATIENCE)
         body.refund_sale.CopyFrom(RefundSale(sale=self.row.sale))
-        self._submit(body)
-        return observe(self.desk, self.row)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +110,16 @@ class LockedSwap(_Swap):
 
     record: SaleRecord
 
-    def advance(self) -> SwapState:
-        """Show the key, unless it is too late for that. Then all goes to the buyer."""
-        last = self.record.reveal_height
-        if not is_in_time(self.desk.chain.height(), last, self.desk.terms.margin):
-            return self
-        body = self._body(last)
+    def is_due(self, height: int) -> bool:
+        """Whether the key is shown at this height. Where it is too late, all goes to the buyer."""
+        return is_in_time(height, self.record.reveal_height, self.desk.terms.margin)
+
+    def body(self, height: int) -> TransactionBody:
+        """What shows the key."""
+        del height  # the same bytes each time: after a crash they are known to wait already
+        body = self._body(self.record.reveal_height)
         body.reveal_key.CopyFrom(RevealKey(sale=self.row.sale, key=self.row.key))
-        self._submit(body)
-        return observe(self.desk, self.row)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +128,15 @@ class RevealedSwap(_Swap):
 
     record: SaleRecord
 
-    @property
-    def is_due(self) -> bool:
-        """Whether nobody can complain any more."""
-        return not is_in_time(self.desk.chain.height(), self.record.complaint_height)
+    def is_due(self, height: int) -> bool:
+        """Whether the price comes at this height: nobody can complain any more."""
+        return not is_in_time(height, self.record.complaint_height)
 
-    def advance(self) -> SwapState:
-        """Be paid, once nobody can complain any more."""
-        if not self.is_due:
-            return self
-        body = self._body(self.desk.chain.height() + _PATIENCE)
+    def body(self, height: int) -> TransactionBody:
+        """What has it paid."""
+        body = self._body(height + _PATIENCE)
         body.settle_sale.CopyFrom(SettleSale(sale=self.row.sale))
-        self._submit(body)
-        return observe(self.desk, self.row)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +161,9 @@ class EndedSwap(_Swap):
         """Whether it is known how it ended, and nothing can be asked under its grant."""
         return self.row.stage.is_over and height > self.row.grant.expiry_height
 
-    def advance(self) -> SwapState:
-        """Forget it, once its grant is over too."""
-        if self.is_past(self.desk.chain.height()):
-            forget_swap(self.desk.folder, self.row.grant.grant)
-        return self
+    def forget(self) -> None:
+        """Forget it; for one that is past. Raises StorageError."""
+        forget_swap(self.desk.folder, self.row.grant.grant)
 
 
 SwapState: TypeAlias = PreparedSwap | ProposedSwap | LockedSwap | RevealedSwap | EndedSwap
@@ -239,6 +219,17 @@ def _lock_height(desk: SwapDesk, grant: Grant, height: int) -> int:
     if not is_in_time(height, lock_height):
         raise RefusedError("the grant is over")
     return lock_height
+
+
+def locked(desk: SwapDesk, row: SwapRow) -> LockedSwap | None:
+    """The sale, if its price is locked and its key not shown, by the record alone.
+
+    Neither a disk nor a look through the blocks keeps a key back. Raises as the chain does.
+    """
+    record = desk.chain.sale(row.sale)
+    if record is None or record.complaint_height or not record.reveal_height:
+        return None
+    return LockedSwap(desk, row, record) if record.key_hash == row.sold.key_hash else None
 
 
 def observe(desk: SwapDesk, row: SwapRow) -> SwapState:

@@ -37,6 +37,8 @@ And selling what one's own robots offer:
 `till`                the sales of one account: answered, watched, closed, forgotten
 `closings`            channels that are closed, many at a time
 `whole_sales`         the same of atomic sales
+`sellers_chain`       the chain as they ask it: what is due together goes together
+`in_turn`             transactions of one account, one sequence after the other
 `selling_homes`       the homes that are sold out of, open to read
 `selling_stock`       the recording that a grant is about
 `sale_chain`          the chain as a seller sees it, from memory

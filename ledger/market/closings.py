@@ -22,12 +22,12 @@ from ledger.chain.proven.chain import EXPIRY_BLOCKS, ProvenChain
 from ledger.chain.transaction import Transaction, parse_transaction
 from ledger.durable_file import PRIVATE, sync_folder, write_durably
 from ledger.errors import CorruptStoreError
+from ledger.market.in_turn import submit_in_turn
 from ledger.schema.chain_channel_pb2 import CloseChannel
 from ledger.storage.os_errors import storage_errors
 from ledger.wallet.wallet import Wallet
 
 _LOG: Final = logging.getLogger(__name__)
-_ROUNDS: Final = 4
 _WAIT_S: Final = 5.0
 """For the block with the closes: meanwhile a challenge of another channel can fall due."""
 
@@ -60,18 +60,13 @@ class Closings:
             for grant, message in wanted.items()
             if grant not in kept or (grant in refused and not self.was_carried_out(grant))
         }
-        for _ in range(_ROUNDS):
+
+        def submit(fresh: Mapping[bytes, CloseChannel], sequence: int) -> dict[bytes, ResultCode]:
             more, refused = self._submit(self._sign(fresh, sequence))
-            waiting += more
-            # Somebody else's transaction of this account waits: go behind it.
-            sequence += len(fresh)
-            fresh = {
-                grant: wanted[grant]
-                for grant, code in refused.items()
-                if code is ResultCode.SEQUENCE_PAST
-            }
-            if not fresh:
-                break
+            waiting.extend(more)
+            return refused
+
+        submit_in_turn(fresh, sequence, submit)
         if waiting:
             try:
                 self._chain.service.wait_all(waiting, _WAIT_S)

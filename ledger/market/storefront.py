@@ -22,6 +22,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -162,11 +163,20 @@ class Storefront(Closing):
     def advance(self) -> None:
         """Do what it is time for with atomic sales.
 
-        It takes a block for each, in which streams go on. Raises as the chain does.
+        It takes a few blocks, in which streams go on. No account waits for another's: each has
+        keys to show in time. Raises as the chain does, once all are done.
         """
         with self._tending:
-            for till in self._all():
-                till.whole.advance()
+            sellers = [till.whole for till in self._all()]
+            busy = [whole for whole in sellers if not whole.is_idle]
+            if len(busy) < 2:
+                for whole in busy:
+                    whole.advance()
+                return
+            with ThreadPoolExecutor(len(busy), "quipu-storefront-sales") as threads:
+                turns = [threads.submit(whole.advance) for whole in busy]
+            for turn in turns:
+                turn.result()
 
     def tend(self) -> None:
         """`advance` and `make`, in turn, until nothing is left to make. Raises as they do."""

@@ -34,9 +34,9 @@ from ledger.exchange.transport import NoSellerError
 from ledger.experience.private_folder import make_private_folder
 from ledger.market.sale_chain import LightSaleChain
 from ledger.market.sale_note import SaleNote, SaleStage, noted_sales, read_note, write_note
+from ledger.market.sellers_chain import ProvenSellersChain
 from ledger.market.selling_homes import SellingHomes
 from ledger.market.selling_stock import Stock
-from ledger.market.swap_chain import ProvenSwapChain
 from ledger.wallet.wallet import Wallet
 
 _LOG: Final = logging.getLogger(__name__)
@@ -78,10 +78,10 @@ class WholeSales:
         self._desk: Final = SwapDesk(
             wallet,
             sales,
-            ProvenSwapChain(chain),
+            ProvenSellersChain(chain),
             folder,
             replace(
-                terms,
+                terms.fitting(asked.max_block_transactions),
                 fee=max(terms.fee, asked.min_fee),
                 complaint_blocks=max(terms.complaint_blocks, asked.min_challenge),
             ),
@@ -136,9 +136,17 @@ class WholeSales:
                 self._tell(error)
                 return False
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether `advance` has nothing to wait for: what was sold before is taken up, and no
+        sale is left."""
+        counter = self._counter
+        return counter is not None and not counter.has_sales
+
     def advance(self) -> None:
         """Bring each sale as far as it can go now, and note how far that is.
 
+        It takes a block for all keys that are due, one for a proposal, and one for the rest.
         Trouble is logged, and met again the next time. Raises as the chain does where that
         cannot be asked.
         """

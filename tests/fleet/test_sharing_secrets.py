@@ -32,7 +32,7 @@ from ledger.exchange.transport import InProcess, Transport
 from ledger.fsck.findings import Depth
 from ledger.market.acquisition_states import Kept, Stage
 from ledger.market.buying import acquire
-from ledger.market.swap_chain import ProvenSwapChain
+from ledger.market.sellers_chain import ProvenSellersChain
 from ledger.market.tools import Progress
 from ledger.published import published_directory
 from ledger.report.page import page
@@ -49,7 +49,7 @@ USERS = (
     "ledger.exchange.buyer",
     "ledger.exchange.seller",
     "ledger.exchange.swap_buyer",
-    "ledger.exchange.swap_counter",
+    "ledger.exchange.swap_opening",
 )
 """Modules that agree on sessions."""
 
@@ -199,7 +199,7 @@ class AtCounter:
 
 def sold_whole(world: BuyersWorld, story: Story) -> list[LedgerError]:
     """A recording sold whole, and one that nobody locks: its key stays a secret."""
-    chain = ProvenSwapChain(world.proven)
+    chain = ProvenSellersChain(world.proven)
     sales = world.root / "whole-sales"
     sales.mkdir()
     desk = SwapDesk(world.sellers_wallet, world, chain, sales, SELLING)

@@ -34,6 +34,7 @@ from ledger.exchange.transport import InProcess, Transport
 from ledger.market.acquisition_states import Closed
 from ledger.market.buying import acquire
 from ledger.market.funding import need_of
+from ledger.market.sellers_chain import ProvenSellersChain
 from ledger.market.swap_chain import ProvenSwapChain
 from ledger.market.tools import Progress
 from ledger.schema.chain_channel_pb2 import ChannelRecord
@@ -221,7 +222,7 @@ def test_no_field_of_atomic_sales_tells_either(
 ) -> None:
     sales = world.root / world.name("sales")
     sales.mkdir()
-    chain = ProvenSwapChain(world.proven)
+    chain = ProvenSellersChain(world.proven)
     desk = SwapDesk(world.sellers_wallet, world, chain, sales, QUICK)
     seller, offered = SwapCounter(desk, world.contents, world.counter), world.offered(uses=USES)
     seen = [bought_whole(world, each, offered, seller) for each in drawn(buyers, TURNS)]

@@ -38,7 +38,7 @@ from ledger.exchange.swap_seller import (
     prepare,
 )
 from ledger.exchange.unit_source import UnitSource
-from ledger.market.swap_chain import ProvenSwapChain
+from ledger.market.sellers_chain import ProvenSellersChain
 from ledger.merkle.hashing import leaf_hash
 from ledger.schema.chain_exchange_pb2 import RevealKey, SaleRecord
 from ledger.schema.chain_sharing_pb2 import AmendContract
@@ -63,7 +63,7 @@ class Trade:
     wrong: int | None = None
 
     def __post_init__(self) -> None:
-        self.chain = ProvenSwapChain(ProvenChain(self.market.engine, self.market.trust))
+        self.chain = ProvenSellersChain(ProvenChain(self.market.engine, self.market.trust))
         self.sales.mkdir()
         self.purchase: SwapPurchase | None = None
         self.restart_seller()
@@ -182,6 +182,10 @@ class Deadly:
 
     def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
         return ResultCode(self._use(self.inner.submit, transaction, attachments))
+
+    def submit_all(self, *arguments: Any) -> list[ResultCode]:
+        codes: list[ResultCode] = self._use(self.inner.submit_all, *arguments)
+        return codes
 
     def _use(self, call: Any, *arguments: Any) -> Any:
         self.kth[0] -= 1
@@ -353,7 +357,8 @@ def spoil(made: Trade, wrong: int) -> None:
     leaves = tuple(leaf_hash(bytes(honest.unit(index))) for index in range(grant.count))
     # What an honest seller writes first, with another content under the key.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(made.chain, "submit", lambda *_: pytest.fail("too early"))
+        for name in ("submit", "submit_all"):
+            patch.setattr(made.chain, name, lambda *_: pytest.fail("too early"))
         row = prepare(made.desk(), grant, honest).row
     masked = MaskedContent(
         sale_id(grant.chain, grant.grant, row.sequence), Spoilt(honest, wrong), grant.count

@@ -66,9 +66,15 @@ class CrowdChain(WorldChain):
 class Crowd:
     """A seller with the money for all deposits, and so many buyers."""
 
-    def __init__(self, root: Path, buyers: int, selling: SellingTerms) -> None:
+    def __init__(
+        self,
+        root: Path,
+        buyers: int,
+        selling: SellingTerms,
+        chain: type[CrowdChain] = CrowdChain,
+    ) -> None:
         self.root, self.selling = root, selling
-        self.chain = CrowdChain(ExchangeWorld())
+        self.chain = chain(ExchangeWorld())
         self.world = self.chain.world
         self.world.fund(self.world.seller, buyers * DEPOSIT)
         self.money: Final = self.world.balance(self.world.seller)

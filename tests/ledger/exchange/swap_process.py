@@ -18,6 +18,8 @@ from ledger.chain.sale_end import SaleEnd
 from ledger.exchange.grant import Grant
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_exchange_pb2 import SaleRecord
+from ledger.schema.chain_pb2 import TransactionBody
+from ledger.wallet.wallet import Wallet
 from tests.ledger.chain.rules.exchange_world import ExchangeWorld
 from tests.ledger.exchange.swap_world import Shelf, SwapWorld, WorldChain
 
@@ -104,6 +106,14 @@ class RemoteChain:
 
     def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
         return ResultCode(self._ask("submit", transaction, list(attachments)))
+
+    def submit_all(self, wallet: Wallet, bodies: Sequence[TransactionBody]) -> list[ResultCode]:
+        """One after the other, in a block each: there is one sale."""
+        codes = []
+        for body in bodies:
+            body.sequence = self.sequence(wallet.account)
+            codes.append(self.submit(wallet.sign(self.chain, body)))
+        return codes
 
     def grant(self, grant: bytes) -> Grant | None:
         found: Grant | None = self._ask("grant", grant)

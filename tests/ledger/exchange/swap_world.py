@@ -19,7 +19,7 @@ from ledger.exchange.fairswap import MaskedContent
 from ledger.exchange.grant import Grant
 from ledger.exchange.messages import Reason, Reply, encode_refused
 from ledger.exchange.swap_buyer import BuyingEnd, OpeningSwap
-from ledger.exchange.swap_chain import BuyingTerms, SellingTerms, SwapChain, find_key
+from ledger.exchange.swap_chain import BuyingTerms, SellersChain, SellingTerms, SwapChain, find_key
 from ledger.exchange.swap_counter import SwapCounter
 from ledger.exchange.swap_driver import swap, where
 from ledger.exchange.swap_file import SwapRow, SwapStage, write_swap
@@ -31,6 +31,7 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.schema.chain_channel_pb2 import ChannelRecord
 from ledger.schema.chain_exchange_pb2 import ProposeSale, SaleRecord
 from ledger.schema.chain_payment_pb2 import Transfer
+from ledger.schema.chain_pb2 import TransactionBody
 from ledger.wallet.wallet import Wallet
 from tests.ledger.chain.rules.chain_world import account_of, known_key
 from tests.ledger.chain.rules.exchange_world import UNITS, ExchangeWorld
@@ -81,6 +82,19 @@ class WorldChain:
         self.results.append((self.world.height, result))
         self.world.advance()
         return ResultCode(result.code)
+
+    def submit_all(self, wallet: Wallet, bodies: Sequence[TransactionBody]) -> list[ResultCode]:
+        """All in one block."""
+        codes, sequence = [], self.sequence(wallet.account)
+        for number, body in enumerate(bodies):
+            body.sequence = sequence + number
+            transaction = wallet.sign(self.chain, body)
+            self.transactions.append(transaction)
+            result = self.world.submit(transaction)
+            self.results.append((self.world.height, result))
+            codes.append(ResultCode(result.code))
+        self.world.advance()
+        return codes
 
     def grant(self, grant: bytes) -> Grant | None:
         if grant != self.world.grant:
@@ -156,7 +170,7 @@ class SwapWorld:
             keep_key(root / "buyer", self.world.buyer)
         self.selling, self.buying = selling, buying
         self.grant_id = grant or self.world.grant
-        self.seller_chain: SwapChain = self.chain
+        self.seller_chain: SellersChain = self.chain
         self.buyer_chain: SwapChain = self.chain
         (root / "sales").mkdir(exist_ok=True)
         self.seller_wallet = Wallet.open(root / "seller")

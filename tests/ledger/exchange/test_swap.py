@@ -18,7 +18,7 @@ from ledger.exchange.messages import Reason, Reply, encode_refused
 from ledger.exchange.swap_buyer import FetchingMasked, OpeningSwap
 from ledger.exchange.swap_cipher import Part
 from ledger.exchange.swap_driver import swap, where
-from ledger.exchange.swap_file import SwapStage, read_swap, swap_grants
+from ledger.exchange.swap_file import SwapRow, SwapStage, read_swap, swap_grants
 from ledger.exchange.swap_messages import (
     SealedPart,
     SwapOpened,
@@ -43,7 +43,6 @@ from ledger.exchange.swap_seller import (
     PreparedSwap,
     ProposedSwap,
     RevealedSwap,
-    SwapState,
 )
 from ledger.experience.content_root import CHUNK_SIZE
 from ledger.schema.chain_payment_pb2 import Transfer
@@ -214,13 +213,14 @@ def test_units_that_are_not_as_sealed_are_not_kept(world: SwapWorld, at: int) ->
 def test_a_unit_that_is_not_the_sales_is_not_kept_however_well_it_is_sealed(
     world: SwapWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit = world.counter._unit
+    parts = world.counter._parts
+    unit = parts.unit
 
-    def other(state: SwapState, index: int) -> bytes:
-        masked = unit(state, index)
+    def other(row: SwapRow, index: int) -> bytes:
+        masked = unit(row, index)
         return masked[:-1] + bytes([masked[-1] ^ 1]) if index == 3 else masked
 
-    monkeypatch.setattr(world.counter, "_unit", other)
+    monkeypatch.setattr(parts, "unit", other)
     with pytest.raises(BadUnitError):
         world.buy()
     assert world.purchase is not None

@@ -26,6 +26,8 @@ from ledger.exchange.messages import Reply
 from ledger.exchange.swap_driver import swap
 from ledger.exchange.swap_payment import BoughtSwap, LateComplaintError, ReturnedSwap
 from ledger.exchange.swap_purchase import SwapPurchase
+from ledger.schema.chain_pb2 import TransactionBody
+from ledger.wallet.wallet import Wallet
 from tests.fault.syscall_killer import CHANGING_CALLS, TraceError, kill_at_call
 from tests.ledger.chain.rules.exchange_world import DEPOSIT, PRICE, ExchangeWorld
 from tests.ledger.exchange.swap_process import ServedChain, trade
@@ -171,6 +173,10 @@ class Mortal:
 
     def submit(self, transaction: bytes, attachments: Sequence[bytes] = ()) -> ResultCode:
         return ResultCode(self._use(self.inner.submit, transaction, attachments))
+
+    def submit_all(self, wallet: Wallet, bodies: Sequence[TransactionBody]) -> list[ResultCode]:
+        codes: list[ResultCode] = self._use(self.inner.submit_all, wallet, bodies)
+        return codes
 
     def ask(self, request: bytes) -> Reply:
         reply: Reply = self._use(self.inner.ask, request)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.exchange import swap_buyer, swap_counter
+from ledger.exchange import swap_buyer, swap_parts
 from ledger.exchange.messages import Reason, Reply, encode_refused
 from ledger.exchange.swap_cipher import Part
 from ledger.exchange.swap_driver import swap
@@ -44,7 +44,7 @@ class Reluctant:
 
 
 def test_every_question_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (swap_buyer, swap_counter):
+    for module in (swap_buyer, swap_parts):
         monkeypatch.setattr(module, "PAGE_UNITS", 2)
     world = SwapWorld(tmp_path)
     reluctant = Reluctant(world)

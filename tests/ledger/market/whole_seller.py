@@ -17,7 +17,7 @@ from ledger.exchange.swap_file import read_swap, swap_grants, write_swap
 from ledger.exchange.swap_seller import SwapDesk, SwapState, observe, prepare
 from ledger.exchange.transport import NoSellerError, Transport
 from ledger.exchange.unit_source import UnitSource
-from ledger.market.swap_chain import ProvenSwapChain
+from ledger.market.sellers_chain import ProvenSellersChain
 from ledger.merkle.hashing import leaf_hash
 from tests.fleet.sharing_chain import FEE
 from tests.fleet.test_sharing_atomic import Spoilt
@@ -35,7 +35,7 @@ class WholeSeller:
         self.world: Final = world
         self.sales: Final = world.root / world.name("whole-sales")
         self.sales.mkdir()
-        self.chain: Any = ProvenSwapChain(ProvenChain(world.engine, world.trust))
+        self.chain: Any = ProvenSellersChain(ProvenChain(world.engine, world.trust))
         self.wrong: int | None = None
         """The unit that it gives as another than was granted."""
         self.is_away = False
