@@ -23,10 +23,10 @@ from ledger.cli.chain_submit import open_wallet, wallet_option
 from ledger.cli.main import Invocation, verb
 from ledger.cli.market_view import robot_text
 from ledger.cli.ui import escape, human_bytes, short, table
-from ledger.errors import MalformedError, NotFoundError
+from ledger.errors import MalformedError, NotFoundError, RefusedError
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_file import stage_of
-from ledger.market.acquisition_states import Abandoned, Closed, Granted
+from ledger.market.acquisition_states import Abandoned, Bought, Closed, Granted
 from ledger.market.buying import abandon
 from ledger.market.locked_price import locked_sale, locked_until
 from ledger.market.shelf import Shelf, Shelved
@@ -111,6 +111,7 @@ def give_up(
         shelf = shelf_of(work, purchases)
         chosen = _chosen(shelf, offer)
         warn_of_locked(invocation, work, shelf, (chosen.folder,))
+        _require_open(chosen)
         state = chosen.state
         asset = asset_of(work, state.grant.asset) if isinstance(state, Granted) else None
         budget = shelf.budget(asset.id if asset else 0)
@@ -131,6 +132,20 @@ def give_up(
         {"offer": chosen.wish.offer.hex(), "folder": str(chosen.folder), "spent": over.spent},
         f"[green]given up[/]: the purchase of {short(chosen.wish.offer)}{escape(cost)}",
     )
+
+
+def _require_open(shelved: Shelved) -> None:
+    """Refuse what there is nothing to give up of, by how far it is. Raises RefusedError."""
+    if isinstance(shelved.state, Closed):
+        raise RefusedError(
+            "it was bought and paid to the end: there is nothing to give up",
+            hint="`quipu buy list` lists what is under way",
+        )
+    if isinstance(shelved.state, Bought):
+        raise RefusedError(
+            "all of it was bought and paid: no money is left to bring back",
+            hint=f"`quipu buy {short(shelved.wish.offer)} --resume` settles it",
+        )
 
 
 def _chosen(shelf: Shelf, offer: str) -> Shelved:

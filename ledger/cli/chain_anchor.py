@@ -9,7 +9,13 @@ import click
 from ledger.chain.state_keys import anchor_key
 from ledger.checkpoint import Checkpoint
 from ledger.cli.chain_access import chain_option, working
-from ledger.cli.chain_robot import robot_home, robot_option, sponsor_option, sponsored
+from ledger.cli.chain_robot import (
+    funds_hint,
+    robot_home,
+    robot_option,
+    sponsor_option,
+    sponsored,
+)
 from ledger.cli.chain_submit import (
     KeySigner,
     Terms,
@@ -65,7 +71,8 @@ def anchor(
         proof = found.home.log.prove_consistency(before, size) if before else ()
         signer = open_wallet(wallet_folder) if wallet_folder else KeySigner(found.keys[-1])
         terms = sponsored(fee, sponsor, work.chain)
-        included = carry_out(work, signer, AnchorCheckpoint(note=note, proof=proof), terms)
+        message = AnchorCheckpoint(note=note, proof=proof)
+        included = carry_out(work, signer, message, terms, funds_hint(signer, terms))
     invocation.output.text(
         {**inclusion_json(included), "origin": found.origin, "size": size, "before": before},
         f"[green]anchored[/] {size} entries of {escape(found.origin)}: {where(included)}",

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ledger.chain.codes import ResultCode
 from ledger.cli.chain_names import parse_fleet
-from ledger.cli.chain_submit import Terms
+from ledger.cli.chain_submit import KeySigner, Signer, Terms
 from ledger.cli.main import Function
 from ledger.ed25519 import PrivateKey
 from ledger.signing_keys import SigningKeys
@@ -55,6 +56,14 @@ def sponsor_option(function: Function) -> Function:
     return click.option("--sponsor", metavar="FLEET", help="Have this fleet's pool pay the fee.")(
         function
     )
+
+
+def funds_hint(signer: Signer, terms: Terms) -> dict[ResultCode, str]:
+    """What to do about too little money where the robot's own account is to pay a fee."""
+    if terms.sponsor or not isinstance(signer, KeySigner):
+        return {}
+    hint = "the robot's own account has too little: --wallet AUTHORITY, or --sponsor FLEET"
+    return dict.fromkeys((ResultCode.INSUFFICIENT_FUNDS, ResultCode.UNKNOWN_ACCOUNT), hint)
 
 
 def sponsored(fee: str | None, sponsor: str | None, chain: bytes) -> Terms:

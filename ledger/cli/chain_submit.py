@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -37,6 +37,7 @@ _ADVICE: Final = {
     ResultCode.FEE_TOO_LOW: "`quipu chain status` shows the least fee",
     ResultCode.NOT_ALLOWED: "sign with the wallet that may: --wallet",
     ResultCode.EXPIRED: "run it again",
+    ResultCode.UNKNOWN_FLEET: "`quipu chain fleet create` founds one; mind how it is spelt",
     ResultCode.CONTRACT_OVER: "`quipu contract explain ID` shows how it stands",
     ResultCode.OFFER_STATE: "`quipu chain query offer ID` shows how it stands",
     ResultCode.CONSENT_WITHDRAWN: "somebody who was recorded withdrew it: nothing of this is sold",
@@ -124,10 +125,12 @@ def carry_out(
     signer: Signer,
     message: Message | Callable[[int], Message],
     terms: Terms | None = None,
+    hints: Mapping[ResultCode, str] | None = None,
 ) -> Inclusion:
     """Have ``message`` carried out, and wait until that is durable.
 
     ``message`` may be a function of the transaction's sequence, for what is named by it.
+    ``hints`` say what to do about a refusal where the verb knows better than its code.
     Raises RefusalError with a hint for people, and what the engine raises.
     """
     terms = terms or Terms()
@@ -150,16 +153,17 @@ def carry_out(
         if included.code:
             raise RefusalError(ResultCode(included.code), "a block has it, not carried out")
     except RefusalError as refusal:
-        raise _refused(refusal) from refusal
+        raise _refused(refusal, hints or {}) from refusal
     return included
 
 
-def _refused(refusal: RefusalError) -> RefusalError:
+def _refused(refusal: RefusalError, hints: Mapping[ResultCode, str]) -> RefusalError:
     """A refusal in words for people: what the chain says, and what to do."""
     words = refusal.message
     if words == refusal.code.name:
         words = code_name(refusal.code).replace("-", " ")
-    hint = refusal.hint or _ADVICE.get(refusal.code, f"nothing changed; its code is {refusal.code}")
+    known = {**_ADVICE, **hints}.get(refusal.code)
+    hint = refusal.hint or known or f"nothing changed; its code is {refusal.code}"
     return RefusalError(refusal.code, f"the chain refused it: {words}", hint=hint)
 
 

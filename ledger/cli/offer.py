@@ -7,12 +7,20 @@ from pathlib import Path
 
 import click
 
+from ledger.chain.codes import ResultCode
 from ledger.chain.ids import offer_id
 from ledger.chain.state_keys import anchor_key
 from ledger.cli.chain_access import chain_option, working
 from ledger.cli.chain_names import parse_id
-from ledger.cli.chain_robot import robot_home, robot_option, sponsor_option, sponsored
+from ledger.cli.chain_robot import (
+    funds_hint,
+    robot_home,
+    robot_option,
+    sponsor_option,
+    sponsored,
+)
 from ledger.cli.chain_submit import KeySigner, Signer, carry_out, inclusion_json, open_wallet, where
+from ledger.cli.contract_list import find_contract
 from ledger.cli.entry_choice import find_experience
 from ledger.cli.main import Function, Invocation, verb
 from ledger.errors import RefusedError
@@ -65,10 +73,9 @@ def post(
 
     The entry must be among those that are anchored.
     """
-    contract = parse_id(contract_hex, "contract")
     claimed = tuple(map(QualityClaim.parse, claims))
     with working(chain_home) as work, robot_home(robot or invocation.home) as found:
-        log = found.home.log
+        contract, log = find_contract(work, contract_hex), found.home.log
         anchored = work.read(AnchorRecord, anchor_key(found.origin))
         index, _, experience = find_experience(log, entry)
         if anchored is None or index >= anchored.size:
@@ -79,7 +86,7 @@ def post(
         store = RecordKeyStore(found.home.paths.record_keys)
         openings = store.get(experience.record_id).openings if claimed else ()
         signer = open_wallet(wallet_folder) if wallet_folder else KeySigner(found.keys[-1])
-        encoded = log.entry(index)
+        terms, encoded = sponsored(fee, sponsor, work.chain), log.entry(index)
         message = offer_message(
             Seller(work.chain, signer.account, contract),
             found.origin,
@@ -89,8 +96,12 @@ def post(
             claimed,
             openings,
         )
-        included = carry_out(work, signer, message, sponsored(fee, sponsor, work.chain))
         offer = offer_id(work.chain, contract, leaf_hash(encoded))
+        hints = {
+            **funds_hint(signer, terms),
+            ResultCode.OFFER_STATE: f"it is offered already, as offer {offer.hex()}",
+        }
+        included = carry_out(work, signer, message, terms, hints)
     invocation.output.text(
         {**inclusion_json(included), "offer": offer.hex(), "index": index, "proven": list(claims)},
         f"[green]offered[/] entry {index}, offer [bold]{offer.hex()}[/]",
@@ -119,7 +130,11 @@ def withdraw(
             found = held.enter_context(robot_home(robot or invocation.home))
             signer = KeySigner(found.keys[-1])
         terms = sponsored(fee, sponsor, work.chain)
-        included = carry_out(work, signer, WithdrawOffer(offer=name), terms)
+        hints = {
+            **funds_hint(signer, terms),
+            ResultCode.OFFER_STATE: "it was withdrawn before: nothing is to be done",
+        }
+        included = carry_out(work, signer, WithdrawOffer(offer=name), terms, hints)
     invocation.output.text(
         {**inclusion_json(included), "offer": name.hex()},
         f"[green]withdrawn[/] {name.hex()}: {where(included)}",
