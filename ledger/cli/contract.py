@@ -10,9 +10,9 @@ import click
 from ledger.chain.policy import read_policy
 from ledger.chain.state_keys import contract_key, contract_version_key
 from ledger.cli.chain_access import chain_option, reading
-from ledger.cli.chain_names import parse_id
 from ledger.cli.contract_chain import amend, deploy, withdraw
 from ledger.cli.contract_folder import TEMPLATES, Expectation, read_folder, write_template
+from ledger.cli.contract_list import find_contract, list_
 from ledger.cli.contract_terms import terms_text
 from ledger.cli.contract_words import ContractWords
 from ledger.cli.exit_code import ExitCode
@@ -21,7 +21,7 @@ from ledger.cli.ui import escape
 from ledger.errors import NotFoundError
 from ledger.schema.chain_sharing_pb2 import ContractRecord, ContractVersion
 
-_ID = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile("[0-9a-f]{4,64}")
 
 
 @click.group("contract")
@@ -55,9 +55,9 @@ def new(invocation: Invocation, folder: Path, template: str) -> None:
 @click.argument("contract")
 @chain_option
 def explain(invocation: Invocation, contract: str, chain_home: Path | None) -> None:
-    """Say in plain words what CONTRACT says: a folder, or a contract's id on the chain."""
-    if _ID.fullmatch(contract):
-        title, words = _of_chain(chain_home, parse_id(contract, "contract"))
+    """Say in plain words what CONTRACT says: a folder, or the id of one on the chain."""
+    if _ID.fullmatch(contract) and not Path(contract).exists():
+        title, words = _of_chain(chain_home, contract)
     else:
         folder = read_folder(Path(contract))
         title, words = folder.terms.name, ContractWords.of(folder.policy, folder.terms)
@@ -67,15 +67,16 @@ def explain(invocation: Invocation, contract: str, chain_home: Path | None) -> N
     )
 
 
-def _of_chain(chain_home: Path | None, contract: bytes) -> tuple[str, ContractWords]:
+def _of_chain(chain_home: Path | None, text: str) -> tuple[str, ContractWords]:
     with reading(chain_home) as access:
+        contract = find_contract(access, text)
         record = access.read(ContractRecord, contract_key(contract))
         number = record.version if record is not None else 1
         version = access.read(ContractVersion, contract_version_key(contract, number))
         if record is None or version is None:
             raise NotFoundError(
                 f"the chain has no contract {contract.hex()}",
-                hint="`quipu contract deploy` prints its id",
+                hint="`quipu contract list`",
             )
         terms = terms_text(access, record.name, version.terms)
     state = f"version {record.version}"
@@ -111,5 +112,5 @@ def _opposite(expect: Expectation) -> Expectation:
     return Expectation.DENY if expect is Expectation.ALLOW else Expectation.ALLOW
 
 
-for _each in (new, explain, test, deploy, amend, withdraw):
+for _each in (new, explain, test, deploy, amend, withdraw, list_):
     command.add_command(_each)

@@ -9,7 +9,7 @@ import click
 from ledger.chain.ids import contract_id
 from ledger.chain.state_keys import contract_key
 from ledger.cli.chain_access import working
-from ledger.cli.chain_names import parse_fleet, parse_id
+from ledger.cli.chain_names import parse_fleet
 from ledger.cli.chain_submit import (
     Terms,
     carry_out,
@@ -19,6 +19,7 @@ from ledger.cli.chain_submit import (
     where,
 )
 from ledger.cli.contract_folder import ContractFolder, read_folder
+from ledger.cli.contract_list import find_contract
 from ledger.cli.contract_terms import terms_message
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape
@@ -67,6 +68,7 @@ def deploy(
         {**inclusion_json(included), "contract": made.hex(), "version": 1},
         f"[green]deployed[/] {escape(contract.terms.name)}, contract [bold]{made.hex()}[/]",
         where(included),
+        f"[dim]next: quipu offer post ENTRY --contract {made.hex()[:8]}[/]",
     )
 
 
@@ -86,8 +88,9 @@ def amend(
 
     What was granted before stays under the version it was granted under.
     """
-    name, contract = parse_id(contract_hex, "contract"), _good(folder)
+    contract = _good(folder)
     with working(chain_home) as work:
+        name = find_contract(work, contract_hex)
         message = AmendContract(
             contract=name,
             policy=contract.policy.text,
@@ -114,8 +117,8 @@ def withdraw(
     chain_home: Path | None,
 ) -> None:
     """Withdraw CONTRACT for good: nothing is offered or granted under it any more."""
-    name = parse_id(contract_hex, "contract")
     with working(chain_home) as work:
+        name = find_contract(work, contract_hex)
         message = WithdrawContract(contract=name)
         included = carry_out(work, open_wallet(wallet_folder), message, Terms(fee))
     invocation.output.text(

@@ -11,7 +11,7 @@ from ledger.chain.codes import RefusalError, ResultCode
 
 _WORDS: Final[dict[ResultCode, tuple[str, str | None]]] = {
     ResultCode.POLICY_DENIES: (
-        "the contract does not let this member have it for this purpose",
+        "the contract does not let this member have this recording for this purpose",
         "`quipu market show OFFER` says whom it does, and what for",
     ),
     ResultCode.CREDENTIAL_NOT_PROVEN: (

@@ -14,8 +14,8 @@ from tests.ledger.market.buyers_world import BuyersWorld
     ("level", "purpose", "words"),
     [
         (2, "training", "asks for a higher level than this member has"),
-        (3, "resale", "does not let this member have it for this purpose"),
-        (2, "resale", "does not let this member have it for this purpose"),
+        (3, "resale", "does not let this member have this recording for this purpose"),
+        (2, "resale", "does not let this member have this recording for this purpose"),
     ],
 )
 def test_a_level_that_is_too_low_is_told_from_a_wrong_purpose(
