@@ -3,7 +3,8 @@
 A conversation, such as one purchase's session, gets a DDS participant of its own with a
 random node name, on the domain where storefronts are, and a thread; both end when nothing
 was asked for a while. What is asked and answered goes on as it came: ciphertext, and claims
-that pay under a grant's one-time key.
+that pay under a grant's one-time key. What is longer than the protocol has it is refused, so
+that no stranger fills the members' domain.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from quipu_interfaces.srv import FetchChunk
 
 from ledger.errors import LedgerError, MalformedError, RefusedError
 from ledger.exchange.conversation import conversation_of
-from quipu_nodes.exchange_messages import SAID, fill_error, message_of, storefront_service
+from quipu_nodes.exchange_messages import (
+    SAID,
+    fill_error,
+    message_of,
+    passed_on,
+    seller_of,
+    storefront_service,
+)
 from quipu_nodes.participant import Participant, random_name
 from quipu_nodes.service_call import ServiceCall
 
@@ -68,7 +76,7 @@ class Relay:
     def take(self, request: Any, respond: Respond) -> None:
         """Take a request on; ``respond`` is called once, with the storefront's response."""
         try:
-            seller = bytes(request.seller)
+            seller = seller_of(request)
             service = storefront_service(seller)
             key = seller + conversation_of(message_of(request))
         except (MalformedError, RefusedError) as error:
@@ -184,7 +192,7 @@ class _Conversation:
             _unreached(respond, "the gateway lost its participant")
             raise
         else:
-            respond(response)
+            respond(passed_on(response))
         return True
 
     def _refuse(self, words: str) -> None:
