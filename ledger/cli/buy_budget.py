@@ -24,7 +24,10 @@ _NONE = "none"
 
 @click.group("budget")
 def budget() -> None:
-    """Limit what purchases may cost. What is under way counts as spent."""
+    """Limit what purchases may cost, from when the first limit is set.
+
+    What is under way counts as spent; what was bought before does not.
+    """
 
 
 def _options(function: Function) -> Function:
@@ -69,7 +72,10 @@ def set_(
     purchases: Path | None,
     chain_home: Path | None,
 ) -> None:
-    """Set limits; what is not named stays as it is, and what was spent stays spent."""
+    """Set limits; what is not named stays as it is, and what was spent stays spent.
+
+    The first limit begins the count: what was bought before is not in it.
+    """
     if total is None and purchase is None and not purposes:
         raise click.UsageError("name a limit: --total, --purchase or --purpose")
     with reading(chain_home) as access:
@@ -83,11 +89,12 @@ def set_(
         before.purchase if purchase is None else _limit(purchase, asset),
         _purposes(before, purposes, asset),
     )
-    if kept.path.exists():
-        kept.set_limits(limits)
-    else:
+    begins = not kept.path.exists()
+    if begins:
         Budget.create(kept.path, limits, asset.id)
-    _show(invocation, kept.standing(), asset, is_made=True)
+    else:
+        kept.set_limits(limits)
+    _show(invocation, kept.standing(), asset, is_made=True, begins=begins)
 
 
 def _purposes(before: Limits, given: tuple[str, ...], asset: Asset) -> dict[str, int]:
@@ -114,7 +121,14 @@ def _asset(access: ChainAccess, symbol: str | None) -> Asset:
     return find_asset(access, symbol) if symbol else fee_asset(access.genesis)
 
 
-def _show(invocation: Invocation, standing: Standing, asset: Asset, *, is_made: bool) -> None:
+def _show(
+    invocation: Invocation,
+    standing: Standing,
+    asset: Asset,
+    *,
+    is_made: bool,
+    begins: bool = False,
+) -> None:
     limits = standing.limits
     purposes = sorted({*limits.purposes, *standing.spent, *_reserved(standing)})
     data: dict[str, Any] = {
@@ -139,6 +153,8 @@ def _show(invocation: Invocation, standing: Standing, asset: Asset, *, is_made: 
         if not is_made:
             console.print("there is no limit: quipu buy budget set")
             return
+        if begins:
+            console.print("spending counts from now on, and not what was bought before")
         if limits.purchase is not None:
             console.print(f"one purchase may cost {text(limits.purchase)}")
         left = None if limits.total is None else max(0, limits.total - standing.used())
