@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ from ledger.cli.ui import escape, human_bytes, short, table
 from ledger.errors import MalformedError, NotFoundError, RefusedError
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_file import stage_of
-from ledger.market.acquisition_states import Abandoned, Bought, Closed, Granted
-from ledger.market.buying import abandon
+from ledger.market.acquisition_states import Abandoned, Abandoning, Bought, Closed, Granted
+from ledger.market.buying import NotYetError, abandon
 from ledger.market.locked_price import locked_sale, locked_until
 from ledger.market.shelf import Shelf, Shelved
+from ledger.market.tools import Tools
 
 
 @verb("list")
@@ -126,12 +128,26 @@ def give_up(
             budget=budget if budget.path.exists() else None,
         )
         with Acquisition.open(chosen.folder) as acquisition:
-            over = abandon(acquisition, tools)
+            over = _abandoned(invocation, acquisition, tools)
     cost = f", {money(over.spent, asset)} spent" if asset else ""
     invocation.output.text(
         {"offer": chosen.wish.offer.hex(), "folder": str(chosen.folder), "spent": over.spent},
         f"[green]given up[/]: the purchase of {short(chosen.wish.offer)}{escape(cost)}",
     )
+
+
+def _abandoned(invocation: Invocation, acquisition: Acquisition, tools: Tools) -> Abandoned:
+    """Give it up, and say what is waited for, if anything is."""
+    try:
+        return abandon(acquisition, replace(tools, settle_wait_s=0.0))
+    except NotYetError as not_yet:
+        if not isinstance(acquisition.state, Abandoning):  # its price is locked
+            raise
+        invocation.output.note(
+            f"the channel is closing: waiting up to {tools.settle_wait_s:g} s for the seller to"
+            f" agree, or for block {not_yet.until}"
+        )
+        return abandon(acquisition, tools)
 
 
 def _require_open(shelved: Shelved) -> None:

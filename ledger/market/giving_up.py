@@ -42,8 +42,8 @@ class NotYetError(LedgerError):
     def __init__(self, until: int) -> None:
         super().__init__(
             f"what is left comes back after block {until}",
-            hint="blocks come with transactions: on an idle chain any transfer makes one; then "
-            "give it up again",
+            hint="give it up again then; an idle chain makes blocks where it is served so: "
+            "`quipu chain serve --empty-blocks 1`",
         )
         self.until = until
 

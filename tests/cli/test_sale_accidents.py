@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -239,6 +241,41 @@ def test_who_stops_reading_has_bought_all_the_same(shop: Robot) -> None:
             _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     check_bought(shop, "fifth")
+
+
+@contextmanager
+def _a_seller_that_goes_away(place: Path) -> Iterator[None]:
+    """Somebody listens there, and ends every connection."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(place))
+        listening.listen()
+
+        def end_all() -> None:
+            with suppress(OSError):
+                while True:
+                    listening.accept()[0].close()
+
+        thread = threading.Thread(target=end_all, daemon=True)
+        thread.start()
+        yield
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_who_gives_up_is_told_what_is_waited_for(shop: Robot) -> None:
+    apart = ("--purchases", "apart")
+    with _a_seller_that_goes_away(shop.work / "away"):
+        assert shop.run("buy", offer_of(shop), *BUY, *apart, "--from", "away").code == 4
+    words = ("buy", "give-up", offer_of(shop), *BUY[2:6], *apart)
+    with shop.start(*words) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline().decode()
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    assert re.fullmatch(
+        r"the channel is closing: waiting up to 60 s for the seller to agree, or for block \d+\n",
+        line,
+    )
 
 
 def test_places_that_are_damaged_or_in_the_way(shop: Robot, tmp_path: Path) -> None:

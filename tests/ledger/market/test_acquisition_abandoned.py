@@ -69,6 +69,7 @@ def given_up(world: BuyersWorld, acquisition: Acquisition, tools: Tools, paid: i
     before = budget.standing().used()
     with pytest.raises(NotYetError) as until:
         abandon(acquisition, tools)
+    assert "quipu chain serve --empty-blocks" in (until.value.hint or "")
     assert type(acquisition.state) is Abandoning
     assert until.value.until <= world.height() + CHALLENGE_BLOCKS
     with pytest.raises(RefusedError, match="given up"):
