@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.tree import Tree
@@ -12,6 +12,8 @@ from ledger.cli.ui import escape, short
 from ledger.experience.records import Presence
 from ledger.lineage.chain_lineage import BoughtInput, ModelOnChain, OfferedEntry
 from ledger.lineage.graph import Agreement, Lineage, Node, Purchase, WithdrawnConsent
+
+_WIDE: Final = 1 << 16
 
 # Of a log
 
@@ -110,6 +112,7 @@ def _withdrawn_json(withdrawn: WithdrawnConsent | None) -> dict[str, Any] | None
 def show_lineage(console: Console, lineage: Lineage) -> None:
     """Draw where it came from, and below what it went into."""
     drawn: set[bytes] = set()
+    _leave_whole(console)
     console.print(_branch(lineage, lineage.root, Tree(_title(lineage.nodes[lineage.root])), drawn))
     if lineage.downstream.get(lineage.root):
         tree, seen = Tree("went into"), {lineage.root}
@@ -118,6 +121,12 @@ def show_lineage(console: Console, lineage: Lineage) -> None:
     concerned = {concern.record_id for concern in lineage.concerns()}
     if concerned:
         console.print(f"[yellow]look at[/] {len(concerned)} record(s) marked with !")
+
+
+def _leave_whole(console: Console) -> None:
+    """Let no line be wrapped where it is a program that reads them."""
+    if not console.is_terminal:
+        console.width = _WIDE
 
 
 def _branch(lineage: Lineage, record_id: bytes, tree: Tree, drawn: set[bytes]) -> Tree:
@@ -231,6 +240,7 @@ def entry_on_chain_json(found: OfferedEntry) -> dict[str, Any]:
 
 def show_model(console: Console, found: ModelOnChain) -> None:
     """Draw a registered model, and what it goes back to."""
+    _leave_whole(console)
     console.print(_model_tree(found))
 
 
@@ -249,6 +259,7 @@ def show_entry_on_chain(console: Console, found: OfferedEntry) -> None:
             branch.add(_withdrawn(agreement.withdrawn, "its buyers are to erase it"))
     for model in found.models:
         tree.add(_model_title(model))
+    _leave_whole(console)
     console.print(tree)
 
 

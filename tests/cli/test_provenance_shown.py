@@ -50,6 +50,14 @@ def test_every_field_is_shown(trained: Robot) -> None:
     assert first["record_id"] in trained.did("show", "3")
 
 
+def test_a_lineage_is_not_wrapped_where_a_program_reads_it(trained: Robot) -> None:
+    trained.extra["COLUMNS"] = "40"
+    drawn = trained.did("lineage", "1").splitlines()
+    grant, contract = BOUGHT.grant.hex()[:8], BOUGHT.contract.hex()[:8]
+    line = f"under contract {contract} version 1, grant {grant}"
+    assert any(each.endswith(line) for each in drawn), drawn
+
+
 def test_they_are_proved_and_verified_like_any_entry(trained: Robot) -> None:
     trained.did("checkpoint")
     trained.did("prove", "3", "-o", "training.tlog-proof")
