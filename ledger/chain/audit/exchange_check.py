@@ -32,7 +32,8 @@ def check_exchange(chronicle: Chronicle, trail: AuditTrail, counters: ChainCount
             counters.complaints += 1
             trail.note(
                 f"sale {sale.id.hex()}: a complaint was upheld in block {sale.ended.height}; "
-                f"the buyer has its {sale.price} units back, and the seller's {sale.deposit}"
+                f"the buyer has its {_amount(chronicle, sale.asset, sale.price)} back, "
+                f"and the seller's {_amount(chronicle, sale.asset, sale.deposit)}"
             )
     _list_open(chronicle, channels, sales, trail, counters)
 
@@ -74,15 +75,22 @@ def _list_open(
         if channel.closed is None:
             counters.channels_open += 1
             over = "expired, anybody may settle it" if channel.expiry_height <= height else "open"
-            lines.append(f"channel {channel.id.hex()} is {over}: it holds {channel.deposit} units")
+            held = _amount(chronicle, channel.asset, channel.deposit)
+            lines.append(f"channel {channel.id.hex()} is {over}: it holds {held}")
     for sale in sales:
         if sale.stage.is_open:
             counters.sales_open += 1
-            lines.append(f"sale {sale.id.hex()}, {sale.stage.value}, holds {sale.held} units")
+            held = _amount(chronicle, sale.asset, sale.held)
+            lines.append(f"sale {sale.id.hex()}, {sale.stage.value}, holds {held}")
     for line in lines[:_LISTED]:
         trail.note(line)
     if len(lines) > _LISTED:
         trail.note(f"{len(lines) - _LISTED} more channels and sales are open")
+
+
+def _amount(chronicle: Chronicle, asset: int, units: int) -> str:
+    known = chronicle.assets.get(asset)  # not where the block that made it was pruned
+    return known.amount(units) if known is not None else f"{units} units"
 
 
 def _find(trail: AuditTrail, subject: str, message: str, height: int) -> None:

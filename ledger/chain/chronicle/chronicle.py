@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from ledger.chain.account import FEE_ASSET
@@ -38,6 +39,10 @@ class AssetName:
 
     symbol: str
     decimals: int
+
+    def amount(self, units: int) -> str:
+        """Units with all its decimals: 123456 of 2 is ``1234.56 QPU``."""
+        return f"{Decimal(units).scaleb(-self.decimals):f} {self.symbol}"
 
 
 class Chronicle:

@@ -16,7 +16,7 @@ from ledger.chain.audit.exchange_check import check_exchange
 from ledger.chain.audit.model_check import check_models
 from ledger.chain.audit.notice_check import check_notices
 from ledger.chain.audit.sharing_check import check_presentations, check_sharing
-from ledger.chain.chronicle.chronicle import Chronicle
+from ledger.chain.chronicle.chronicle import AssetName, Chronicle
 from ledger.chain.chronicle.facts import GrantFact, Moment, SaleFact, SaleStage
 from ledger.fsck.findings import AuditTrail, FindingKind
 from ledger.schema.chain_pb2 import TransactionBody
@@ -245,6 +245,19 @@ def test_a_pruned_use_may_come_again(told: Chronicle) -> None:
     use_twice(told)
     told.sharing.pruned_uses.update(told.sharing.uses)
     assert audited(told).findings == []
+
+
+def test_what_is_open_is_listed_with_money_as_people_write_it(told: Chronicle) -> None:
+    sale, channel = a_sale(told), next(iter(told.exchange.channels.values()))
+    sale.stage, channel.closed = SaleStage.REVEALED, None
+    sale.deposit, sale.price, channel.deposit = 5_000_000, 520_000, 7
+    told.assets[sale.asset] = AssetName("QPU", 6)
+    notes = audited(told).notes
+    assert any(each.endswith("holds 5.520000 QPU") for each in notes), notes
+    assert any(each.endswith("it holds 0.000007 QPU") for each in notes), notes
+    # The block that made the asset was pruned.
+    del told.assets[sale.asset]
+    assert any(each.endswith("holds 5520000 units") for each in audited(told).notes)
 
 
 def test_complaints_and_late_confirmations_are_listed(told: Chronicle) -> None:
