@@ -11,6 +11,7 @@ from ledger.chain.engines.service import EngineError
 from ledger.errors import LedgerError, MalformedError, RefusedError, VerificationError
 from ledger.exchange.buyer import SellerRefusedError
 from ledger.exchange.transport import TransportError
+from ledger.market import paying
 from ledger.market.acquisition import Acquisition
 from ledger.market.acquisition_states import (
     Abandoned,
@@ -36,6 +37,7 @@ from ledger.market.shelf import Shelf, Shelved
 from ledger.market.tools import Cancelled, Progress, Told, Tools, tell_nobody
 from ledger.market.uses import Uses
 from ledger.market.wish import Mode, Wish
+from ledger.wallet.payer import PayerClosing, PayerOpen
 
 
 class End(Enum):
@@ -116,6 +118,7 @@ def _driven(
             tools = replace(tools, budget=_budget(shelf, tools, acquisition))
             acquire(acquisition, tools, listen, cancelled)
         except LedgerError as error:
+            paid = max(paid, _paid(acquisition))
             return _standing(acquisition, _end_of(error, acquisition.state), paid, error)
         kept = isinstance(acquisition.state, Kept)
         return _standing(acquisition, End.KEPT if kept else End.BOUGHT, paid)
@@ -162,6 +165,21 @@ def _end_of(error: LedgerError, state: AcquisitionState) -> End:
         case VerificationError() | MalformedError() | RefusedError() if is_fetching:
             return End.SELLER_FAILED
     return End.FAILED
+
+
+def _paid(acquisition: Acquisition) -> int:
+    """What a stream's channel has paid: for a chunk, too, that nobody was told of."""
+    state = acquisition.state
+    if type(state) is not Streaming or not state.channel:
+        return 0
+    try:
+        payer = paying.one_time_wallet(acquisition.folder).payer(state.channel)
+    except LedgerError:
+        return 0
+    try:
+        return payer.paid if isinstance(payer, PayerOpen | PayerClosing) else 0
+    finally:
+        payer.release()
 
 
 def _standing(
