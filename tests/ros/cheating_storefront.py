@@ -1,7 +1,8 @@
 """A storefront that sells whole what it does not have: its key opens one wrong unit.
 
 The node and all that it works with are the real ones, but for the unit, and for the leaves
-that it says are those of what was granted.
+that it says are those of what was granted. ``cheating_storefront.py ORIGIN`` streams a wrong
+unit instead, of what that robot recorded; all else it sells as it should.
 """
 
 from __future__ import annotations
@@ -42,6 +43,24 @@ class Spoilt:
 
 
 def main() -> int:
+    if sys.argv[1] == "sell":
+        spoil_whole_sales()
+    else:
+        spoil_streams(sys.argv.pop(1))
+    return market.main()
+
+
+def spoil_streams(origin: str) -> None:
+    find = Stock.find
+
+    def find_spoilt(stock: Stock, grant: Grant) -> Any:
+        content = find(stock, grant)
+        return Spoilt(content) if stock.recording(grant.grant).origin == origin else content
+
+    Stock.find = find_spoilt  # type: ignore[method-assign]
+
+
+def spoil_whole_sales() -> None:
     find, prepare = Stock.find, swap_counter.prepare
 
     def find_spoilt(stock: Stock, grant: Grant) -> Spoilt:
@@ -64,7 +83,6 @@ def main() -> int:
 
     Stock.find = find_spoilt  # type: ignore[assignment, method-assign]
     swap_counter.prepare = prepare_spoilt  # type: ignore[assignment]
-    return market.main()
 
 
 if __name__ == "__main__":

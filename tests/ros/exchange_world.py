@@ -45,11 +45,13 @@ class ExchangeWorld(BuyersWorld):
         pause_s: float = 0.0,
         die_after: int = 0,
         cheats: bool = False,
+        spoils: str = "",
         **parameters: Any,
     ) -> Iterator[Running]:
         """A storefront that sells out of robots' homes; slow, or killed after some answers.
 
-        One that ``cheats`` gives a wrong unit of what it sells whole.
+        One that ``cheats`` gives a wrong unit of what it sells whole; of what it streams, one
+        that ``spoils`` the recordings of this origin.
         """
         settings = self._parameters(
             "/storefront",
@@ -68,6 +70,8 @@ class ExchangeWorld(BuyersWorld):
             program = (ROOT / "tests/ros/slow_storefront.py", str(pause_s), str(die_after))
         elif cheats:
             program = (ROOT / "tests/ros/cheating_storefront.py",)
+        elif spoils:
+            program = (ROOT / "tests/ros/cheating_storefront.py", spoils)
         arguments = ("sell", "--ros-args", "--params-file", settings)
         with self.sellers_ros.start("python", *program, *arguments) as running:
             says = re.compile("sells for|is not open")
