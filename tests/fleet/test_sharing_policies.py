@@ -8,7 +8,7 @@ from ledger.chain.codes import ResultCode
 from ledger.chain.ids import contract_id
 from ledger.chain.policy import read_policy
 from ledger.chain.policy.errors import PolicyError
-from ledger.chain.policy.text import MAX_BYTES
+from ledger.chain.policy.text import MAX_BYTES, MAX_PATTERNS
 from ledger.chain.state_keys import contract_key, contract_version_key
 from ledger.schema.chain_sharing_pb2 import (
     AmendContract,
@@ -137,6 +137,8 @@ SMALL_BOMBS = {
     "a string": PERMIT % ('"' + "a" * 5_000 + '" == ""'),
     "a pattern": PERMIT % ('context.purpose like "' + "*a" * 2_500 + '"'),
     "policies": "permit(principal,action,resource);" * 200,
+    "patterns": PERMIT
+    % " || ".join(['resource.media_type like "' + "*aaaaaaaa" * 20 + '*b"'] * (MAX_PATTERNS + 1)),
 }
 """No longer than a policy may be."""
 BOMBS |= SMALL_BOMBS

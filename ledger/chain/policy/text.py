@@ -9,6 +9,7 @@ as tokens, which takes no stack, and refused if it could come near that:
     brackets open at once                             12
     operators in one policy, which bound its depth   160
     bytes of one string                              256
+    patterns (`like`), each as long as its text       16
 
 Tokens are those of Cedar's grammar: comments run from ``//`` to the end of the line, strings
 are in double quotes with backslashes, and outside of both everything is ASCII.
@@ -26,6 +27,8 @@ MAX_POLICIES: Final = 32
 MAX_OPEN: Final = 12
 MAX_OPERATORS: Final = 160
 MAX_STRING: Final = 256
+MAX_PATTERNS: Final = 16
+"""A pattern of many stars takes time that grows with its length times that of the text."""
 
 _TOKEN: Final = re.compile(
     r"""
@@ -56,7 +59,7 @@ def check_text(text: str) -> None:
         raise PolicyError(f"a policy of {size} bytes; {MAX_BYTES} at most")
     if _CONTROL.search(text):
         raise PolicyError("a policy has no control characters but tabs and line ends")
-    at = opened = operators = policies = 0
+    at = opened = operators = policies = patterns = 0
     while at < len(text):
         token = _TOKEN.match(text, at)
         if token is None:
@@ -70,6 +73,7 @@ def check_text(text: str) -> None:
                 operators += 1
             case "word" if token[0] in _OPERATOR_WORDS:
                 operators += 1
+                patterns += token[0] == "like"
             case "end":
                 policies, operators = policies + 1, 0
             case "string" if len(token[0].encode("utf-8")) > MAX_STRING:
@@ -82,6 +86,11 @@ def check_text(text: str) -> None:
             raise PolicyError(
                 f"line {_line(text, at)}: too much at once; {MAX_OPEN} open brackets,"
                 f" {MAX_OPERATORS} operators a policy and {MAX_POLICIES} policies at most"
+            )
+        if patterns > MAX_PATTERNS:
+            raise PolicyError(
+                f"line {_line(text, at)}: a policy's text has at most {MAX_PATTERNS} patterns",
+                hint="ask for tags, which are compared as a whole",
             )
         at = token.end()
 

@@ -46,6 +46,8 @@ from ledger.schema.chain_sharing_pb2 import (
 MAX_TAGS: Final = 64
 MAX_TOPICS: Final = 256
 MAX_PATH: Final = 63
+MAX_TEXT: Final = 255
+"""Bytes of a media type, a topic's name, or a tag as `key=value`."""
 
 
 def check_post_offer(message: PostOffer) -> None:
@@ -176,6 +178,14 @@ def _experience(entry: Entry) -> Experience:
         len(kind.tags) <= MAX_TAGS and len(kind.topics) <= MAX_TOPICS,
         ResultCode.NOT_AN_EXPERIENCE,
         f"what is offered has at most {MAX_TAGS} tags and {MAX_TOPICS} topics",
+    )
+    # What a policy matches patterns against: the time that takes grows with both lengths.
+    texts = [kind.media_type, *(topic.name for topic in kind.topics)]
+    texts += [f"{tag.key}={tag.value}" for tag in kind.tags]
+    require(
+        all(len(text.encode("utf-8")) <= MAX_TEXT for text in texts),
+        ResultCode.NOT_AN_EXPERIENCE,
+        f"what is offered has a type, tags and topics of at most {MAX_TEXT} bytes each",
     )
     return kind
 

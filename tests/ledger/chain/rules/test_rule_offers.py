@@ -9,7 +9,7 @@ import pytest
 
 from ledger.chain.codes import ResultCode
 from ledger.chain.ids import offer_id
-from ledger.chain.rules.offers import MAX_PATH, MAX_TAGS, MAX_TOPICS
+from ledger.chain.rules.offers import MAX_PATH, MAX_TAGS, MAX_TEXT, MAX_TOPICS
 from ledger.chain.rules.quality_proofs import MAX_PROOF_BYTES, MAX_PROOFS
 from ledger.checkpoint import log_id
 from ledger.experience.entry import encode_entry
@@ -161,6 +161,9 @@ def test_a_log_that_was_never_anchored_offers_nothing(world: SharingWorld, contr
         {"tags": tuple(Tag("n", f"{number:03}") for number in range(MAX_TAGS + 1))},
         {"topics": tuple(Topic(f"/{number:03}", "t", 1) for number in range(MAX_TOPICS + 1))},
         {"contract_id": bytes(32)},
+        {"media_type": "t" * (MAX_TEXT + 1)},
+        {"tags": (Tag("n", "v" * (MAX_TEXT - 1)),)},
+        {"topics": (Topic("/" + "é" * (MAX_TEXT // 2 + 1), "t", 1),)},
     ],
 )
 def test_an_experience_that_cannot_be_offered(
