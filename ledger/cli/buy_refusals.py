@@ -26,7 +26,10 @@ _REASONS: Final = {
     Reason.MALFORMED: ("does not understand the request", "update quipu at both ends"),
     Reason.NO_GRANT: ("does not know the grant, or it is over", _GIVE_UP),
     Reason.WRONG_SIGNATURE: ("takes the request for somebody else's", _GIVE_UP),
-    Reason.NO_CHANNEL: ("does not see the channel that pays", _RESUME),
+    Reason.NO_CHANNEL: (
+        "sees no channel that pays, or one that leaves it too little time to answer its close",
+        f"{_RESUME}, or {_GIVE_UP}",
+    ),
     Reason.NO_SESSION: ("has forgotten the session", _RESUME),
     Reason.UNPAID: ("says that it was not paid", _RESUME),
     Reason.BAD_CLAIM: ("does not take the payment", _GIVE_UP),

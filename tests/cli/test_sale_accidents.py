@@ -117,6 +117,28 @@ def test_ctrl_c_stops_between_chunks_and_the_same_command_goes_on(shop: Robot) -
     check_bought(shop, "first")
 
 
+def test_who_asks_for_another_challenge(shop: Robot) -> None:
+    serve = ("sales", "serve", "../home", "--wallet", "../wallet", "--challenge")
+    refused = shop.run(*serve, "1")
+    assert refused.code == 5
+    assert "a challenge of 1 blocks is less than the chain's least" in refused.err
+    words = ("buy", offer_of(shop), *BUY, "--again", "--into", "none")
+    with shop.start(*serve, "301") as process:
+        assert process.stdout is not None
+        assert b"selling" in process.stdout.readline()
+        refused = shop.run(*words)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    assert refused.code == 5
+    assert not (shop.work / "none").exists()
+    assert "too little time" in refused.err
+    assert units_of(shop) == 0
+    # Who asks for as much as buyers give sells.
+    with selling(shop):
+        assert shop.run(*words).code == 0
+    check_bought(shop, "none")
+
+
 def test_killed_buyers_and_sellers_go_on(shop: Robot) -> None:
     words = ("buy", offer_of(shop), *BUY, "--into", "second")
     with selling(shop) as front:
