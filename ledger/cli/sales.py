@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from ledger.chain.proven.chain import ProvenChain
+from ledger.chain.state_keys import sale_key
 from ledger.cli.chain_access import ChainAccess, ChainWork, chain_option, reading, working
 from ledger.cli.chain_names import asset_of, money, parse_fleet, parse_id
 from ledger.cli.chain_robot import sponsor_option
@@ -27,14 +28,16 @@ from ledger.cli.market_view import robot_text
 from ledger.cli.ui import escape, human_bytes, short, table
 from ledger.errors import LockedError, NotFoundError, RefusedError
 from ledger.exchange.socket_server import SocketServer
+from ledger.exchange.swap_file import read_swap
 from ledger.experience.private_folder import make_private_folder
 from ledger.home import existing_home
 from ledger.market.challenge import CHALLENGE_BLOCKS
-from ledger.market.sales_view import SaleView, list_sales
+from ledger.market.sales_view import WHOLE, SaleView, list_sales, seller_folder
 from ledger.market.selling_homes import SellingHomes
 from ledger.market.storefront import Storefront
 from ledger.market.storefront_places import announced
 from ledger.market.till import SellingSettings
+from ledger.schema.chain_exchange_pb2 import SaleRecord
 
 DEFAULT_SALES: Final = Path("~/.quipu-sales")
 _FOLDER: Final = click.Path(path_type=Path, readable=False, file_okay=False)
@@ -76,7 +79,7 @@ def list_(invocation: Invocation, folder: Path | None, chain_home: Path | None) 
     root = _sales_folder(folder)
     with reading(chain_home) as access:
         sales = list_sales(root) if root.is_dir() else ()
-        rows = [_row(access, each) for each in sales]
+        rows = [_row(access, root, each) for each in sales]
         earned = _total(access, [(each.asset, each.earned) for each in sales])
         lost = _total(access, [(each.asset, each.lost) for each in sales if each.lost])
 
@@ -93,7 +96,8 @@ def list_(invocation: Invocation, folder: Path | None, chain_home: Path | None) 
                 f"{row['units']}/{row['chunks']}",
                 human_bytes(row["size"]),
                 escape(row["earned_text"]),
-                row["state"],
+                row["state"]
+                + (f", until block {row['closing_until']}" if row["closing_until"] else ""),
             )
         console.print(shown)
         open_ = sum(not each.stage.is_over for each in sales)
@@ -115,7 +119,7 @@ def _total(access: ChainAccess, amounts: list[tuple[int, int]]) -> str:
     )
 
 
-def _row(access: ChainAccess, sale: SaleView) -> dict[str, Any]:
+def _row(access: ChainAccess, folder: Path, sale: SaleView) -> dict[str, Any]:
     asset = asset_of(access, sale.asset)
     return {
         "grant": sale.grant.hex(),
@@ -135,7 +139,19 @@ def _row(access: ChainAccess, sale: SaleView) -> dict[str, Any]:
         "state": sale.stage.name.lower(),
         "atomic": sale.is_atomic,
         "expiry_height": sale.expiry_height,
+        "closing_until": _closing_until(access, folder, sale) or None,
     }
+
+
+def _closing_until(access: ChainAccess, folder: Path, sale: SaleView) -> int:
+    """The last height that an atomic sale gives for what comes next; 0 where none is known."""
+    if not sale.is_atomic or sale.stage.is_over:
+        return 0
+    swap = read_swap(seller_folder(folder, sale.seller) / WHOLE, sale.grant)
+    record = access.read(SaleRecord, sale_key(swap.sale)) if swap is not None else None
+    if record is None:
+        return 0
+    return record.complaint_height or record.reveal_height or record.lock_height
 
 
 def _selling_options(function: Function) -> Function:
@@ -248,7 +264,7 @@ def close(
         while not sale.stage.is_over and time.monotonic() < until:
             front.look(_LOOK_EVERY_S)
             sale = _sale(front.sales, name)
-        row = _row(work, sale)
+        row = _row(work, root, sale)
     says = "[green]settled[/]" if sale.stage.is_over else "closing, and waits for a block"
     invocation.output.text(row, f"{says}: {escape(row['earned_text'])} of {name.hex()[:8]}")
 

@@ -51,6 +51,7 @@ PATTERNS = (
     (re.compile(r'"age_ns": \d+'), '"age_ns": <age>'),
     # Blocks of two that work at once.
     (re.compile(r"consent withdrawn in block \d+"), "consent withdrawn in block <n>"),
+    (re.compile(r"closing, until block \d+"), "closing, until block <n>"),
     (re.compile(r'"withdrawn_height": [1-9]\d*'), '"withdrawn_height": <n>'),
     # The clock's, and not those of recordings.
     (re.compile(r"\b20(2[5-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{9}Z)?"), "<now>"),
