@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ def command() -> None:
     """Issue credentials to a fleet's members, hold one, renew and revoke.
 
     The fleet's authority keeps FOLDER; each member keeps a file CREDENTIAL:
-    whoever has it is the member. What they send each other may be seen by all.
+    whoever has it is the member. An invitation is a secret for its robot alone:
+    whoever answers it first becomes the robot. Requests, responses and gaps may
+    be seen by all.
     """
 
 
@@ -85,13 +88,17 @@ def invite(
     until: datetime,
     output: Path,
 ) -> None:
-    """Invite a robot to ask for a credential that says this, or to renew the one it has."""
-    expiry = int(until.replace(tzinfo=UTC).timestamp())
+    """Invite a robot to ask for a credential that says this, or to renew the one it has.
+
+    The invitation is a secret for that robot alone: whoever answers it first is the robot.
+    """
+    expiry = _expiry(until)
     letter = IssuerHome.open(folder).invite(_role(role, certifications), level, expiry, robot_id)
-    write_result(output, letter)
+    write_result(output, letter, private=True)
     invocation.output.text(
         {"output": str(output), "robot_id": robot_id, "expiry": expiry},
-        f"[green]wrote[/] {escape(str(output))}, an invitation for robot {robot_id}",
+        f"[green]wrote[/] {escape(str(output))}, an invitation for robot {robot_id}:"
+        " a secret, for it alone",
         "[dim]next, where the robot is: quipu credential request, or renew[/]",
     )
 
@@ -137,7 +144,7 @@ def enroll(
     if held.pending.exists():  # an earlier try was cut short: the same request, the same answer
         request = held.waiting_request()
     else:
-        expiry = int(until.replace(tzinfo=UTC).timestamp())
+        expiry = _expiry(until)
         request = held.request(home.invite(_role(role, certifications), level, expiry, robot_id))
     attributes = held.accept(home.answer(request)).attributes
     write_result(held.gaps, home.gaps())
@@ -176,11 +183,16 @@ def renew(invocation: Invocation, credential: Path, invitation: Path, output: Pa
 @_output_option
 def issue(invocation: Invocation, folder: Path, request: Path, output: Path) -> None:
     """Answer REQUEST with what its invitation was for. The same request, the same answer."""
-    response = IssuerHome.open(folder).answer(read_input(request, "a request"))
-    write_result(output, response)
+    answer = IssuerHome.open(folder).issue(read_input(request, "a request"))
+    write_result(output, answer.letter)
     invocation.output.text(
-        {"output": str(output)},
+        {
+            "output": str(output),
+            **_attributes(answer.attributes),
+            "renewal": answer.is_renewal,
+        },
         f"[green]issued[/]: {escape(str(output))}, of use to the robot that asked alone",
+        f"{'a renewal' if answer.is_renewal else 'a new member'}: {_words(answer.attributes)}",
         "[dim]next, where the robot is: quipu credential accept[/]",
     )
 
@@ -293,6 +305,17 @@ def _show_issuer(invocation: Invocation, home: IssuerHome) -> None:
         console.print(rows)
 
     invocation.output.result(data, write)
+
+
+def _expiry(until: datetime) -> int:
+    """Seconds since 1970. Raises RefusedError for what is past."""
+    expiry = int(until.replace(tzinfo=UTC).timestamp())
+    if expiry < time.time():
+        raise RefusedError(
+            f"{_day(expiry)} is past: a credential until then is never good",
+            hint="name a time to come with --until",
+        )
+    return expiry
 
 
 def _role(name: str, certifications: tuple[str, ...]) -> str:

@@ -40,6 +40,7 @@ from ledger.errors import MalformedError, NotFoundError, RefusedError
 from ledger.storage.os_errors import storage_errors
 from zkproofs import credential as zk
 from zkproofs.errors import DecodingError, ProofError
+from zkproofs.group import group
 
 _KEY_SIZE: Final = 32
 _FLEET_SIZE: Final = 64
@@ -77,6 +78,16 @@ class Member:
             content[end + NONCE_SIZE : end + NONCE_SIZE + 32],
             zk.IssuerResponse.from_bytes(content[end + NONCE_SIZE + 32 :]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered, and to whom."""
+
+    letter: bytes
+    attributes: zk.Attributes
+    is_renewal: bool
+    """Whether the robot was a member before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,7 @@ class IssuerHome:
     # Members
 
     def invite(self, role: str, level: int, expiry: int, robot_id: int) -> bytes:
-        """An invitation to a credential that says this; a letter for the robot's holder.
+        """An invitation to a credential that says this; a secret letter for the robot's holder.
 
         ``role`` is the whole text of a `ledger.chain.role.Role`. For a robot that is registered
         it is one to renew. Raises MalformedError for what is no role, RefusedError for what no
@@ -167,27 +178,39 @@ class IssuerHome:
         return write_letter(Kind.INVITATION, self.public_key + nonce)
 
     def answer(self, request: bytes) -> bytes:
-        """Answer a request that came of an invitation; a letter for whoever sent it.
+        """Answer a request that came of an invitation; a letter for whoever sent it. As `issue`."""
+        return self.issue(request).letter
+
+    def issue(self, request: bytes) -> Answer:
+        """Answer a request that came of an invitation, and say to whom.
 
         The same request has the same answer. Raises MalformedError for bytes that are none;
         RefusedError for an invitation that is not open, a robot that is revoked, a request
         that proves nothing, or another nym than the registered one.
         """
         content = read_letter(Kind.REQUEST, request)
-        nonce = content[:NONCE_SIZE]
         with self._locked():
+            nonce = self._nonce(content[:NONCE_SIZE])
             attributes = self._attributes(nonce)
             member = self._member(attributes.robot_id)
             if member and (member.nonce, member.request) == (nonce, sha256(content).digest()):
                 response = member.response
-            elif not self._offered(nonce).exists() or (member and member.nonce == nonce):
+            elif member and member.nonce == nonce:
+                raise RefusedError(
+                    f"another request has answered this invitation of robot {attributes.robot_id}",
+                    hint="if that was not the robot, somebody has taken its invitation: revoke it,"
+                    " and invite it under another id",
+                )
+            elif not self._offered(nonce).exists():
                 raise _closed()
             else:
                 self._require_not_revoked(attributes.robot_id)
                 response = self._register(attributes, nonce, content, member)
             with suppress(FileNotFoundError):
                 self._offered(nonce).rename(self._answered(nonce))
-        return write_letter(Kind.RESPONSE, nonce + response.to_bytes())
+        letter = write_letter(Kind.RESPONSE, nonce + response.to_bytes())
+        is_renewal = response.entropy == group().scalar(0)  # so a repetition can tell it too
+        return Answer(letter, response.attributes, is_renewal)
 
     def members(self) -> list[Member]:
         """All who are registered, by robot id. Raises MalformedError for a damaged file."""
@@ -235,6 +258,16 @@ class IssuerHome:
         return write_letter(Kind.GAPS, load_letter(path, Kind.GAPS))
 
     # Inside
+
+    def _nonce(self, named: bytes) -> bytes:
+        """The nonce, of an invitation that is open or was, whose SHA-256 this is."""
+        for folder in ("offered", "answered"):
+            for path in (self.root / folder).iterdir():
+                with suppress(ValueError):  # a file that was being written
+                    nonce = bytes.fromhex(path.name)
+                    if sha256(nonce).digest() == named:
+                        return nonce
+        raise _closed()
 
     def _attributes(self, nonce: bytes) -> zk.Attributes:
         """What an invitation is for, open or not."""

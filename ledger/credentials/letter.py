@@ -9,8 +9,8 @@
 `Kind`          content                                              secret
 ==============  ===================================================  ==============
 ISSUER          key (32) || fleet (64)                               yes
-INVITATION      issuer (96) || nonce (32)                            no
-REQUEST         nonce (32) || request (129)                          no
+INVITATION      issuer (96) || nonce (32)                            yes
+REQUEST         SHA-256 of the nonce (32) || request (129)           no
 RESPONSE        nonce (32) || response (253)                         no: of use to one
 GAPS            issuer (96) || gaps, 161 each                        no
 PENDING         issuer (96) || nonce (32) || awaiting (162)          yes
@@ -22,7 +22,10 @@ REVOKED         u64be epoch || u32be robot ids, ascending            no
 ==============  ===================================================  ==============
 
 The parts are those of `zkproofs.credential`. A secret one is a file of mode 0600, and one that
-others can read is refused.
+is kept and that others can read is refused.
+
+Whoever has an invitation's nonce can answer it, and is the robot then. So a request only names
+the nonce: who sees it, and not the invitation, can make no other one.
 """
 
 from __future__ import annotations
@@ -61,7 +64,13 @@ class Kind(Enum):
     @property
     def is_secret(self) -> bool:
         """Whether nobody else may read it."""
-        return self in (Kind.ISSUER, Kind.PENDING, Kind.CREDENTIAL, Kind.MEMBER)
+        return self in (
+            Kind.ISSUER,
+            Kind.INVITATION,
+            Kind.PENDING,
+            Kind.CREDENTIAL,
+            Kind.MEMBER,
+        )
 
     def fits(self, size: int) -> bool:
         """Whether a content may have so many bytes."""

@@ -11,6 +11,7 @@ The pending file is there before the request leaves, and goes after the credenti
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -92,12 +93,11 @@ class MemberFile:
                 f"the invitation is damaged: {error.message}", hint="have it sent again"
             ) from error
         save_letter(self.pending, Kind.PENDING, content + asking.to_bytes())
-        return write_letter(Kind.REQUEST, nonce + asking.request.to_bytes())
+        return _request(nonce, asking)
 
     def waiting_request(self) -> bytes:
         """The request that waits, to be sent once more. Raises as `accept`."""
-        nonce, asking = self._pending()
-        return write_letter(Kind.REQUEST, nonce + asking.request.to_bytes())
+        return _request(*self._pending())
 
     def accept(self, response: bytes) -> zk.Credential:
         """Complete the request that waits, and keep the credential.
@@ -145,6 +145,10 @@ class MemberFile:
             raise MalformedError(
                 f"{self.pending} is damaged: {error.message}", hint="remove it, and ask again"
             ) from error
+
+
+def _request(nonce: bytes, asking: zk.HolderAwaitingResponse) -> bytes:
+    return write_letter(Kind.REQUEST, sha256(nonce).digest() + asking.request.to_bytes())
 
 
 def gap_of(credential: zk.Credential, letter: bytes) -> zk.Gap:

@@ -38,6 +38,42 @@ def test_a_member_is_renewed_and_shown_with_its_gaps(nobody: Robot) -> None:
     assert mode == 0o600
 
 
+def test_an_invitation_is_a_secret_and_what_answers_it_is_not(nobody: Robot) -> None:
+    authority(nobody)
+    letter, request = nobody.work / "letter", nobody.work / "request"
+    letter.write_text("an older one, that all may read")
+    letter.chmod(0o644)
+    nobody.did("credential", "invite", "issuer", "--robot", 7, *SAYS, "-o", "letter")
+    assert stat.S_IMODE(letter.stat().st_mode) == 0o600
+    nobody.did("credential", "request", "robot-7", "letter", "-o", "request")
+    assert stat.S_IMODE(request.stat().st_mode) == 0o644
+
+
+def test_who_issues_is_told_to_whom(nobody: Robot) -> None:
+    authority(nobody)
+    for verb, level, renewal in (("request", 3, False), ("renew", 5, True)):
+        says = ("--role", "courier", "--level", level, "--until", "2035-01-01")
+        nobody.did("credential", "invite", "issuer", "--robot", 7, *says, "-o", "letter")
+        nobody.did("credential", verb, "robot-7", "letter", "-o", "request")
+        told = nobody.told("credential", "issue", "issuer", "request", "-o", "response")
+        assert (told["robot_id"], told["role"], told["level"]) == (7, "courier", level)
+        assert told["renewal"] is renewal
+        nobody.did("credential", "accept", "robot-7", "response")
+
+
+def test_nobody_is_invited_until_a_time_that_is_past(nobody: Robot) -> None:
+    authority(nobody)
+    past = (*SAYS[:-1], "2020-01-01")
+    line = nobody.refused(
+        "credential", "invite", "issuer", "--robot", 7, *past, "-o", "letter", code=5
+    )
+    assert "2020-01-01 00:00:00 UTC is past" in line
+    assert "--until" in line
+    assert not (nobody.work / "letter").exists()
+    line = nobody.refused("credential", "enroll", "issuer", "robot-7", "--robot", 7, *past, code=5)
+    assert "is past" in line
+
+
 def test_a_revoked_robot_is_not_enrolled_again(nobody: Robot) -> None:
     authority(nobody)
     nobody.did("credential", "enroll", "issuer", "robot-7", "--robot", 7, *SAYS)

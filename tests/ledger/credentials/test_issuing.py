@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,8 @@ def test_what_is_not_made_for_one_another_is_refused(
     with pytest.raises(RefusedError, match="another issuer"):
         member.request(other.invite("courier", 3, EXPIRY, 7))
     with pytest.raises(RefusedError, match="no credential says that"):
+        home.invite("courier", -1, EXPIRY, 7)
+    with pytest.raises(MalformedError, match="a role"):
         home.invite("", 3, EXPIRY, 7)
     with pytest.raises(RefusedError, match="already"):
         IssuerHome.create(home.root, "huskies")
@@ -223,12 +226,54 @@ def test_what_is_not_made_for_one_another_is_refused(
 def test_a_request_that_proves_nothing(home: IssuerHome, member: MemberFile) -> None:
     """For another invitation's nonce, or with a byte of its proof changed."""
     request = read_letter(Kind.REQUEST, member.request(invitation(home)))
-    second = read_letter(Kind.INVITATION, invitation(home))[96:]
+    second = sha256(read_letter(Kind.INVITATION, invitation(home))[96:]).digest()
     for forged in (second + request[32:], request[:-1] + bytes([request[-1] ^ 1])):
         with pytest.raises(RefusedError, match="no credential is issued"):
             home.answer(write_letter(Kind.REQUEST, forged))
     assert home.members() == []
     assert home.answer(write_letter(Kind.REQUEST, request))
+
+
+def test_who_sees_a_request_cannot_answer_the_invitation_himself(
+    home: IssuerHome, member: MemberFile, tmp_path: Path
+) -> None:
+    """A request may be seen by all before it is answered; the issuer's key is on the chain."""
+    letter = invitation(home)
+    request = member.request(letter)
+    seen = read_letter(Kind.REQUEST, request)
+    nonce = read_letter(Kind.INVITATION, letter)[96:]
+    assert nonce not in seen
+    thief = MemberFile(tmp_path / "thief")
+    guessed = write_letter(Kind.INVITATION, home.public_key + seen[:32])
+    own = read_letter(Kind.REQUEST, thief.request(guessed))
+    with pytest.raises(RefusedError, match="no open invitation"):
+        home.answer(write_letter(Kind.REQUEST, own))
+    with pytest.raises(RefusedError, match="no credential is issued"):
+        home.answer(write_letter(Kind.REQUEST, seen[:32] + own[32:]))
+    assert home.members() == []
+    member.accept(home.answer(request))
+
+
+def test_a_robot_whose_invitation_somebody_else_has_answered_is_told(
+    home: IssuerHome, member: MemberFile, tmp_path: Path
+) -> None:
+    letter = invitation(home)
+    request = member.request(letter)
+    answer = home.issue(MemberFile(tmp_path / "thief").request(letter))
+    assert (answer.attributes.robot_id, answer.is_renewal) == (7, False)
+    with pytest.raises(RefusedError, match="another request has answered this invitation") as told:
+        home.answer(request)
+    assert "revoke it" in (told.value.hint or "")
+
+
+def test_an_answer_says_whether_it_is_a_renewal_however_often_it_is_asked_for(
+    home: IssuerHome, member: MemberFile
+) -> None:
+    for level, is_renewal in ((3, False), (4, True), (5, True)):
+        request = member.request(invitation(home, level))
+        for answer in (home.issue(request), home.issue(request)):
+            assert (answer.attributes.level, answer.is_renewal) == (level, is_renewal)
+        member.accept(answer.letter)
 
 
 def test_letters_have_one_form(home: IssuerHome, member: MemberFile) -> None:
