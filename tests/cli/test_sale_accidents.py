@@ -122,18 +122,18 @@ def test_who_asks_for_another_challenge(shop: Robot) -> None:
     refused = shop.run(*serve, "1")
     assert refused.code == 5
     assert "a challenge of 1 blocks is less than the chain's least" in refused.err
-    words = ("buy", offer_of(shop), *BUY, "--again", "--into", "none")
+    words = ("buy", offer_of(shop), *BUY, "--into", "none")
     with shop.start(*serve, "301") as process:
         assert process.stdout is not None
         assert b"selling" in process.stdout.readline()
-        refused = shop.run(*words)
+        refused = shop.run(*words, "--again")
         process.send_signal(signal.SIGINT)
         process.wait(30)
     assert refused.code == 5
     assert not (shop.work / "none").exists()
     assert "too little time" in refused.err
     assert units_of(shop) == 0
-    # Who asks for as much as buyers give sells.
+    # Who asks for as much as buyers give sells, and the purchase goes on.
     with selling(shop):
         assert shop.run(*words).code == 0
     check_bought(shop, "none")
