@@ -158,7 +158,7 @@ def order(
             listing = find_offer(work, offer or "")
             asset = asset_of(work, listing.terms.asset)
             wish = _wish(listing, asset, purpose, max_price, level, role, mode)
-            if not yes and wish.max_price is None:
+            if not yes and max_price is None:
                 _confirm(invocation, shelf, listing, asset, wish)
             rest_to = wallet.account if own_money else None
             shelf.clear(listing.offer, Uses(member))
@@ -228,7 +228,8 @@ def _wish(
 ) -> Wish:
     if not purpose:
         raise click.UsageError("say what it is for: --purpose")
-    most = None if max_price is None else parse_amount(max_price, asset.decimals)
+    # The price that was seen is the most: a contract may be amended before it is granted.
+    most = listing.price if max_price is None else parse_amount(max_price, asset.decimals)
     with advice("see: quipu buy order --help"):
         return Wish(listing.offer, purpose, most, level, role, mode=mode)
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -218,8 +218,13 @@ def test_one_storefront_and_one_process_a_purchase(shop: Robot) -> None:
     check_bought(shop, "fourth")
 
 
-def _on_a_terminal(shop: Robot, answer: bytes, *words: object) -> tuple[int, str]:
-    """Exit status and all that was shown to somebody who types ``answer`` when asked."""
+def _on_a_terminal(
+    shop: Robot, answer: bytes, *words: object, before: Callable[[], object] = lambda: None
+) -> tuple[int, str]:
+    """Exit status and all that was shown to somebody who types ``answer`` when asked.
+
+    ``before`` the answer something may happen elsewhere.
+    """
     ours, theirs = os.openpty()
     shop.extra.update({"TERM": "xterm", "COLUMNS": "120"})
     try:
@@ -230,6 +235,8 @@ def _on_a_terminal(shop: Robot, answer: bytes, *words: object) -> tuple[int, str
                 while piece := os.read(ours, 1 << 16):
                     said += piece
                     if answer and b"[y/N]" in said:
+                        shop.extra.clear()
+                        before()
                         os.write(ours, answer + b"\n")
                         answer = b""
             process.wait(60)
@@ -251,6 +258,32 @@ def test_a_terminal_asks_for_the_price_and_shows_how_far_it_is(shop: Robot) -> N
     assert re.search(r"buying .*\b[1-9]\d*/120 chunks .*MiB.*B/s.*paid .*QPU", said), said
     assert "bought long.bin" in said
     check_bought(shop, "sixth")
+
+
+def test_the_price_that_was_said_is_the_most(shop: Robot) -> None:
+    """Though the contract is amended while a person thinks about it."""
+    (contract,) = shop.told("contract", "list")["contracts"]
+    terms = shop.work / "paid" / "terms.yaml"
+    cheap = terms.read_text()
+    words = ("buy", offer_of(shop), *BUY[:-2], "--again", "--into", "eighth")
+
+    def amend(text: str) -> None:
+        terms.write_text(text)
+        shop.did("contract", "amend", contract["contract"][:8], "paid")
+
+    with selling(shop):
+        dear = cheap.replace('chunk_price: "0.01"', 'chunk_price: "0.02"')
+        assert dear != cheap
+        try:
+            code, said = _on_a_terminal(shop, b"y", *words, before=lambda: amend(dear))
+        finally:
+            amend(cheap)
+        assert (code, "for 1.700000 QPU? [y/N]" in said) == (5, True), said
+        assert "--max-price is 1.700000 QPU" in said
+        assert not (shop.work / "eighth").exists()
+        code, said = _on_a_terminal(shop, b"y", *words)
+    assert code == 0, said
+    check_bought(shop, "eighth")
 
 
 def test_who_stops_reading_has_bought_all_the_same(shop: Robot) -> None:
