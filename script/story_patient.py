@@ -57,7 +57,10 @@ def agree(market: Market) -> Consented:
 
     story.ask("contract", "new", "patients", "--template", "patient-consent")
     policy = story.folder / "patients" / "policy.cedar"
-    policy.write_text(policy.read_text().replace("proven_min_level >= 4", "proven_min_level >= 3"))
+    edited = policy.read_text().replace("proven_min_level >= 4", "proven_min_level >= 3")
+    policy.write_text(edited.replace("our-clinic", "couriers"))
+    examples = policy.with_name("examples.yaml")
+    examples.write_text(examples.read_text().replace("our-clinic", "couriers"))
     deployed = story.ask("contract", "deploy", "patients", "--fleet", "harbour", *by_harbour)
     posted = story.ask(
         *("offer", "post", str(index), "--contract", str(deployed["contract"])),

@@ -53,7 +53,7 @@ class Row:
 
 RESCUE = (("259200", YEARS_S),)
 OURS = (('"our-fleet"', '"buyers"'),)
-CLINIC = (("consent=given", "kind=episode"),)
+CLINIC = (("consent=given", "kind=episode"), ('"our-clinic"', '"buyers"'))
 CERTIFIED = (("principal.proven_min_level >= 3", 'principal.certifications.contains("iso-13482")'),)
 
 ROWS = (
@@ -136,11 +136,20 @@ ROWS = (
         edits=CLINIC,
     ),
     Row(
+        "a clinician of a fleet that was not named",
+        "patient-consent",
+        DENIED,
+        role="clinician",
+        asked={"min_level": 4, "role": "clinician", "purpose": "care"},
+        edits=CLINIC[:1],
+    ),
+    Row(
         "a recording without consent",
         "patient-consent",
         DENIED,
         role="clinician",
         asked={"min_level": 4, "role": "clinician", "purpose": "care"},
+        edits=CLINIC[1:],
     ),
 )
 
