@@ -223,7 +223,8 @@ def revoke(
 ) -> None:
     """Revoke robots for good, in a new epoch, and write the gaps that all others need.
 
-    Without a robot a new epoch begins all the same.
+    Those of the epoch before are in the file too: give it to all members before
+    the chain has the new one. Without a robot a new epoch begins all the same.
     """
     home = IssuerHome.open(folder)
     known = {each.attributes.robot_id for each in home.members()}
@@ -240,7 +241,8 @@ def revoke(
         {"output": str(output), "epoch": revoked.epoch, "revoked": list(revoked.robot_ids)},
         f"[green]epoch {revoked.epoch}[/]: revoked are {_ids(revoked.robot_ids)}",
         f"wrote {escape(str(output))}, for all members: it is no secret",
-        f"[dim]next: quipu chain fleet revocation {name} --epoch {revoked.epoch}[/]",
+        f"[dim]next, once all have it: quipu chain fleet revocation {name}"
+        f" --epoch {revoked.epoch}[/]",
     )
 
 

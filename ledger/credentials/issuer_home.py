@@ -7,7 +7,7 @@
     FOLDER/answered/NONCE      one that is not any more
     FOLDER/members/ROBOT-ID    the registered nym, and the newest answer
     FOLDER/revoked             the epoch, and who is revoked in it
-    FOLDER/gaps/EPOCH          what remains, signed: for all members
+    FOLDER/gaps/EPOCH          what remains, signed: for all members, with that of the epoch before
 
 A member is one file, written whole: a nym is registered exactly if an answer exists that was
 made with it. The same request gets the same answer again, so whoever loses one, or crashes,
@@ -47,6 +47,8 @@ _FLEET_SIZE: Final = 64
 _REGISTRATION_SIZE: Final = 117
 _ID_SIZE: Final = 4
 _EPOCH_SIZE: Final = 8
+_EPOCHS: Final = 2
+"""Whose gaps are in one letter: a member needs the newest when the chain has it, no sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +255,21 @@ class IssuerHome:
             return after
 
     def gaps(self) -> bytes:
-        """The newest epoch's gaps: a letter for all members."""
-        path = self.root / "gaps" / str(self.revoked().epoch)
-        return write_letter(Kind.GAPS, load_letter(path, Kind.GAPS))
+        """The gaps of the newest epoch and of the one before: a letter for all members.
+
+        With both a member can show that it is not revoked whichever of them the chain has, so
+        that all can be given the letter before the chain has the newest.
+        """
+        epoch = self.revoked().epoch
+        content = self._gaps(epoch)
+        with suppress(NotFoundError):  # epoch 0 has none before
+            content += self._gaps(epoch - 1)[ISSUER_SIZE:]
+        return write_letter(Kind.GAPS, content)
 
     # Inside
+
+    def _gaps(self, epoch: int) -> bytes:
+        return load_letter(self.root / "gaps" / str(epoch), Kind.GAPS)
 
     def _nonce(self, named: bytes) -> bytes:
         """The nonce, of an invitation that is open or was, whose SHA-256 this is."""
@@ -355,7 +367,10 @@ def _closed() -> RefusedError:
 
 
 def read_gaps(letter: bytes) -> tuple[bytes, tuple[zk.Gap, ...]]:
-    """The issuer's public key and the gaps in a letter, not yet verified; MalformedError."""
+    """The issuer's public key and the gaps in a letter, not yet verified; MalformedError.
+
+    Of one epoch or two, the newest first.
+    """
     content = read_letter(Kind.GAPS, letter)
     size, rest = 161, content[ISSUER_SIZE:]
     try:
@@ -364,4 +379,15 @@ def read_gaps(letter: bytes) -> tuple[bytes, tuple[zk.Gap, ...]]:
         raise MalformedError(
             f"the revocation gaps are damaged: {error.message}", hint="have them sent again"
         ) from error
+    if len({gap.epoch for gap in gaps}) > _EPOCHS or not all(map(_follows, gaps, gaps[1:])):
+        raise MalformedError(
+            "the revocation gaps are not those of two epochs, in order", hint="have them sent again"
+        )
     return content[:ISSUER_SIZE], tuple(gaps)
+
+
+def _follows(before: zk.Gap, gap: zk.Gap) -> bool:
+    """Whether a gap may stand after another: a higher one, or of an older epoch."""
+    if gap.fleet != before.fleet or gap.epoch > before.epoch:
+        return False
+    return gap.epoch < before.epoch or gap.low >= before.high

@@ -12,7 +12,8 @@ ISSUER          key (32) || fleet (64)                               yes
 INVITATION      issuer (96) || nonce (32)                            yes
 REQUEST         SHA-256 of the nonce (32) || request (129)           no
 RESPONSE        nonce (32) || response (253)                         no: of use to one
-GAPS            issuer (96) || gaps, 161 each                        no
+GAPS            issuer (96) || gaps of the newest epoch, then of     no
+                the one before, ascending, 161 each
 PENDING         issuer (96) || nonce (32) || awaiting (162)          yes
 CREDENTIAL      issuer (96) || credential (253)                      yes
 OFFERED         attributes (140)                                     no

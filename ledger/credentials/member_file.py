@@ -4,7 +4,7 @@
 
     FILE.pending   the secret share of a request that was sent (0600)
     FILE           the credential (0600): whoever has it is the robot
-    FILE.gaps      the newest gaps of its issuer, which are no secret
+    FILE.gaps      the newest gaps of its issuer, and those before, which are no secret
 
 The pending file is there before the request leaves, and goes after the credential is on disk.
 """
@@ -151,17 +151,29 @@ def _request(nonce: bytes, asking: zk.HolderAwaitingResponse) -> bytes:
     return write_letter(Kind.REQUEST, sha256(nonce).digest() + asking.request.to_bytes())
 
 
-def gap_of(credential: zk.Credential, letter: bytes) -> zk.Gap:
+def gap_of(credential: zk.Credential, letter: bytes, epoch: int | None = None) -> zk.Gap:
     """The gap of a letter that a credential's robot lies in, verified.
 
+    It is of the letter's newest epoch if none is named: who is not revoked in it was not before.
+
     Raises MalformedError; VerificationError for gaps that the credential's issuer has not
-    signed; RefusedError for a robot that is revoked.
+    signed; NotFoundError for an epoch that the letter is not of; RefusedError for a robot that
+    is revoked.
     """
     public_key, gaps = read_gaps(letter)
     if public_key != credential.issuer.to_bytes():
         raise VerificationError(
             "the revocation gaps are of another issuer", hint="give those of its own"
         )
+    epochs = [gap.epoch for gap in gaps]
+    if epoch is None:
+        epoch = max(epochs, default=0)
+    elif epoch not in epochs:
+        raise NotFoundError(
+            f"there are no revocation gaps of epoch {epoch}, but of {max(epochs, default='none')}",
+            hint="get the newest from the fleet's authority",
+        )
+    gaps = tuple(gap for gap in gaps if gap.epoch == epoch)
     try:
         gap = zk.find_gap(gaps, credential.attributes.robot_id)
     except zk_errors.VerificationError as error:

@@ -95,14 +95,14 @@ def prepare_chain(fleet: Fleet, keys: Sequence[RobotKeys]) -> ChainPrepared | No
         preparation.ask_for_witnesses(keys)
         for each in keys:
             preparation.register(each)
-        enrolled = prepare_exchange(fleet, work, authority, name)
+        exchange = prepare_exchange(fleet, work, authority, name)
     return ChainPrepared(
         trust.chain,
         name,
         authority.account,
         tuple(preparation.registered),
-        tuple(enrolled),
-        tuple(preparation.remarks),
+        exchange.enrolled,
+        (*preparation.remarks, *exchange.remarks),
     )
 
 

@@ -3,13 +3,15 @@
 On the chain: the key that signs the fleet's credentials, and how much its pool pays for
 members whom it cannot tell apart. On disk: the issuer's folder, a credential and the newest
 revocation gaps for each robot that buys, and its budget. Only what is missing is made, or is
-to say something else; a credential is renewed a month before it expires.
+to say something else; a credential is renewed a month before it expires. A new epoch of
+revocations goes on the chain once every member has its gaps, if all of them are robots of here.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ledger.chain.account import FEE_ASSET
@@ -24,6 +26,7 @@ from ledger.fleet.chain_work import ChainWork
 from ledger.fleet.model import Exchange, Fleet, Member, Robot, Spending
 from ledger.market.budget import Budget, Limits
 from ledger.market.shelf import Shelf
+from ledger.schema.chain_grant_pb2 import SetRevocationEpoch
 from ledger.schema.chain_identity_pb2 import FleetRecord, SetIssuerKey, SetSponsorship
 from ledger.storage.os_errors import storage_errors
 from ledger.wallet.wallet import Wallet
@@ -35,16 +38,28 @@ ANONYMOUS_PERIOD: Final = 1_000
 """In so many blocks the pool pays as many least fees for members whom it cannot tell apart."""
 
 
-def prepare_exchange(fleet: Fleet, work: ChainWork, authority: Wallet, name: bytes) -> list[str]:
-    """Make what is missing; the robots that have got a credential now.
+@dataclass(frozen=True, slots=True)
+class ExchangePrepared:
+    """What had to be done, and what somebody else has to do."""
+
+    enrolled: tuple[str, ...] = ()
+    """Robots that have got a credential now."""
+    remarks: tuple[str, ...] = ()
+
+
+def prepare_exchange(
+    fleet: Fleet, work: ChainWork, authority: Wallet, name: bytes
+) -> ExchangePrepared:
+    """Make what is missing.
 
     ``name`` is the fleet's id. Raises `RefusalError`, `EngineError`, `RefusedError`,
     `KeyStoreError`, storage errors.
     """
     exchange = fleet.exchange
     if exchange is None or not exchange.buy:
-        return []
+        return ExchangePrepared()
     enrolled: list[str] = []
+    remarks: list[str] = []
     if exchange.issue:
         issuer = _issuer(exchange, fleet.settlement.fleet)
         for message in _on_chain(work, name, issuer):
@@ -54,10 +69,18 @@ def prepare_exchange(fleet: Fleet, work: ChainWork, authority: Wallet, name: byt
             for robot in fleet.robots
             if robot.member is not None and robot.member.issued and _enroll(issuer, robot.member)
         ]
+        epoch = _epoch_to_come(work, name, issuer)
+        if epoch is not None and _elsewhere(fleet, issuer):
+            remarks.append(
+                f"epoch {epoch} of revocations is not on the chain, as members elsewhere may not"
+                f" have its gaps: quipu chain fleet revocation {issuer.fleet} --epoch {epoch}"
+            )
+        elif epoch is not None:
+            work.carry_out(authority, SetRevocationEpoch(fleet=name, epoch=epoch))
     if exchange.spending is not None:
         for robot in fleet.robots:
             _limit(fleet, robot, work.chain, exchange.spending)
-    return enrolled
+    return ExchangePrepared(tuple(enrolled), tuple(remarks))
 
 
 def _issuer(exchange: Exchange, fleet: str) -> IssuerHome:
@@ -89,6 +112,27 @@ def _on_chain(work: ChainWork, name: bytes, issuer: IssuerHome) -> Iterator[Mess
             anonymous_amount=ANONYMOUS_PERIOD * work.parameters.min_fee,
             anonymous_period=ANONYMOUS_PERIOD,
         )
+
+
+def _epoch_to_come(work: ChainWork, name: bytes, issuer: IssuerHome) -> int | None:
+    """The issuer's epoch, if the chain has an older one."""
+    record, epoch = work.read(FleetRecord, fleet_key(name)), issuer.revoked().epoch
+    return epoch if record is not None and epoch > record.revocation_epoch else None
+
+
+def _elsewhere(fleet: Fleet, issuer: IssuerHome) -> bool:
+    """Whether there may be members that have not been given the newest gaps here."""
+    members = [robot.member for robot in fleet.robots if robot.member is not None]
+    if not all(member.issued for member in members):
+        return True
+    here = {MemberFile(member.file).credential().attributes.robot_id for member in members}
+    gone, now_s = issuer.revoked().robot_ids, int(time.time())
+    return any(
+        each.attributes.robot_id not in here
+        and each.attributes.robot_id not in gone
+        and each.attributes.expiry >= now_s
+        for each in issuer.members()
+    )
 
 
 def _enroll(issuer: IssuerHome, member: Member) -> bool:

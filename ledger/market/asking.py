@@ -17,12 +17,13 @@ from ledger.chain.rules.allowed_use import SECOND, as_member, as_recording
 from ledger.chain.rules.sharing import policy_of
 from ledger.chain.state_keys import contract_key, fleet_key, offer_key
 from ledger.credentials.grant_request import GrantRequest, round_time
+from ledger.credentials.issuer_home import read_gaps
 from ledger.credentials.member_file import gap_of
-from ledger.errors import RefusedError
+from ledger.errors import NotFoundError, RefusedError
 from ledger.market.acquisition_states import Requested
 from ledger.market.catalogue import find_listing
 from ledger.market.listing import Listing
-from ledger.market.refusal import LEVEL_TOO_LOW, GrantRefusedError
+from ledger.market.refusal import GAPS_AHEAD, LEVEL_TOO_LOW, GrantRefusedError
 from ledger.market.tools import Tools
 from ledger.market.uses import Uses
 from ledger.market.wish import Wish
@@ -154,13 +155,16 @@ def _use(uses: Uses, wish: Wish, listing: Listing, name: bytes) -> int:
 
 
 def _gap(credential: Credential, letter: bytes, fleet: FleetRecord) -> Gap:
+    """The gap of the epoch that the chain has, which may not be the letter's newest yet."""
+    epoch = fleet.revocation_epoch
     try:
-        gap = gap_of(credential, letter)
+        return gap_of(credential, letter, epoch)
+    except NotFoundError:
+        ahead = all(gap.epoch > epoch for gap in read_gaps(letter)[1])
+        because = GAPS_AHEAD if ahead else None
+        raise GrantRefusedError(ResultCode.REVOCATION_EPOCH, because=because, asked=False) from None
     except RefusedError:
         raise GrantRefusedError(ResultCode.REVOCATION_EPOCH, asked=False) from None
-    if gap.epoch != fleet.revocation_epoch:
-        raise GrantRefusedError(ResultCode.REVOCATION_EPOCH, asked=False)
-    return gap
 
 
 def _issuer_epoch(fleet: FleetRecord, credential: Credential) -> int:

@@ -72,6 +72,13 @@ LEVEL_TOO_LOW: Final = (
 """Why a policy denies, where that is known."""
 
 
+GAPS_AHEAD: Final = (
+    "the fleet's gaps are of a later epoch than the chain has, both of them",
+    "have the authority put the newest on the chain: quipu chain fleet revocation",
+)
+"""Why no gap is of the chain's epoch, where newer ones are there."""
+
+
 class GrantRefusedError(RefusalError):
     """No grant. ``code`` says why; `message` is one line for people.
 

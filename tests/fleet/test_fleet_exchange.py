@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from ledger.chain.engines.embedded import EmbeddedEngine
 from ledger.chain.engines.settings import EngineSettings
 from ledger.chain.light.trust_file import read_trust
 from ledger.chain.state_keys import fleet_key
-from ledger.credentials.issuer_home import IssuerHome
+from ledger.credentials.issuer_home import IssuerHome, read_gaps
 from ledger.credentials.member_file import MemberFile, gap_of
 from ledger.errors import MalformedError, RefusedError
 from ledger.fleet.chain_preparation import ChainPrepared, prepare_chain
@@ -202,6 +203,40 @@ def test_credentials_gaps_and_limits_are_made_once_and_renewed_when_they_change(
     prepare(changed)
     with pytest.raises(RefusedError):
         gap_of(file.credential(), file.gaps.read_bytes())
+
+
+def epoch_of(fleet: Fleet, prepared: ChainPrepared) -> int:
+    with EmbeddedEngine.open(fleet.paths.chain, QUICK) as engine:
+        work = ChainWork(engine, read_trust(fleet.settlement.trust))
+        record = work.read(FleetRecord, fleet_key(prepared.fleet))
+    assert record is not None
+    return record.revocation_epoch
+
+
+def test_an_epoch_of_revocations_goes_on_the_chain_once_all_members_have_its_gaps(
+    tmp_path: Path,
+) -> None:
+    fleet = fleet_of(tmp_path, "exchange: true")
+    prepared = prepare(fleet)
+    assert epoch_of(fleet, prepared) == 0
+    issuer, file = IssuerHome.open(fleet.paths.issuer), MemberFile(fleet.paths.member("r1"))
+    issuer.revoke([99])
+    assert prepare(fleet).remarks == ()
+    assert epoch_of(fleet, prepared) == 1
+    assert gap_of(file.credential(), file.gaps.read_bytes(), 1).high == 99
+    # A member elsewhere has to be given the gaps by somebody else, who then says so.
+    away = MemberFile(tmp_path / "away")
+    until = int(time.time()) + 1_000
+    away.accept(issuer.answer(away.request(issuer.invite("robot", 1, until, 50))))
+    issuer.revoke([98])
+    (remark,) = prepare(fleet).remarks
+    assert remark.endswith("quipu chain fleet revocation example.com/yard --epoch 2")
+    assert epoch_of(fleet, prepared) == 1
+    assert {gap.epoch for gap in read_gaps(file.gaps.read_bytes())[1]} == {1, 2}
+    # Once it is revoked itself, nobody waits for it.
+    issuer.revoke([50])
+    assert prepare(fleet).remarks == ()
+    assert epoch_of(fleet, prepared) == 3
 
 
 def test_an_issuer_of_another_fleet_is_not_used(tmp_path: Path) -> None:

@@ -185,6 +185,50 @@ def test_who_is_revoked_is_in_no_gap_and_is_not_invited(
         home.revoke([0])
 
 
+def test_new_gaps_hold_those_before_so_that_they_can_be_handed_out_first(
+    home: IssuerHome, member: MemberFile
+) -> None:
+    credential = issued(home, member)
+    other = issued(home, MemberFile(member.path.with_name("8")), robot_id=8)
+    home.revoke([9])
+    home.revoke([8, 20])
+    letter = home.gaps()
+    assert [gap_of(credential, letter, epoch).epoch for epoch in (2, 1)] == [2, 1]
+    assert gap_of(credential, letter).epoch == 2
+    for epoch in (0, 3):
+        with pytest.raises(NotFoundError, match=f"no revocation gaps of epoch {epoch}"):
+            gap_of(credential, letter, epoch)
+    # Who is revoked in the newest is so, and can only show what the chain still asks for.
+    assert gap_of(other, letter, 1).high == 9
+    for newest in (None, 2):
+        with pytest.raises(RefusedError, match="the credential is revoked"):
+            gap_of(other, letter, newest)
+    # The folder of an issuer that has lost what was before still gives the newest.
+    (home.root / "gaps" / "1").unlink()
+    assert {gap.epoch for gap in read_gaps(home.gaps())[1]} == {2}
+
+
+def test_gaps_of_more_epochs_or_out_of_order_are_damaged(home: IssuerHome) -> None:
+    parts = []
+    for robot_id in (9, 12, 15):
+        home.revoke([robot_id])
+        content = read_letter(Kind.GAPS, home.gaps())[96:]
+        newest = sum(gap.epoch == home.revoked().epoch for gap in read_gaps(home.gaps())[1])
+        parts.append(content[: 161 * newest])
+    first, second, third = parts
+    good = home.public_key + third + second
+    assert write_letter(Kind.GAPS, good) == home.gaps()
+    for bad in (
+        third + second + first,
+        second + third,
+        third[161:] + third[:161],
+        third + third,
+        second[:161] + third[:161] + second[161:],
+    ):
+        with pytest.raises(MalformedError, match="not those of two epochs, in order"):
+            read_gaps(write_letter(Kind.GAPS, home.public_key + bad))
+
+
 def test_gaps_of_somebody_else_are_not_believed(
     home: IssuerHome, member: MemberFile, tmp_path: Path
 ) -> None:

@@ -210,6 +210,29 @@ def test_a_member_that_is_revoked(world: BuyersWorld, offered: Offered) -> None:
         assert isinstance(acquire(early, world.tools(good)), Closed)
 
 
+def test_gaps_are_handed_out_before_their_epoch_is_on_the_chain(
+    world: BuyersWorld, offered: Offered
+) -> None:
+    bad, good = world.member_file(25), world.member_file(26)
+    epoch = world.issuer.revoke([25]).epoch
+    letter = world.issuer.gaps()
+    tools = world.tools(good, gaps=lambda: letter)
+    with world.begin(offered.offer) as before:
+        assert isinstance(acquire(before, tools), Closed)
+    world.must(world.authority, SetRevocationEpoch(fleet=world.buyers, epoch=epoch))
+    with world.begin(offered.offer) as after:
+        assert isinstance(acquire(after, tools), Closed)
+    code = ResultCode.REVOCATION_EPOCH
+    known = world.tools(bad, gaps=lambda: letter)
+    refused(world, world.begin(offered.offer), known, code, asked=False)
+    # Two epochs at once are one too many: the authority has to put the newest on the chain.
+    for _ in range(2):
+        epoch = world.issuer.revoke([]).epoch
+    error = refused(world, world.begin(offered.offer), world.tools(good), code, asked=False)
+    assert "of a later epoch than the chain has" in error.message
+    world.must(world.authority, SetRevocationEpoch(fleet=world.buyers, epoch=epoch))
+
+
 def test_a_credential_that_is_over(world: BuyersWorld, offered: Offered) -> None:
     late = world.tools(world.member_file(23), now_s=lambda: int(time.time()) + 2 * YEAR_S)
     code = ResultCode.TIME_REFUSED
