@@ -86,6 +86,19 @@ def claim_of(state: WorkingState, chain: bytes, body: bytes) -> PresentationClai
     )
 
 
+def hopeful_claim(state: WorkingState, chain: bytes, body: bytes) -> PresentationClaim:
+    """The claim of a request that the rule would come to verify; raises as `claim_of`.
+
+    Whoever copies a presentation off the chain is refused for its nullifier before anything is
+    verified, and whoever asks in an old epoch as well: neither pays, so neither costs a proof.
+    """
+    message = TransactionBody.FromString(body).request_grant
+    _require_newest(read_fleet(state, message.fleet), message)
+    claim = claim_of(state, chain, body)
+    _require_unused(state, claim)
+    return claim
+
+
 def check_request_grant(message: RequestGrant) -> None:
     """Refuse what no member could prove, and presentations of another size."""
     require_id(message.offer, "offer's id")
@@ -129,11 +142,7 @@ def request_grant(context: Context, message: RequestGrant) -> None:
         f"the contract gives each member {version.terms.uses} uses",
     )
     claim = claim_of(state, context.chain, context.body)
-    require(
-        state.get(nullifier_key(claim.nullifier)) is None,
-        ResultCode.ALREADY_USED,
-        "this member has had this use of the contract",
-    )
+    _require_unused(state, claim)
     verdict = context.verdicts.get(claim)
     require(
         verify_claim(claim) if verdict is None else verdict,
@@ -260,10 +269,22 @@ def _require_epochs(context: Context, fleet: FleetRecord, message: RequestGrant)
         ResultCode.ISSUER_EPOCH,
         "the fleet has no issuer's key of this epoch, or credentials of it are to be renewed",
     )
+    _require_newest(fleet, message)
+
+
+def _require_newest(fleet: FleetRecord, message: RequestGrant) -> None:
     require(
         message.revocation_epoch == fleet.revocation_epoch,
         ResultCode.REVOCATION_EPOCH,
         f"the fleet's newest revocation epoch is {fleet.revocation_epoch}",
+    )
+
+
+def _require_unused(state: WorkingState, claim: PresentationClaim) -> None:
+    require(
+        state.get(nullifier_key(claim.nullifier)) is None,
+        ResultCode.ALREADY_USED,
+        "this member has had this use of the contract",
     )
 
 
@@ -277,7 +298,7 @@ def _require_time(context: Context, time_s: int) -> None:
 
 
 ACTIONS: Final[tuple[Action[Message], ...]] = (
-    Action("request_grant", RequestGrant, check_request_grant, request_grant, claim_of),
+    Action("request_grant", RequestGrant, check_request_grant, request_grant, hopeful_claim),
     Action("prune_grants", PruneGrants, check_prune_grants, prune_grants),
     Action(
         "set_revocation_epoch",

@@ -157,6 +157,28 @@ def test_what_a_block_had_no_time_for_is_not_verified_again(
     assert verified == [10]
 
 
+def test_what_was_copied_off_the_chain_is_refused_unverified(
+    world: GrantMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody pays for it, so that nothing that takes long may be done for it."""
+    granted = world.request(key="granted")
+    assert world.submit(granted).code == ResultCode.OK
+    world.end_block()
+
+    def verify(_: object) -> list[bool]:
+        raise AssertionError("a proof was verified")
+
+    monkeypatch.setattr(presentations, "verify_claims", verify)
+    monkeypatch.setattr(rule, "verify_claim", verify)
+    copies = [world.altered(granted, key=f"copy {number}") for number in range(3)]
+    late = world.altered(world.unproven("late"), key="late", revocation_epoch=9)
+    prepared = world.machine.prepare([*copies, late], world.time_ns)
+    assert [admission.code for _, admission in prepared.refused] == [
+        *[ResultCode.ALREADY_USED] * 3,
+        ResultCode.REVOCATION_EPOCH,
+    ]
+
+
 def test_who_may_wait_without_an_account(world: GrantMachine) -> None:
     def admitted(*encoded: bytes) -> list[ResultCode]:
         return [each.code for each in world.machine.check(encoded)]
