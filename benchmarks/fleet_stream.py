@@ -84,6 +84,10 @@ class Market:
         """As `SaleChain`."""
         return self._channels.get(channel)
 
+    def is_withdrawn(self, grant: Grant) -> bool:
+        """As `SaleChain`."""
+        return False
+
     def height(self) -> int:
         """As `SaleChain`."""
         return 1

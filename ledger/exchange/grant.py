@@ -144,3 +144,10 @@ class SaleChain(Protocol):
     def height(self) -> int:
         """The height that the chain has reached."""
         ...
+
+    def is_withdrawn(self, grant: Grant) -> bool:
+        """Whether consent is withdrawn to what a grant is about, at `height` or later.
+
+        Where the chain does not say what it is about, it is taken for withdrawn.
+        """
+        ...

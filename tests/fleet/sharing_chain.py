@@ -25,6 +25,8 @@ from ledger.chain.state_keys import (
     account_key,
     channel_key,
     grant_key,
+    offer_key,
+    withdrawn_key,
 )
 from ledger.chain.transaction import sign_transaction
 from ledger.ed25519 import PrivateKey
@@ -36,6 +38,7 @@ from ledger.schema.chain_grant_pb2 import GrantRecord
 from ledger.schema.chain_payment_pb2 import Asset
 from ledger.schema.chain_pb2 import Allocation, Parameters
 from ledger.schema.chain_pb2 import Genesis as GenesisMessage
+from ledger.schema.chain_sharing_pb2 import OfferRecord
 from tests.ledger.chain.rules.chain_world import account_of, body_of, name_attachments
 
 M = TypeVar("M", bound=Message)
@@ -118,6 +121,11 @@ class SharingChain:
 
     def channel(self, channel: bytes) -> ChannelRecord | None:
         return self.read(ChannelRecord, channel_key(channel))
+
+    def is_withdrawn(self, grant: Grant) -> bool:
+        record = self.read(GrantRecord, grant_key(grant.grant))
+        offer = record and self.read(OfferRecord, offer_key(record.offer))
+        return not offer or self.row(withdrawn_key(offer.origin, offer.record_id)) is not None
 
     def height(self) -> int:
         return self.engine.info().height

@@ -68,6 +68,9 @@ class Ends:
     def channel(self, channel: bytes) -> ChannelRecord | None:
         return record_of(self.payer) if channel == self.payer.channel else None
 
+    def is_withdrawn(self, grant: Grant) -> bool:
+        return False
+
     def height(self) -> int:
         return 1
 

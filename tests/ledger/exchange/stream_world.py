@@ -99,6 +99,7 @@ class StreamWorld:
         self.content = content_of(UNITS) if content is None else content
         self.units: StoredUnits | None = units_of(self.content)
         self.now = 1
+        self.withdrawn = False
         self.world = ChainWorld()
         self.alice, self.bob = wallet(root, "alice"), wallet(root, "bob")
         leaves = leaves_of_chunks(SALT_KEY, rechunk([self.content]))
@@ -149,6 +150,9 @@ class StreamWorld:
 
     def channel(self, channel: bytes) -> ChannelRecord | None:
         return self.world.state.read(ChannelRecord, channel_key(channel))
+
+    def is_withdrawn(self, grant: Grant) -> bool:
+        return self.withdrawn
 
     def height(self) -> int:
         return self.now

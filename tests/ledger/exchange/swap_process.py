@@ -122,6 +122,10 @@ class RemoteChain:
     def channel(self, channel: bytes) -> ChannelRecord | None:
         return None
 
+    def is_withdrawn(self, grant: Grant) -> bool:
+        withdrawn: bool = self._ask("is_withdrawn", grant)
+        return withdrawn
+
     def advance(self, count: int) -> None:
         self._ask("pass", count)
 

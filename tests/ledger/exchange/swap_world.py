@@ -9,10 +9,12 @@ from typing import Any, Final
 from ledger.chain.account import Account
 from ledger.chain.codes import ResultCode
 from ledger.chain.result import Result
+from ledger.chain.rules.offers import read_offer
 from ledger.chain.sale.identity import sale_id
 from ledger.chain.sale_end import SaleEnd, sale_end
 from ledger.chain.state_keys import sale_key
 from ledger.chain.transaction import parse_transaction
+from ledger.chain.withdrawn import is_withdrawn
 from ledger.ed25519 import PrivateKey
 from ledger.errors import ErasedError
 from ledger.exchange.fairswap import MaskedContent
@@ -103,6 +105,10 @@ class WorldChain:
 
     def channel(self, channel: bytes) -> ChannelRecord | None:
         return None
+
+    def is_withdrawn(self, grant: Grant) -> bool:
+        offer = read_offer(self.world.state, self.world.granted.offer)
+        return is_withdrawn(self.world.state, offer.origin, offer.record_id)
 
 
 class Spoilt(StoredUnits):

@@ -156,7 +156,7 @@ class SellersWorld(SharingMarket):
         self.held.callback(customer.close)
         return customer
 
-    def free_customer(self) -> Customer:
+    def free_customer(self, robot: Robot | None = None) -> Customer:
         """Somebody who is granted an offer that costs nothing."""
         policy, terms = self.template()
         terms.chunk_price = terms.record_price = 0
@@ -166,7 +166,7 @@ class SellersWorld(SharingMarket):
             self.seller,
             DeployContract(fleet=self.sellers, name="free dataset", policy=policy, terms=terms),
         )
-        offered = self.post(contract, self.husky, REWARD_AT_LEAST)
+        offered = self.post(contract, robot or self.husky, REWARD_AT_LEAST)
         record = self.read(OfferRecord, offer_key(offered.offer))
         assert record is not None
         bought = self.granted(self.one_member, offered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from ledger.exchange.grant import SaleChain
 from ledger.exchange.purchase import Purchase
 from ledger.exchange.transport import InProcess, buy
 from ledger.market.sale_chain import LightSaleChain
+from ledger.schema.chain_consent_pb2 import WithdrawConsent
 from tests.fleet.sharing_chain import NEVER
 from tests.fleet.sharing_market import Bought
+from tests.fleet.test_sharing_consent import consented
 from tests.ledger.market.buyers_world import BuyersWorld
 
 
@@ -140,6 +143,45 @@ def test_a_sale_over_it(world: BuyersWorld, bought: Bought) -> None:
     assert heard[-1] == bought.grant.count
     purchase.close()
     payer.release()
+
+
+def test_a_withdrawal_is_known_with_the_block_that_has_it(world: BuyersWorld) -> None:
+    chain, counted = sale_chain(world)
+    robot = world.robot("sellers.example/ward", seed=4, seconds=4.0)
+    offered, member = world.offered(robot, uses=9), world.member(robot_id=31)
+    grants = [world.granted(member, offered, use=use).grant for use in range(2)]
+    consent = consented(world, robot)
+    chain.refresh()
+    assert not any(map(chain.is_withdrawn, grants))
+    asked = counted.asked
+    for _ in range(100):
+        assert not any(map(chain.is_withdrawn, grants))
+    assert counted.asked == asked
+
+    world.must(world.authority, WithdrawConsent(consent=consent))
+    assert not chain.is_withdrawn(grants[0]), "until memory is of that block"
+    chain.refresh()
+    assert counted.asked == asked + 2  # the height, and the one recording that both are about
+    assert all(map(chain.is_withdrawn, grants))
+    assert sale_chain(world)[0].is_withdrawn(grants[0]), "nor was it ever known before"
+    # Who asks about it no more is not looked for at the next height.
+    asked = counted.asked
+    for expected in (2, 1):
+        world.pass_blocks(1)
+        chain.refresh()
+        assert counted.asked == asked + expected
+        asked = counted.asked
+    consented(world, robot)
+    chain.refresh()
+    assert not any(map(chain.is_withdrawn, grants))
+
+
+def test_what_the_chain_knows_nothing_of_is_taken_for_withdrawn(
+    world: BuyersWorld, bought: Bought
+) -> None:
+    chain, _ = sale_chain(world)
+    assert not chain.is_withdrawn(bought.grant)
+    assert chain.is_withdrawn(replace(bought.grant, grant=bytes(32)))
 
 
 def test_threads_share_one_light_client(world: BuyersWorld, bought: Bought) -> None:
