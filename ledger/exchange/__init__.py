@@ -28,6 +28,7 @@ the same again. *Atomic*, through the chain: `fairswap`.
 `home_units`     the same of recordings in a home, until they are erased
 `sought_units`   the same, looked for again each time
 `sale_file`      what a seller must never forget
+`sale_refusal`   when a seller gives nothing, or nothing more
 `seller`         the selling end: offered, open, closing
 `open_sessions`  those that a seller has open, few under each grant
 `counter`        the seller's sales together: any bytes in, a reply out

@@ -20,12 +20,12 @@ from ledger.exchange.messages import (
 )
 from ledger.exchange.open_sessions import OpenSession, OpenSessions
 from ledger.exchange.sale_file import read_sale
+from ledger.exchange.sale_refusal import SaleRefusedError
 from ledger.exchange.seller import (
     ClosingSale,
     Desk,
     OfferedSale,
     OpenSale,
-    SaleRefusedError,
     SaleState,
     resume_sale,
 )

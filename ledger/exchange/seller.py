@@ -8,6 +8,10 @@
 A claim is written before the secret that it pays for leaves, so a seller that is killed
 anywhere has earned all that it gave. What is paid is given again whenever it is asked for,
 also after the grant's end: money was taken for it.
+
+A grant ends too when consent to what it is about is withdrawn: what is not paid is not given
+any more. A buyer that holds a unit, sealed, can still pay for that one, for it may have signed
+the claim before; of what costs nothing no key leaves.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from ledger.ed25519 import PublicKey
 from ledger.errors import (
     ErasedError,
     LedgerError,
@@ -37,11 +40,16 @@ from ledger.exchange.messages import (
     UnitReply,
 )
 from ledger.exchange.sale_file import SaleRow, forget_sale, read_sale, write_sale
+from ledger.exchange.sale_refusal import (
+    SaleRefusedError,
+    end_of,
+    require_code,
+    require_consent,
+    require_signed,
+)
 from ledger.exchange.session import (
-    EXCHANGE_TAG,
     Session,
     agree,
-    open_statement,
     opened_statement,
     public_agreement_key,
     sale_agreement_key,
@@ -53,14 +61,6 @@ from ledger.wallet.channel_file import Durability
 from ledger.wallet.payee import PayeeClosing, PayeeOpen, PayeeState
 from ledger.wallet.payer import Claim, claim_worth
 from ledger.wallet.wallet import End, Wallet
-
-
-class SaleRefusedError(LedgerError):
-    """A request that the seller does not grant; the reason is what the buyer is told."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,9 @@ class OfferedSale:
         require_signed(grant, opening)
         row = read_sale(desk.folder, grant.grant)
         if row is None:
-            if desk.chain.height() > grant.expiry_height:
-                raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+            end = end_of(desk.chain, grant)
+            if end is not None:
+                raise end
             payee = self._begin_channel(opening.channel)
             row = SaleRow.begin(grant, opening.channel)
             write_sale(desk.folder, row)
@@ -158,7 +159,7 @@ class _Sale:
         self._agreement: Final = sale_agreement_key(row.key)
         self._public: Final = public_agreement_key(self._agreement)
         self._given = 0
-        """Units that left, sealed, while the grant was good."""
+        """Units that left, sealed, while the grant was good, or once they were paid."""
         self.deed_given = False
         """Whether the deed left since this was opened: the buyer then has all units."""
         self._ahead: _SealedAhead | None = None
@@ -184,7 +185,7 @@ class _Sale:
 
     @property
     def given(self) -> int:
-        """Units that left since this was opened, sealed, while the grant was good."""
+        """Units that left since this was opened, sealed, as long as they might."""
         return self._given
 
     @property
@@ -222,6 +223,9 @@ class _Sale:
         require_code(fetch, session)
         if index > grant.count:
             raise SaleRefusedError(Reason.NO_UNIT, f"unit {index} of {grant.count}")
+        if not grant.price:
+            # Its secrets are asked for with no claim, so nothing else would keep them back.
+            require_consent(self._desk.chain, grant)
         if fetch.claim is not None:
             self._take(fetch.claim, grant.price_of(index))
         if self.earned < grant.price_of(index):
@@ -247,8 +251,8 @@ class _Sale:
             self._take(fetch.claim, grant.price)
         if self.earned < grant.price:
             raise SaleRefusedError(Reason.UNPAID, f"{grant.count} units are not all paid")
-        if not grant.price and self._is_over():
-            raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+        if not grant.price and (end := self._end()) is not None:
+            raise end
         reply = sealed_deed(self._content, grant, session)
         self.deed_given = True
         return reply
@@ -280,11 +284,10 @@ class _Sale:
         grant = self.grant
         if index == grant.count:
             return (), b""
-        if self._is_over():
-            if self.earned < max(1, grant.price_of(index + 1)):
-                raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
-        else:
-            self._given = max(self._given, index + 1)
+        is_paid = self.earned >= max(1, grant.price_of(index + 1))
+        if not is_paid and (end := self._end()) is not None:
+            raise end
+        self._given = max(self._given, index + 1)
         ahead, self._ahead = self._ahead, None
         try:
             if ahead is not None and (ahead.session, ahead.index) == (session.session, index):
@@ -307,8 +310,8 @@ class _Sale:
             self._newest = index, unit_secret(self._row.key, index)
         return self._newest[1]
 
-    def _is_over(self) -> bool:
-        return self._desk.chain.height() > self.grant.expiry_height
+    def _end(self) -> SaleRefusedError | None:
+        return end_of(self._desk.chain, self.grant)
 
     def _take(self, claim: Claim, needed: int) -> None:
         payee = self._payee
@@ -320,8 +323,9 @@ class _Sale:
         if not isinstance(payee, PayeeOpen):
             raise SaleRefusedError(Reason.CHANNEL_ENDS, "the channel is closing")
         # Once the grant is over, only units that are with the buyer already can be paid.
-        if self._is_over() and worth > self.grant.price_of(self._given):
-            raise SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+        end = self._end()
+        if end is not None and worth > self.grant.price_of(self._given):
+            raise end
         try:
             payee.accept(claim, self._desk.chain.height(), Durability.WRITTEN)
         except RefusedError as error:
@@ -412,22 +416,3 @@ def sealed_deed(content: UnitSource, grant: Grant, session: Session) -> DeedRepl
     except (ErasedError, NotFoundError) as error:
         raise SaleRefusedError(Reason.GONE, error.message) from error
     return DeedReply(*seal_deed(deed, grant, session))
-
-
-def require_code(fetch: Fetch | DeedFetch, session: Session) -> None:
-    """Refuse a request whose code is not the session's. Raises SaleRefusedError."""
-    try:
-        fetch.check(session)
-    except VerificationError as error:
-        raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
-
-
-def require_signed(grant: Grant, opening: Opening) -> None:
-    """Refuse an opening that the grant's key did not sign. Raises SaleRefusedError."""
-    statement = EXCHANGE_TAG + open_statement(
-        grant.chain, grant.grant, opening.channel, opening.session_key
-    )
-    try:
-        PublicKey(grant.buyer).verify(opening.signature, statement)
-    except (MalformedError, VerificationError) as error:
-        raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error

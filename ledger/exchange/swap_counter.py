@@ -40,7 +40,7 @@ from ledger.exchange.messages import (
     parse_request,
 )
 from ledger.exchange.open_sessions import OpenSession, OpenSessions
-from ledger.exchange.seller import SaleRefusedError, require_code
+from ledger.exchange.sale_refusal import SaleRefusedError, require_code, require_consent
 from ledger.exchange.session import Session
 from ledger.exchange.swap_cipher import Part, SwapCipher
 from ledger.exchange.swap_due import carry_out, keys_due, may_lock, money_due
@@ -58,6 +58,7 @@ from ledger.exchange.swap_parts import SwapParts
 from ledger.exchange.swap_seller import (
     EndedSwap,
     PreparedSwap,
+    ProposedSwap,
     RevealedSwap,
     SwapDesk,
     SwapState,
@@ -151,7 +152,11 @@ class SwapCounter:
         state: PreparedSwap | None = None
         reason: Reason | None = None
         try:
+            require_consent(self._desk.grants, wanted)
             state = prepare(self._desk, wanted, self._masked.find(wanted), told)
+        except SaleRefusedError as refusal:
+            logger.debug("a sale is not made: %s", refusal.message)
+            reason = refusal.reason
         except (ErasedError, NotFoundError, CorruptStoreError) as error:
             logger.warning("a sale cannot be made: %s", error.message)
             reason = Reason.GONE
@@ -357,6 +362,7 @@ class SwapCounter:
     def _want(self, grant: Grant) -> SaleRefusedError:
         if self._desk.chain.height() >= grant.expiry_height:
             return SaleRefusedError(Reason.NO_GRANT, "the grant is over")
+        require_consent(self._desk.grants, grant)
         with self._lock:
             reason = self._refused.pop(grant.grant, None)
             if reason is None:
@@ -389,6 +395,8 @@ class SwapCounter:
             raise SaleRefusedError(Reason.WRONG_SIGNATURE, error.message) from error
         if isinstance(state, EndedSwap):
             raise SaleRefusedError(Reason.NO_SALE, "the sale under this grant has ended")
+        if isinstance(state, ProposedSwap):
+            require_consent(self._desk.grants, state.row.grant)  # once locked, it is paid for
         give = self._parts.unit if fetch.part is Part.UNIT else self._parts.leaves
         content = give(state.row, fetch.index)
         cipher = SwapCipher(session, state.row.sale, state.row.grant.count)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ledger.chain.codes import ResultCode
 from ledger.ed25519 import PublicKey
 from ledger.errors import MalformedError, VerificationError
 from ledger.exchange.grant import Grant
 from ledger.exchange.messages import Reason, Reply
-from ledger.exchange.seller import SaleRefusedError
+from ledger.exchange.sale_refusal import SaleRefusedError, withdrawn
 from ledger.exchange.session import (
     EXCHANGE_TAG,
     Session,
@@ -33,6 +34,8 @@ def require_signed(grant: Grant, opening: SwapOpening) -> None:
 def require_open(state: SwapState) -> None:
     """Refuse a sale that the chain does not have, or not for a buyer. Raises SaleRefusedError."""
     if isinstance(state, PreparedSwap):
+        if state.refusal is ResultCode.CONSENT_WITHDRAWN:
+            raise withdrawn()
         if state.refusal is not None:
             raise SaleRefusedError(Reason.NO_SALE, f"the chain says {state.refusal.name}")
         raise SaleRefusedError(Reason.NOT_YET, "the sale is not on the chain yet")

@@ -9,7 +9,8 @@ from ledger.chain.sale.masking import UnitMask
 from ledger.errors import ErasedError, NotFoundError
 from ledger.exchange.grant import Grant
 from ledger.exchange.messages import DeedReply, Reason
-from ledger.exchange.seller import SaleRefusedError, sealed_deed
+from ledger.exchange.sale_refusal import SaleRefusedError
+from ledger.exchange.seller import sealed_deed
 from ledger.exchange.session import Session
 from ledger.exchange.sought_units import SoughtUnits
 from ledger.exchange.swap_file import SwapRow, join_leaf_pairs

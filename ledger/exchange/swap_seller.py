@@ -77,8 +77,10 @@ class PreparedSwap(_Swap):
     """What the chain said to it last."""
 
     def propose(self) -> SwapState:
-        """Propose it, and wait for the block."""
+        """Propose it, and wait for the block; not once consent to it is withdrawn."""
         desk, row = self.desk, self.row
+        if desk.grants.is_withdrawn(row.grant):
+            return replace(self, refusal=ResultCode.CONSENT_WITHDRAWN)
         body = self._body(row.lock_height)
         body.sequence = row.sequence
         body.propose_sale.CopyFrom(row.proposal())

@@ -117,6 +117,7 @@ class Till:
         if grant is not None and not self.has(grant.grant):
             # What the chain has to be asked for, before everybody else waits for it.
             self._recording_of(grant)
+            self._sales.is_withdrawn(grant)
             if opening.channel:
                 self._sales.channel(opening.channel)
         with self._lock:

@@ -36,6 +36,7 @@ from tests.ledger.chain.rules.chain_world import account_of
 
 
 def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMarket) -> None:
+    """Before anybody has erased anything."""
     robot = market.robot("sellers.example/clinic", seed=3)
     counter = market.counter_of(market.contents_of(robot))
     record_id, patient = robot.recorded.record_id, market.authority
@@ -61,7 +62,6 @@ def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMa
 
     market.must(patient, WithdrawConsent(consent=consent))
     assert _status(market, consent) == CONSENT_STATUS_WITHDRAWN
-    erase(robot.home.experiences, [record_id], "consent was withdrawn")
 
     # The chunk that was here, sealed and paid, opens; no other comes, and none is paid.
     after = paid.receive(counter.answer(paid.request()))
@@ -73,10 +73,8 @@ def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMa
     price = bought.grant.price_of(1)
     assert payer.paid == price
 
-    # Nothing more can be proven of it; whom the old offer brings gets nothing, and who had a
-    # grant already pays nothing.
-    with pytest.raises(NotFoundError, match="no keys are kept"):
-        market.offered(robot)
+    # Whom the old offer brings gets nothing, and who had a grant already pays nothing; the
+    # content is here all the while.
     late = market.ask(market.member(robot_id=402), offered)
     assert late == ResultCode.CONSENT_WITHDRAWN
     early_purchase = Purchase.create(market.root / "early", early.grant, early_payer.channel)
@@ -86,6 +84,11 @@ def test_consent_withdrawn_in_mid_sale_ends_it_after_one_chunk(market: SharingMa
         begun.receive(again.answer(begun.request()))
     assert refusal.value.reason is Reason.GONE
     assert early_payer.paid == 0
+
+    # Once it is erased, nothing more can be proven of it.
+    erase(robot.home.experiences, [record_id], "consent was withdrawn")
+    with pytest.raises(NotFoundError, match="no keys are kept"):
+        market.offered(robot)
 
     # Both buyers find out, and the one that has a chunk says that it is gone.
     held = [Held(each.grant.grant, offered.offer) for each in (bought, early)]
@@ -123,12 +126,17 @@ def test_nothing_is_granted_or_sold_once_consent_is_withdrawn(market: SharingMar
     consent = consented(market, robot)
     offered, member = market.offered(robot, uses=9), market.member(robot_id=411)
     contents = market.contents_of(robot)
-    # Three have a grant: one has locked, one has everything and has not, one has a channel.
-    locked, lockable, stream = (market.granted(member, offered, use=use) for use in range(3))
+    # Four have a grant: one has locked, one has everything and has not, one has a channel, and
+    # one has not asked for its sale yet.
+    locked, lockable, stream, unasked = (
+        market.granted(member, offered, use=use) for use in range(4)
+    )
     for bought in (locked, lockable):
         market.fund(bought, bought.grant.price + 10 * FEE)
     first, second = (trade_of(market, bought, contents) for bought in (locked, lockable))
     payer = market.open_channel(stream)
+    market.fund(unasked, unasked.grant.price + 10 * FEE)
+    third = trade_of(market, unasked, contents)
 
     class WithdrawnError(Exception):
         pass
@@ -151,18 +159,30 @@ def test_nothing_is_granted_or_sold_once_consent_is_withdrawn(market: SharingMar
             state.receive(reply)
 
     market.must(patient, WithdrawConsent(consent=consent))
-    assert market.ask(member, offered, use=3) == ResultCode.CONSENT_WITHDRAWN
+    assert market.ask(member, offered, use=4) == ResultCode.CONSENT_WITHDRAWN
     posting = market.posting(market.deploy(), robot, REWARD_AT_LEAST)
     assert market.do(market.seller, posting) == ResultCode.CONSENT_WITHDRAWN
     # What nobody has paid for yet, nobody can pay for any more.
     with pytest.raises(RefusedError, match="CONSENT_WITHDRAWN"):
         state.lock()
     assert second.gained()[1] == 0
+    # What nobody has asked for yet is not proposed, and through the channel nothing is sold.
+    with pytest.raises(SellerRefusedError) as refusal:
+        swap(third.begin(), third, third.wait)
+    assert refusal.value.reason is Reason.GONE
+    assert third.look() == ()
+    purchase = Purchase.create(market.root / "late", stream.grant, payer.channel)
+    opening = OpeningStream(purchase, stream.wallet, payer)
+    with pytest.raises(SellerRefusedError) as refusal:
+        opening.receive(market.counter_of(contents).answer(opening.request()))
+    purchase.close()
+    assert refusal.value.reason is Reason.GONE
+    assert payer.paid == 0
     # What was paid for before is given, and the channel pays what it paid, and no more.
     assert isinstance(swap(first.begin(), first, first.wait), BoughtSwap)
     assert first.gained()[1] == -locked.grant.price - FEE
     market.pass_blocks(SELLING.lock_blocks)
-    for made in (first, second):
+    for made in (first, second, third):
         made.counter.tend()
         assert all(isinstance(each, EndedSwap) for each in made.look())
         assert made.purchase is not None
@@ -171,7 +191,7 @@ def test_nothing_is_granted_or_sold_once_consent_is_withdrawn(market: SharingMar
     payer.release()
     # Whoever asked again, with consent that was given anew, is granted it.
     consented(market, robot)
-    assert market.ask(member, offered, use=3) == ResultCode.OK
+    assert market.ask(member, offered, use=4) == ResultCode.OK
     assert market.audit((robot.home.paths.root,)).findings == ()
 
 
