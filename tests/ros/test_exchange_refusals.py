@@ -21,13 +21,14 @@ from ledger.chain.notices import Held, notices
 from ledger.credentials.member_file import MemberFile
 from ledger.experience.erasure import erase
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Closed, Streaming
+from ledger.market.acquisition_states import Abandoned, Closed, Streaming
 from ledger.market.delivery import kept_deed
 from ledger.market.erasing import erase_bought, is_erased
 from ledger.schema.chain_consent_pb2 import WithdrawConsent
 from ledger.schema.chain_grant_pb2 import SetRevocationEpoch
 from ledger.schema.chain_sharing_pb2 import WithdrawContract, WithdrawOffer
 from tests.fleet.secret_search import found, harvest
+from tests.fleet.sharing_chain import FEE
 from tests.fleet.sharing_market import Offered, Robot
 from tests.fleet.test_sharing_consent import consented
 from tests.fleet.test_sharing_secrets import (
@@ -46,6 +47,8 @@ from tests.ros.ros_process import Ros, Running
 BOUGHT, REFUSED, SELLER_FAILED = 2, 4, 6
 FUND = "quipu_interfaces/srv/FundGrant"
 HOUR_NS = 3_600 * 10**9
+LIFETIME = 60
+"""Blocks that a grant is good for, of those that are to be over."""
 AGES_NS = 50 * 365 * 24 * HOUR_NS
 CHEAT = "sellers.example/magpie"
 
@@ -241,7 +244,7 @@ def test_withdrawn_consent(nodes: Nodes) -> None:
 
 def test_a_seller_that_streams_a_wrong_chunk(nodes: Nodes) -> None:
     world = nodes.world
-    spoilt = world.offered(nodes.magpie)
+    spoilt, honest = world.offered(nodes.magpie, grant_lifetime=LIFETIME), world.offered()
     result = nodes.ask(spoilt)
     assert result["outcome"] == SELLER_FAILED, result
     state = Acquisition.look(Path(result["folder"]))[1]
@@ -254,7 +257,24 @@ def test_a_seller_that_streams_a_wrong_chunk(nodes: Nodes) -> None:
     for key in ("outcome", "folder", "paid"):
         assert again[key] == result[key]
     assert not (Path(result["folder"]) / "files").exists()
-    nodes.grants(world.offered())
+    nodes.grants(honest)
+
+    # Once the grant is over the node gives it up by itself, and the rest comes back.
+    world.pass_blocks(LIFETIME)
+    before = world.pool
+
+    def is_over() -> bool:
+        # It looks now and then, and after each goal.
+        assert nodes.ask(honest, purpose="advertising")["outcome"] == REFUSED
+        return isinstance(Acquisition.look(Path(result["folder"]))[1], Abandoned)
+
+    eventually(is_over)
+    end = Acquisition.look(Path(result["folder"]))[1]
+    assert isinstance(end, Abandoned)
+    assert price(2) < end.spent <= price(2) + 5 * FEE
+    assert world.pool == before + state.funded - end.spent
+    said = f"given up, it cost {end.spent}, {state.funded - end.spent} came back"
+    eventually(lambda: said in nodes.running["exchange"].output)
 
 
 # Nothing secret

@@ -115,10 +115,10 @@ def _driven(
 
     with acquisition:
         try:
-            tools = replace(tools, budget=_budget(shelf, tools, acquisition))
+            tools = replace(tools, budget=budget_of(shelf, tools, acquisition))
             acquire(acquisition, tools, listen, cancelled)
         except LedgerError as error:
-            paid = max(paid, _paid(acquisition))
+            paid = max(paid, paid_by_stream(acquisition))
             return _standing(acquisition, _end_of(error, acquisition.state), paid, error)
         kept = isinstance(acquisition.state, Kept)
         return _standing(acquisition, End.KEPT if kept else End.BOUGHT, paid)
@@ -138,7 +138,7 @@ def _taken_up(shelf: Shelf, uses: Uses, wish: Wish, *, again: bool) -> Acquisiti
     return shelf.begin(wish)
 
 
-def _budget(shelf: Shelf, tools: Tools, acquisition: Acquisition) -> Budget | None:
+def budget_of(shelf: Shelf, tools: Tools, acquisition: Acquisition) -> Budget | None:
     """The budget of the asset that is paid with, if there is one."""
     state = acquisition.state
     if isinstance(state, Granted):
@@ -167,7 +167,7 @@ def _end_of(error: LedgerError, state: AcquisitionState) -> End:
     return End.FAILED
 
 
-def _paid(acquisition: Acquisition) -> int:
+def paid_by_stream(acquisition: Acquisition) -> int:
     """What a stream's channel has paid: for a chunk, too, that nobody was told of."""
     state = acquisition.state
     if type(state) is not Streaming or not state.channel:

@@ -6,6 +6,9 @@ key in time. Nobody need know of it, so whoever has the purchases goes on with t
 or the place in the home is missing: once it starts, and whenever a goal has ended. Where
 something is away it is tried again, with pauses that grow, for as long as the chain gives
 anything to whoever asks it. A goal for the same offer goes on in its place.
+
+What can have nothing more is given up (`quipu_nodes.letting_go`); for that, the chain is asked
+now and then about whatever was begun.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -23,22 +27,35 @@ from ledger.chain.engines.service import EngineError
 from ledger.closing import Closing
 from ledger.errors import LedgerError, LockedError
 from ledger.market.acquisition import Acquisition
-from ledger.market.acquisition_states import Abandoned, Bought, Closed
+from ledger.market.acquisition_states import Abandoned, Abandoning, Bought, Closed
 from ledger.market.erasing import is_erased
+from ledger.market.giving_up import NotYetError
 from ledger.market.locked_price import cannot_wait, is_past_help
 from ledger.market.shelf import Shelf, Shelved
 from ledger.market.tools import Tools
 from quipu_nodes.acquiring import End, Outcome, go_on
+from quipu_nodes.letting_go import let_go, may_be_lost
 
 _LOG: Final = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 5.0
+_LOOK_S: Final = 30.0
+"""Between two looks at what is under way, whether it can have more. Grants last for days."""
 _TURN_S: Final = 5.0
 """How long one may wait for blocks while others cannot wait either."""
 
 MakeTools: TypeAlias = Callable[[threading.Event, ExitStack], Tools]
 """What to go on with, given up with the stack; the event ends what it waits for."""
+
+
+class _Left(Enum):
+    """What a round leaves to be done."""
+
+    NOTHING = auto()
+    TO_LOOK_AT = auto()
+    """By and by: nothing is lost meanwhile."""
+    TO_TRY = auto()
 
 
 class _Turn:
@@ -49,6 +66,10 @@ class _Turn:
         self.stopped: Final = threading.Event()
         self.ended: Outcome | None = None
         """How it came to its end, if it did."""
+
+
+_GoOn: TypeAlias = Callable[[Shelved, _Turn, float], bool]
+"""Goes on with one for so long; whether nothing more is to be done about it."""
 
 
 class TakingUp(Closing):
@@ -116,39 +137,42 @@ class TakingUp(Closing):
     def _run(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while not self._is_closed:
-            is_left = self._round()
+            left = self._round()
+            wait_s = {_Left.TO_TRY: pause_s, _Left.TO_LOOK_AT: _LOOK_S}.get(left)
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._is_closed or self._is_woken, pause_s if is_left else None
-                )
+                self._changed.wait_for(lambda: self._is_closed or self._is_woken, wait_s)
                 pause_s = _FIRST_PAUSE_S if self._is_woken else min(2 * pause_s, _LONGEST_PAUSE_S)
                 self._is_woken = False
 
-    def _round(self) -> bool:
+    def _round(self) -> _Left:
         """Go on with each; whether something is left that is worth another try."""
         try:
-            found = [
-                each
-                for each in self._shelf.all()
-                if each.folder not in self._past_help
-                and (self._is_paid_for(each) or cannot_wait(each) or each.folder in self._begun)
-            ]
+            found = [each for each in self._shelf.all() if each.folder not in self._past_help]
         except LedgerError as error:
             self._warn(self._shelf.root, f"purchases cannot be looked at: {error}")
-            return True
+            return _Left.TO_TRY
         self._stands(self._shelf.root, None)
+        urgent = [each for each in found if self._needs_no_goal(each)]
+        left = self._each(urgent, self._go_on)
+        others = [each for each in found if each not in urgent and may_be_lost(each)]
+        if self._each(others, self._look_at) is _Left.TO_TRY and left is _Left.NOTHING:
+            return _Left.TO_LOOK_AT
+        return left
+
+    def _each(self, found: Sequence[Shelved], go_on: _GoOn) -> _Left:
+        """Go on with these so, those left out that a goal has."""
         is_left = False
         for each in found:
             turn = _Turn(each.wish.offer)
             with self._changed:
                 if self._is_closed:
-                    return False
+                    return _Left.NOTHING
                 if turn.offer in self._lent:
                     continue
                 self._turn = turn
             until = time.monotonic() + (_TURN_S if len(found) > 1 else math.inf)
             try:
-                is_left = not self._go_on(each, turn, until) or is_left
+                is_left = not go_on(each, turn, until) or is_left
             except Exception as error:  # noqa: BLE001 - one of them must not keep the others
                 self._warn(each.folder, f"{each.folder} failed: {type(error).__name__}: {error}")
                 is_left = True
@@ -156,7 +180,37 @@ class TakingUp(Closing):
                 with self._changed:
                     self._turn = None
                     self._changed.notify_all()
-        return is_left
+        return _Left.TO_TRY if is_left else _Left.NOTHING
+
+    def _look_at(self, shelved: Shelved, turn: _Turn, until: float) -> bool:
+        """Give one up that can have nothing more; whether it is over."""
+        folder, name = shelved.folder, f"the purchase of {shelved.wish.offer.hex()[:8]}"
+
+        def is_stopped() -> bool:
+            return turn.stopped.is_set() or time.monotonic() >= until
+
+        with ExitStack() as held:
+            try:
+                tools = self._make_tools(turn.stopped, held)
+                ended = let_go(self._shelf, tools, shelved, is_stopped)
+            except NotYetError as later:
+                self._tell(folder, f"{name} is given up: {later.message}", logging.INFO)
+                return False
+            except LockedError:  # whoever has it open goes on with it
+                return False
+            except LedgerError as error:
+                self._warn(folder, f"{name} is looked at again: {error}")
+                return False
+        if ended is None:
+            if not isinstance(shelved.state, Abandoning):
+                self._stands(folder, None)
+            return False
+        self._stands(folder, None)
+        _LOG.info("%s is over: %s", name, ended)
+        return True
+
+    def _needs_no_goal(self, shelved: Shelved) -> bool:
+        return self._is_paid_for(shelved) or cannot_wait(shelved) or shelved.folder in self._begun
 
     def _go_on(self, shelved: Shelved, turn: _Turn, until: float) -> bool:
         """Whether nothing is left to be done, or nothing that is worth another try."""
@@ -203,11 +257,14 @@ class TakingUp(Closing):
         return kind is Bought
 
     def _warn(self, folder: Path, line: str) -> None:
+        self._tell(folder, line, logging.WARNING)
+
+    def _tell(self, folder: Path, line: str, level: int) -> None:
         """Once, until there is something else to say of it."""
         self._stands(folder, line)
         if self._said.get(folder) != line:
             self._said[folder] = line
-            _LOG.warning("%s", line)
+            _LOG.log(level, "%s", line)
 
     def _stands(self, folder: Path, line: str | None) -> None:
         with self._changed:
