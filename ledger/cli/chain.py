@@ -22,6 +22,7 @@ _VERBS = {
     "fleet": "ledger.cli.chain_fleet:fleet",
     "anchor": "ledger.cli.chain_anchor:anchor",
     "report-fork": "ledger.cli.chain_anchor:report_fork",
+    "prune": "ledger.cli.chain_prune:prune",
     "consent": "ledger.cli.chain_consent:consent",
 }
 

@@ -7,7 +7,6 @@ its proof checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +14,9 @@ import click
 from rich.console import Console
 
 from ledger.chain.fleets import fleet_id
-from ledger.chain.result import Result
 from ledger.chain.state_keys import contract_key, fleet_key
 from ledger.cli.chain_access import ChainAccess, chain_option, reading
+from ledger.cli.chain_events import subjects
 from ledger.cli.chain_names import parse_id
 from ledger.cli.main import Invocation, verb
 from ledger.cli.ui import escape, table
@@ -91,14 +90,6 @@ def _row(access: ChainAccess, contract: bytes) -> dict[str, Any]:
     }
 
 
-def _deployed(access: ChainAccess) -> Iterator[bytes]:
-    """The ids of all contracts, in the order of their blocks, as far as those are here."""
-    for height in range(1, access.view.info().height + 1):
-        try:
-            block = access.view.block(height)
-        except NotFoundError:
-            continue  # from before a snapshot
-        for result in map(Result.parse, block.results):
-            for event in result.events:
-                if event.kind == EVENT_KIND_CONTRACT_DEPLOYED:
-                    yield event.subject
+def _deployed(access: ChainAccess) -> list[bytes]:
+    """The ids of all contracts, the oldest first."""
+    return [contract for contract, _ in subjects(access, EVENT_KIND_CONTRACT_DEPLOYED)]

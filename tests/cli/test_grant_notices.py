@@ -13,7 +13,7 @@ import pytest
 from ledger.chain.engines.server import ChainServer
 from ledger.chain.ids import consent_id
 from ledger.chain.machine.home import ChainPaths
-from ledger.chain.state_keys import grant_key
+from ledger.chain.state_keys import grant_key, nullifier_key
 from ledger.credentials.member_file import MemberFile
 from ledger.exchange.transport import TransportError
 from ledger.market.acquisition_states import Abandoned, Granted
@@ -22,7 +22,8 @@ from ledger.market.giving_up import NotYetError, abandon
 from ledger.market.shelf import Shelf
 from ledger.market.wish import Wish
 from ledger.schema.chain_consent_pb2 import AcknowledgeConsent, GrantConsent, WithdrawConsent
-from ledger.schema.chain_grant_pb2 import GrantRecord, PruneGrants
+from ledger.schema.chain_grant_pb2 import GrantRecord, NullifierRecord, PruneGrants
+from ledger.schema.chain_sharing_pb2 import WithdrawContract
 from tests.cli.robot import CommandServer, Robot
 from tests.ledger.chain.rules.chain_world import account_of
 from tests.ledger.market.buyers_world import CHALLENGE_BLOCKS, BuyersWorld, Faulty, at_home
@@ -145,6 +146,28 @@ def test_who_gave_a_purchase_up_is_told_as_well_and_gives_the_receipt(buyer: Buy
     assert record is not None
     assert record.erased_height == world.height()
     assert [each["erased"] for each in robot.told("grant", "notices")["notices"]] == [True]
+
+
+def test_what_is_over_leaves_the_state(buyer: Buyer) -> None:
+    world, robot = buyer.world, buyer.robot
+    grant = buyer.buys()
+    record = world.proven.read(GrantRecord, grant_key(grant))
+    assert record is not None
+    used = nullifier_key(record.nullifier)
+
+    def pruned() -> tuple[int, int]:
+        told = robot.told("chain", "prune")
+        return told["grants"], told["uses"]
+
+    assert pruned() == (0, 0)
+    world.pass_blocks(LIFETIME + 1)
+    assert pruned() == (1, 0)
+    assert world.proven.read(GrantRecord, grant_key(grant)) is None
+    assert world.proven.read(NullifierRecord, used) is not None  # the use stays had
+    world.must(world.seller, WithdrawContract(contract=record.contract))
+    assert pruned() == (0, 1)
+    assert world.proven.read(NullifierRecord, used) is None
+    assert robot.did("chain", "prune") == "pruned 0 grants and 0 uses of contracts\n"
 
 
 def test_no_later_command_believes_a_chain_that_shows_less(buyer: Buyer) -> None:
