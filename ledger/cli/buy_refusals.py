@@ -35,7 +35,10 @@ _REASONS: Final = {
     Reason.BAD_CLAIM: ("does not take the payment", _GIVE_UP),
     Reason.CHANNEL_ENDS: ("takes no payment any more, for the channel ends", _GIVE_UP),
     Reason.NO_SALE: ("does not sell it whole, or has ended the sale", _GIVE_UP),
-    Reason.GONE: ("no longer has the recording: it was erased, or is out of reach", _GIVE_UP),
+    Reason.GONE: (
+        "no longer gives the recording: erased, out of reach, or consent was withdrawn",
+        _GIVE_UP,
+    ),
 }
 """Of `SellerRefusedError`: what the seller says, and what to do."""
 
