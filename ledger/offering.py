@@ -16,7 +16,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-from ledger.chain.rules.quality_proofs import quality_context
+from ledger.chain.quality_claim import quality_context
 from ledger.errors import MalformedError, NotFoundError, RefusedError
 from ledger.experience.entry import Experience, parse_entry
 from ledger.experience.kinds import Commitment, CommitmentKind, RewardSource

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.presentation_claim import PresentationClaim
+from ledger.chain.quality_claim import QualityClaim
 from ledger.chain.working_state import WorkingState
 from ledger.schema.chain_pb2 import Event, EventKind, Parameters
 
@@ -36,8 +37,10 @@ class Context:
     pruned: Set[bytes] = field(default=frozenset(), repr=False)
     """Attachments of the transaction that were there, and judged, when its block was made."""
     events: list[Event] = field(default_factory=list)
-    verdicts: Mapping[PresentationClaim, bool] = field(default_factory=dict, repr=False)
-    """Of presentations of the block that were verified together, before it was carried out."""
+    verdicts: Mapping[PresentationClaim | QualityClaim, bool] = field(
+        default_factory=dict, repr=False
+    )
+    """Of proofs of the block that were verified together, before it was carried out."""
 
     def emit(self, kind: EventKind, subject: bytes, amount: int = 0) -> None:
         """Put an event into the transaction's result."""

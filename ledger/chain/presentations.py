@@ -1,4 +1,4 @@
-"""Verifying what anonymous transactions present, one by one and many at once.
+"""Verifying what members present and offers prove, one by one and many at once.
 
 A verdict depends on the claim alone. That of a batch is that of each by itself: a batch that
 fails is halved until single presentations are left (`zkproofs.batch`), and its fresh
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from ledger.chain.presentation_claim import PresentationClaim
+from ledger.chain.quality_claim import Bound, QualityClaim
 from ledger.errors import RefusedError
 from zkproofs.batch import AnyEquation, Batch, BatchVerificationError
 from zkproofs.credential import (
@@ -26,6 +28,13 @@ from zkproofs.credential import (
 )
 from zkproofs.credential.policy import Predicate
 from zkproofs.errors import DecodingError, ProofError, VerificationError
+from zkproofs.group import group
+from zkproofs.interval import Interval
+from zkproofs.range_proof import RangeProof
+from zkproofs.range_proof import equations as range_equations
+
+Claim: TypeAlias = PresentationClaim | QualityClaim
+"""What a block's transactions say that their proofs prove."""
 
 
 def policy_of(claim: PresentationClaim) -> Policy:
@@ -51,7 +60,7 @@ def size_of_presentation(shows_role: bool) -> int:
     return presentation_size(policy_of(claim))
 
 
-def verify_claim(claim: PresentationClaim) -> bool:
+def verify_claim(claim: Claim) -> bool:
     """Whether a claim is true.
 
     Raises RefusedError on a machine that cannot tell: it must stop, for others can.
@@ -59,7 +68,7 @@ def verify_claim(claim: PresentationClaim) -> bool:
     return verify_claims([claim])[0]
 
 
-def verify_claims(claims: Sequence[PresentationClaim]) -> list[bool]:
+def verify_claims(claims: Sequence[Claim]) -> list[bool]:
     """Which claims are true, in their order; raises as `verify_claim`."""
     verdicts = [False] * len(claims)
     try:
@@ -76,20 +85,27 @@ def verify_claims(claims: Sequence[PresentationClaim]) -> list[bool]:
             except BatchVerificationError as error:
                 failed = set(error.failed)
     except ProofError as error:
-        raise RefusedError(f"presentations cannot be verified here: {error.message}") from error
+        raise RefusedError(f"proofs cannot be verified here: {error.message}") from error
     for number, place in enumerate(places):
         verdicts[place] = number not in failed
     return verdicts
 
 
-def _equations(claim: PresentationClaim) -> tuple[AnyEquation, ...]:
-    """What has to hold; nothing for a presentation that no equation can save."""
-    policy = policy_of(claim)
+def _equations(claim: Claim) -> tuple[AnyEquation, ...]:
+    """What has to hold; nothing for a claim that no equation can save."""
     try:
+        if isinstance(claim, QualityClaim):
+            return tuple(each for bound in claim.bounds for each in _of_bound(bound, claim.context))
+        policy = policy_of(claim)
         presentation = Presentation.from_bytes(claim.presentation, policy)
         return equations(presentation, _issuer(claim.issuer), policy, binding_of(claim))
     except (DecodingError, VerificationError):
         return ()
+
+
+def _of_bound(bound: Bound, context: bytes) -> Sequence[AnyEquation]:
+    proof, point = RangeProof.from_bytes(bound.proof), group().decode_g1(bound.point)
+    return range_equations(proof, [point], [Interval(bound.low, bound.high)], context)
 
 
 @lru_cache(maxsize=64)

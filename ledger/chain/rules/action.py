@@ -18,6 +18,7 @@ from ledger.chain.codes import ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.leaf import ID_SIZE
 from ledger.chain.presentation_claim import PresentationClaim
+from ledger.chain.quality_claim import QualityClaim
 from ledger.chain.working_state import WorkingState
 
 MAX_ORIGIN: Final = 255
@@ -42,6 +43,9 @@ class Action(Generic[M_co]):
     """Of an action that is asked for anonymously: what its presentation claims, by the state,
     the chain's id and the transaction's body. Its signer needs no account (it has one once
     the action was carried out), and its fee is the fleet's that the body names as sponsor."""
+    proves: Callable[[bytes, bytes, Any], QualityClaim | None] | None = None
+    """Of an action whose message holds proofs about itself alone: what they claim, by the chain's
+    id, the signer and the message; None where they claim nothing that could be."""
 
 
 def require_id(name: bytes, what: str) -> None:

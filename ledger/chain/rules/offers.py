@@ -21,9 +21,10 @@ from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
 from ledger.chain.fleets import read_fleet
 from ledger.chain.ids import offer_id
+from ledger.chain.quality_claim import QualityClaim
 from ledger.chain.robots import read_robot, valid_keys
 from ledger.chain.rules.action import Action, require_id, require_origin
-from ledger.chain.rules.quality_proofs import check_proofs, verify_qualities
+from ledger.chain.rules.quality_proofs import check_proofs, quality_claim, verify_qualities
 from ledger.chain.rules.sharing import current_version
 from ledger.chain.state_keys import anchor_key, offer_key
 from ledger.chain.withdrawn import require_consent
@@ -63,6 +64,17 @@ def check_post_offer(message: PostOffer) -> None:
         require_id(step, "hash of a path")
     _experience(_parse(message.entry))
     check_proofs(message.qualities)
+
+
+def claim_of_offer(chain: bytes, seller: bytes, message: PostOffer) -> QualityClaim | None:
+    """What the proofs of an offer claim; None where there are none, or none that could hold.
+
+    Raises RefusalError for what is no Experience to sell.
+    """
+    if not message.qualities:
+        return None
+    experience, leaf = _experience(_parse(message.entry)), leaf_hash(message.entry)
+    return quality_claim(chain, seller, experience, leaf, message.qualities)
 
 
 def post_offer(context: Context, message: PostOffer) -> None:
@@ -230,6 +242,6 @@ def _offered(experience: Experience) -> OfferRecord:
 
 
 ACTIONS: Final[tuple[Action[Message], ...]] = (
-    Action("post_offer", PostOffer, check_post_offer, post_offer),
+    Action("post_offer", PostOffer, check_post_offer, post_offer, proves=claim_of_offer),
     Action("withdraw_offer", WithdrawOffer, check_withdraw_offer, withdraw_offer),
 )

@@ -1,14 +1,8 @@
 """Proofs of hidden quality: that what an entry commits to lies in an interval.
 
-A proof is a range proof (`zkproofs.range_proof`) about one commitment of the entry, in the
-context
-
-    "quipu/quality/v1\\0" || chain id || seller || leaf hash of the entry || content root
-
-so that it says nothing on another chain, for another seller, or about another recording.
-All of an offer are verified together. The weights of that are fresh for each verifier, and
-are the one thing in a rule that is: they decide only how a verdict is reached
-(`zkproofs.batch`).
+All of an offer are one claim (`ledger.chain.quality_claim`), which is verified with all other
+proofs of its block. The weights of that are fresh for each verifier, and are the one thing in a
+rule that is: they decide only how a verdict is reached (`zkproofs.batch`).
 """
 
 from __future__ import annotations
@@ -19,23 +13,13 @@ from typing import Final
 
 from ledger.chain.codes import RefusalError, ResultCode
 from ledger.chain.context import Context, require
-from ledger.errors import RefusedError
+from ledger.chain.presentations import verify_claim
+from ledger.chain.quality_claim import Bound, QualityClaim, quality_context
 from ledger.experience.kinds import Commitment, Experience
 from ledger.schema.chain_sharing_pb2 import QualityBound, QualityProof
-from zkproofs.batch import Batch
-from zkproofs.errors import DecodingError, ProofError, VerificationError
-from zkproofs.group import group
-from zkproofs.interval import Interval
-from zkproofs.range_proof import RangeProof, equations
 
-QUALITY_TAG: Final = b"quipu/quality/v1\0"
 MAX_PROOFS: Final = 8
 MAX_PROOF_BYTES: Final = 4_096
-
-
-def quality_context(chain: bytes, seller: bytes, leaf: bytes, content_root: bytes) -> bytes:
-    """What a proof of quality is tied to; 32 bytes each."""
-    return QUALITY_TAG + chain + seller + leaf + content_root
 
 
 def check_proofs(proofs: Sequence[QualityProof]) -> None:
@@ -54,41 +38,47 @@ def check_proofs(proofs: Sequence[QualityProof]) -> None:
         )
 
 
+def quality_claim(
+    chain: bytes, seller: bytes, experience: Experience, leaf: bytes, proofs: Sequence[QualityProof]
+) -> QualityClaim | None:
+    """What the proofs of an offer claim; None where the entry does not commit to such a value."""
+    known = _commitments(experience)
+    if any((proof.kind, proof.source) not in known for proof in proofs):
+        return None
+    bounds = tuple(
+        Bound(known[proof.kind, proof.source].point, proof.low, proof.high, proof.proof)
+        for proof in proofs
+    )
+    return QualityClaim(quality_context(chain, seller, leaf, experience.content_root), bounds)
+
+
 def verify_qualities(
     context: Context, experience: Experience, leaf: bytes, proofs: Sequence[QualityProof]
 ) -> list[QualityBound]:
-    """Verify all proofs of an offer; what they prove.
+    """Verify all proofs of an offer, unless the block's verdicts say; what they prove.
 
     Raises RefusalError `QUALITY_NOT_PROVEN`, and RefusedError on a machine that cannot tell:
     it must stop, for others can.
     """
-    known = {(each.kind.value, each.source.value): each for each in experience.commitments}
-    tied_to = quality_context(context.chain, context.signer, leaf, experience.content_root)
-    bounds = []
-    try:
-        batch = Batch()
-        for proof in proofs:
-            commitment = known.get((proof.kind, proof.source))
-            if commitment is None:
-                raise RefusalError(
-                    ResultCode.QUALITY_NOT_PROVEN, "the entry does not commit to such a value"
-                )
-            batch.add(
-                *equations(
-                    RangeProof.from_bytes(proof.proof),
-                    [group().decode_g1(commitment.point)],
-                    [Interval(proof.low, proof.high)],
-                    tied_to,
-                )
-            )
-            bounds.append(_bound(proof, commitment))
-        if bounds:
-            batch.verify()
-    except (DecodingError, VerificationError) as error:
-        raise RefusalError(ResultCode.QUALITY_NOT_PROVEN, error.message) from error
-    except ProofError as error:
-        raise RefusedError(f"proofs cannot be verified here: {error.message}") from error
-    return bounds
+    if not proofs:
+        return []
+    claim = quality_claim(context.chain, context.signer, experience, leaf, proofs)
+    if claim is None:
+        raise RefusalError(
+            ResultCode.QUALITY_NOT_PROVEN, "the entry does not commit to such a value"
+        )
+    verdict = context.verdicts.get(claim)
+    require(
+        verify_claim(claim) if verdict is None else verdict,
+        ResultCode.QUALITY_NOT_PROVEN,
+        "the proofs do not show that what is hidden lies within these bounds",
+    )
+    known = _commitments(experience)
+    return [_bound(proof, known[proof.kind, proof.source]) for proof in proofs]
+
+
+def _commitments(experience: Experience) -> dict[tuple[int, int], Commitment]:
+    return {(each.kind.value, each.source.value): each for each in experience.commitments}
 
 
 def _bound(proof: QualityProof, commitment: Commitment) -> QualityBound:

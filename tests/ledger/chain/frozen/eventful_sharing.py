@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger.chain.ids import contract_id, offer_id
-from ledger.chain.rules.quality_proofs import quality_context
+from ledger.chain.quality_claim import quality_context
 from ledger.checkpoint import Checkpoint, log_id, sign_checkpoint
 from ledger.ed25519 import PrivateKey
 from ledger.experience.entry import encode_entry

@@ -1,4 +1,4 @@
-"""A block's presentations are verified together, and come to what each does by itself."""
+"""A block's proofs are verified together, and come to what each does by itself."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from ledger.chain.machine.machine import StateMachine, start_chain
 from ledger.chain.machine.presentations import MAX_ANONYMOUS
 from ledger.chain.machine.proposal import Proposal, Verdict
 from ledger.chain.presentation_claim import PresentationClaim
-from ledger.chain.presentations import verify_claims
+from ledger.chain.presentations import Claim, verify_claims
+from ledger.chain.quality_claim import QualityClaim
 from ledger.chain.result import Result
 from ledger.chain.rules import grant as rule
+from ledger.chain.rules import quality_proofs
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.ed25519 import PrivateKey
+from ledger.experience.kinds import CommitmentKind
 from ledger.log import Log
 from ledger.note import NoteSigner
 from ledger.schema.chain_anchor_pb2 import AnchorCheckpoint
@@ -119,6 +122,41 @@ def test_a_block_of_good_and_bad_ones(world: GrantMachine, monkeypatch: pytest.M
     assert len(alone) == 2
     assert alone[0] == alone[1]
     assert alone[0].nullifier == fresh[fresh.index(alone[0].nullifier) :][:48]
+
+
+def test_grants_and_offers_of_a_block_are_verified_in_one_batch(
+    world: GrantMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contracts = [world.deployed() for _ in range(3)]
+    world.end_block()
+    proofs = [
+        [world.proof(world.index)],
+        [world.proof(world.index, seller=bytes(32))],
+        [world.proof(world.index, kind=CommitmentKind.LENGTH)],
+    ]
+    codes = [
+        world.do(world.seller, world.posting(contract, world.index, qualities=each)).code
+        for contract, each in zip(contracts, proofs, strict=True)
+    ]
+    codes.append(world.submit(world.request(key="with offers")).code)
+    false = ResultCode.QUALITY_NOT_PROVEN
+    assert codes == [ResultCode.OK, false, false, ResultCode.OK]
+
+    batches: list[list[type]] = []
+
+    def verify(claims: Sequence[Claim]) -> list[bool]:
+        batches.append([type(each) for each in claims])
+        return verify_claims(claims)
+
+    def verify_alone(_: object) -> bool:
+        raise AssertionError("a proof was verified by itself")
+
+    monkeypatch.setattr(presentations, "verify_claims", verify)
+    monkeypatch.setattr(rule, "verify_claim", verify_alone)
+    monkeypatch.setattr(quality_proofs, "verify_claim", verify_alone)
+    world.end_block()
+    # By the machine, and by the audit; of the third offer there is nothing to verify.
+    assert batches == [[QualityClaim, QualityClaim, PresentationClaim]] * 2
 
 
 def test_a_block_holds_no_more_than_can_be_verified(world: GrantMachine) -> None:

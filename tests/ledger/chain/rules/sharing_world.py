@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any, Final
 
 from ledger.chain.ids import contract_id, offer_id
+from ledger.chain.quality_claim import quality_context
 from ledger.chain.result import Result
-from ledger.chain.rules.quality_proofs import quality_context
 from ledger.chain.rules.sharing import read_contract
 from ledger.chain.state_keys import contract_version_key, offer_key
 from ledger.ed25519 import PrivateKey
